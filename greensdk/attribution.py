@@ -1,0 +1,163 @@
+"""
+Machine joules to call joules. Pure functions, no clock, no file.
+
+A package meter counts everything that ran on the package. What of it belongs to one call is its
+share of the CPU time that the machine spent in the same window:
+
+    share = cpu_s(call, with its children) / cpu_s(host, busy)
+    call_j = machine_j * share
+
+This is full-cost attribution: idle power is split along with the rest, so that the calls and
+everything else together make up the meter. It is the rule of Kepler's and Scaphandre's process
+share (CPU time ratio), applied to the call's own window instead of a scrape interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from greensdk.monitor import ATTRIBUTED, MACHINE, Reading
+
+NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be shared out"
+IDLE_HOST = "the machine's CPU clock did not move in this window, so its joules can't be shared out"
+
+
+class Share(NamedTuple):
+    """
+    The part of the machine's CPU time that is one call's, with the interval that the clocks' steps leave.
+
+    Attributes:
+        value: Between 0 and 1.
+        low: The share if the clocks erred against the call.
+        high: The share if they erred in its favour.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+class Primary(NamedTuple):
+    """
+    The number that stands for the call, and where it comes from.
+    """
+
+    energy_j: float | None
+    low_j: float | None
+    high_j: float | None
+    source: str | None
+    quality: str | None
+    boundary: str | None
+    reason: str | None
+
+
+NOTHING = Primary(None, None, None, None, None, None, None)
+
+
+def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
+    """
+    Return the call's share of the machine's busy CPU time.
+
+    The machine can't have been busy for less than the call was, so a host clock that lags behind
+    (``/proc/stat`` moves in steps of 10 ms) is lifted to the call's own seconds.
+
+    Args:
+        cpu_s: CPU seconds of the call and its children, >= 0.
+        host_cpu_s: Busy CPU seconds of all CPUs in the same window.
+        resolution_s: Smallest step of the host's clock.
+
+    Returns:
+        The share, or None when neither clock moved.
+    """
+    host = host_cpu_s if host_cpu_s > cpu_s else cpu_s
+    if host <= 0.0:
+        return None
+    least = host - resolution_s
+    return Share(
+        cpu_s / host,
+        cpu_s / (host + resolution_s),
+        cpu_s / least if least > cpu_s else (1.0 if cpu_s > 0.0 else 0.0),
+    )
+
+
+def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> None:
+    """
+    Fill ``call_j`` of `reading`, and turn ``low_j``/``high_j`` from the meter's interval into the call's.
+
+    The ends multiply (the lowest meter with the lowest share), which is wider than independent
+    errors would need; it never claims more than is known.
+
+    Args:
+        reading: As the monitor returned it; changed in place.
+        share: The call's share of the machine, or None when it is unknown.
+        reason: Why there is no share.
+    """
+    energy = reading["energy_j"]
+    if energy is None:
+        return
+    if reading["scope"] != MACHINE:
+        reading["call_j"] = energy
+        return
+    if share is None:
+        reading["low_j"] = reading["high_j"] = None
+        reading["reason"] = reason
+        return
+    reading["call_j"] = energy * share[0]
+    low, high = reading["low_j"], reading["high_j"]
+    reading["low_j"] = (energy if low is None else low) * share[1]
+    reading["high_j"] = (energy if high is None else high) * share[2]
+
+
+def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | None = None) -> Primary:
+    """
+    Pick the reading that stands for the call: the first in `ranks` that has a number.
+
+    Args:
+        readings: All readings of the call, attributed.
+        ranks: Monitor name to place in the configured order; names that are not in it come last.
+        boundary: Only a reading with this boundary may stand for the call; None for any.
+
+    Returns:
+        The choice; without a usable reading, all None and the reasons of the ones that failed.
+    """
+    best: Reading | None = None
+    rank = 1 << 30
+    for reading in readings:
+        place = ranks.get(reading["monitor"], 1 << 20)
+        if reading["call_j"] is not None and place < rank and boundary in (None, reading["boundary"]):
+            best, rank = reading, place
+    if best is None:
+        return NOTHING._replace(reason=_reasons(readings))
+    quality = ATTRIBUTED if best["scope"] == MACHINE else best["quality"]
+    return Primary(best["call_j"], best["low_j"], best["high_j"], best["monitor"], quality, best["boundary"], None)
+
+
+def _reasons(readings: Iterable[Reading]) -> str:
+    return "; ".join(f"{r['monitor']}: {r['reason'] or 'other boundary than asked for'}" for r in readings)
+
+
+def self_energy(
+    energy_j: float | None, cpu_s: float | None, children_j: float, unknown_cpu_s: float
+) -> float | None:
+    """
+    Return what of `energy_j` is the call's own, without its tracked children.
+
+    A child that was too short for the meter has CPU seconds but no joules; it takes the parent's
+    joules per CPU second.
+
+    Args:
+        energy_j: The call's joules, children included.
+        cpu_s: The call's CPU seconds, children included.
+        children_j: Sum of the joules of the tracked children that have a number.
+        unknown_cpu_s: CPU seconds of the tracked children that have none.
+
+    Returns:
+        Joules, never below 0 (each window has its own reading error); None when `energy_j` is.
+    """
+    if energy_j is None:
+        return None
+    own = energy_j - children_j
+    if unknown_cpu_s and cpu_s:
+        own -= energy_j * min(1.0, unknown_cpu_s / cpu_s)
+    return max(0.0, own)

@@ -1,0 +1,146 @@
+"""
+From a specification to an open runtime: the cold half of :mod:`greensdk.runtime`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from greensdk import builtin, hardware
+from greensdk.attribution import NOTHING
+from greensdk.cputime import host_clock
+from greensdk.runtime import load, open_source
+
+if TYPE_CHECKING:
+    from greensdk.runtime import Runtime
+    from greensdk.sink import Sink
+
+NAMED, AUTO, ALL = "named", "auto", "all"
+"""Why a monitor is in the list: asked for by name, because it works and is cheap, or because it works."""
+
+NONE_ASKED = "clocks only: no monitor was asked for"
+NONE_WORKS = "no monitor can measure here; `greensdk doctor` tells why"
+
+SPEC_VARIABLE = "GREENSDK_SPEC"
+"""Where an adapter leaves the client's resolved specification for its workers, as JSON."""
+
+
+def build(runtime: Runtime) -> None:
+    """
+    Fill `runtime` from its specification, the configuration and the place we run in.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+    settings = settle(runtime.spec)
+    adapter = _adapter(settings)
+    runtime.missing = dict(settings.get("missing") or {})
+    runtime.failures = []
+    runtime.label = settings.get("label")
+    runtime.tags = dict(settings.get("tags") or {})
+    runtime.boundary = settings.get("boundary")
+    runtime.strict = bool(settings.get("strict"))
+    runtime.resources = settings.get("resources") or (adapter.resources if adapter else "light")
+    runtime.worker = adapter.worker() if adapter else None
+    runtime.host_clock = host_clock()
+    runtime.probe = _probe() if runtime.resources == "full" else None
+    runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
+    _open_sources(runtime, settings["sources"])
+    runtime.enrichers = tuple((name, load(target)) for name, target in settings.get("enrichers") or ())
+    runtime.sinks = tuple(_open_sinks(runtime, settings, adapter))
+
+
+def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return `spec` with everything decided: as it is when a client has resolved it, else from the configuration.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+    if "sources" in spec:
+        return spec
+    if handed := os.environ.get(SPEC_VARIABLE):
+        import json
+
+        base = json.loads(handed)
+        if not {"monitors", "order"} & spec.keys():
+            return {**base, **spec}
+    from greensdk.config import resolve
+
+    return resolve(spec)
+
+
+def _adapter(settings: Mapping[str, Any]) -> Any:
+    for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
+        if when in os.environ:
+            return load(target)(settings)
+    return None
+
+
+def _probe() -> Any:
+    from greensdk.resources import ResourceProbe
+
+    probe = ResourceProbe()
+    return probe if probe.available else None
+
+
+def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
+    monitors, estimators = [], []
+    runtime.host = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
+    for name, target, config, mode in sources:
+        source, problem = open_source(target, config)
+        if mode == NAMED and problem:
+            runtime.missing[name] = problem
+        if problem or (mode == AUTO and not source.cheap):
+            continue
+        runtime.host.update(getattr(source, "host_facts", {}))
+        (estimators if hasattr(source, "estimate") else monitors).append(source)
+    monitors.sort(key=lambda monitor: monitor.cheap)
+    if not (monitors or estimators or runtime.missing):
+        runtime.nothing = NOTHING._replace(reason=NONE_WORKS if sources else NONE_ASKED)
+    runtime.monitors = tuple(monitors)
+    runtime.backwards = tuple(reversed(monitors))
+    runtime.estimators = tuple(estimators)
+    limits = [m.max_window_s for m in monitors if m.max_window_s is not None]
+    runtime.poll_every_s = min(limits) if limits else None
+
+
+def _open_sinks(runtime: Runtime, settings: Mapping[str, Any], adapter: Any) -> Iterable[tuple[str, Sink]]:
+    wanted = settings.get("sinks")
+    if adapter is not None:
+        yield from adapter.sinks(settings)
+    elif wanted is None:
+        wanted = [("energy.jsonl", builtin.SINKS["file"], {})]
+    for uri, target, config in wanted or ():
+        try:
+            yield uri, load(target)(uri, **config)
+        except Exception as error:
+            yield uri, Unopened(uri, error)
+
+
+class Unopened:
+    """
+    Stands for a sink that could not be opened: every record goes to the spool with the reason.
+    """
+
+    def __init__(self, uri: str, error: Exception) -> None:
+        self.uri = uri
+        self.error = error
+
+    def emit(self, record: Mapping[str, Any]) -> None:  # noqa: ARG002 - the contract's
+        """
+        Refuse, with the reason the sink gave.
+        """
+        raise self.error
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        Nothing is open.
+        """

@@ -1,0 +1,296 @@
+"""
+What people use: :func:`energy_tracked`, :class:`track`, :class:`capture`.
+
+A decorated function must survive being pickled by value (Lithops does that to everything in
+``__main__``), so its wrapper reaches nothing but the function, a specification that pickles as a
+plain dict, and the bound call, which pickles as None and is made anew where it is first called. For
+the same reason the wrapper imports greensdk in its body: a worker without greensdk runs the
+function unmeasured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import WRAPPER_ASSIGNMENTS, wraps
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    TracebackType,
+    WrapperDescriptorType,
+)
+from typing import Any, TypeVar, overload
+
+from greensdk.errors import ConfigError
+from greensdk.runtime import captures, runtime_for
+from greensdk.spec import Spec, make_spec
+from greensdk.window import Subject, Window, open_window
+
+# A plain TypeVar instead of ParamSpec: the decorated function keeps its very type, overloads included.
+F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]")
+
+MARK = "__greensdk__"
+"""The attribute by which a wrapper is known; it holds the specification."""
+
+_UNWRAPPABLE = (
+    BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType, MethodWrapperType, WrapperDescriptorType,
+)
+
+
+@overload
+def energy_tracked(fn: F, /) -> F: ...
+
+
+@overload
+def energy_tracked(
+    *,
+    monitors: str | Sequence[str] | None = None,
+    order: Sequence[str] | None = None,
+    sink: str | Sequence[str] | None = None,
+    label: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    boundary: str | None = None,
+    resources: str | None = None,
+    strict: bool | None = None,
+    plugins: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Callable[[F], F]: ...
+
+
+def energy_tracked(
+    fn: Any = None, /, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any
+) -> Any:
+    """
+    Measure every call of a function; each leaves one record.
+
+    Takes functions, coroutine functions, generators, asynchronous generators, methods, static and
+    class methods, partials and callable objects, and gives back the same kind of thing with the same
+    signature. What it returns and raises is the function's own. Functions written in C are given
+    back as they are: they can't travel in a wrapper.
+
+    Arguments that are left out come from ``GREENSDK_*`` variables, then from ``greensdk.toml`` or
+    ``[tool.greensdk]`` in ``pyproject.toml``, then from the defaults.
+
+    Args:
+        fn: The function, when the decorator is used without arguments.
+        monitors: ``"auto"`` (default: all that work here and are cheap), ``"all"``, or a list of names; ``[]`` measures
+            clocks only.
+        order: Whose number stands for the call, best first.
+        sink: Where records go: a path, a URI such as ``stdout:``, or a list of them. Default: ``energy.jsonl``; in a
+            Lithops worker the call's statistics and storage.
+        label: A name of your own.
+        tags: Further names of your own.
+        boundary: Only a reading of this boundary may stand for the call, for example ``"package"``.
+        resources: ``"light"`` (default), ``"full"`` or ``"none"``.
+        strict: Re-raise a monitor's error after the call instead of noting it in the record.
+        plugins: Per plugin the keys of its configuration table, for example ``{"rapl": {"root": "/host/powercap"}}``.
+
+    Returns:
+        The measured function, or a decorator when `fn` is left out.
+
+    Raises:
+        ConfigError: An argument is unknown or of the wrong kind, or `fn` can't be called.
+    """
+    spec = make_spec(arguments, plugins)
+    return _track(fn, spec) if fn is not None else lambda function: _track(function, spec)
+
+
+def _track(fn: Any, spec: Spec) -> Any:
+    if isinstance(fn, staticmethod | classmethod):
+        return type(fn)(_track(fn.__func__, spec))
+    if isinstance(fn, _UNWRAPPABLE):
+        return fn
+    if isinstance(fn, type):
+        raise ConfigError(f"energy_tracked measures functions: decorate the methods of {fn.__qualname__} instead")
+    if not callable(fn):
+        raise ConfigError(f"energy_tracked: {fn!r} is not a function")
+    if hasattr(fn, MARK):
+        if not spec:
+            return fn
+        fn, spec = fn.__wrapped__, Spec({**getattr(fn, MARK), **spec})
+    wrapper = _wrapper_for(fn)(fn, spec)
+    setattr(wrapper, MARK, spec)
+    return wrapper
+
+
+def _wrapper_for(fn: Any) -> Callable[[Any, Spec], Any]:
+    import inspect
+
+    body = fn if inspect.isroutine(fn) or hasattr(fn, "func") else type(fn).__call__
+    if inspect.iscoroutinefunction(body):
+        return _coroutine
+    if inspect.isasyncgenfunction(body):
+        return _async_generator
+    return _generator if inspect.isgeneratorfunction(body) else _function
+
+
+def _dress(fn: Any) -> Callable[[Any], Any]:
+    """
+    Return a decorator that gives a wrapper the looks of `fn`, a name too if `fn` has none (partials, objects).
+    """
+    if hasattr(fn, "__name__"):
+        return wraps(fn)
+    inner = getattr(fn, "func", None)
+    named = inner if hasattr(inner, "__name__") else type(fn)
+
+    def dress(wrapper: Any) -> Any:
+        wrapper = wraps(fn, assigned=[a for a in WRAPPER_ASSIGNMENTS if a == "__doc__"], updated=())(wrapper)
+        wrapper.__name__, wrapper.__qualname__ = named.__name__, named.__qualname__
+        wrapper.__module__ = named.__module__
+        return wrapper
+
+    return dress
+
+
+def _function(fn: Any, spec: Spec) -> Any:
+    bound = None
+
+    @_dress(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        nonlocal bound
+        if bound is None:
+            try:
+                from greensdk.calls import Call, bind
+            except ImportError:
+                return fn(*args, **kwargs)
+            bound = bind(Call, fn, spec)
+        return bound(*args, **kwargs)
+
+    return wrapper
+
+
+def _generator(fn: Any, spec: Spec) -> Any:
+    bound = None
+
+    @_dress(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        nonlocal bound
+        if bound is None:
+            try:
+                from greensdk.calls import StepsCall, bind
+            except ImportError:
+                return (yield from fn(*args, **kwargs))
+            bound = bind(StepsCall, fn, spec)
+        return (yield from bound(*args, **kwargs))
+
+    return wrapper
+
+
+def _coroutine(fn: Any, spec: Spec) -> Any:
+    bound = None
+
+    @_dress(fn)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        nonlocal bound
+        if bound is None:
+            try:
+                from greensdk.calls import StepsCall, bind
+            except ImportError:
+                return await fn(*args, **kwargs)
+            bound = bind(StepsCall, fn, spec)
+        return await bound(*args, **kwargs)
+
+    return wrapper
+
+
+def _async_generator(fn: Any, spec: Spec) -> Any:
+    bound = None
+
+    @_dress(fn)
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        nonlocal bound
+        if bound is None:
+            try:
+                from greensdk.calls import AsyncStepsCall, bind
+            except ImportError:
+                bound = fn
+            else:
+                bound = bind(AsyncStepsCall, fn, spec)
+        items = bound(*args, **kwargs)
+        try:
+            item = await items.__anext__()
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await items.aclose()
+                    raise
+                except BaseException as error:
+                    item = await items.athrow(error)
+                else:
+                    item = await items.asend(sent)
+        except StopAsyncIteration:
+            return
+
+    return wrapper
+
+
+class track:  # noqa: N801 - used like a function
+    """
+    Measure a block instead of a function.
+
+    In a coroutine the block's CPU time is its thread's between the two ends, other calls' excepted;
+    a decorated coroutine is told apart better, step by step.
+
+    Args:
+        label: A name for the block.
+        arguments: As for :func:`energy_tracked`.
+
+    Attributes:
+        record: The block's record, once it has ended; None before, and None if greensdk itself failed.
+
+    Example:
+        >>> with track("sum", sink="memory:") as call:
+        ...     total = sum(range(1000))
+        >>> call.record["label"], call.record["status"]
+        ('sum', 'ok')
+    """
+
+    def __init__(
+        self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any
+    ) -> None:
+        self.record: dict[str, Any] | None = None
+        self._subject = Subject(None, label)
+        self._spec = make_spec(arguments, plugins)
+        self._window: Window | None = None
+
+    def __enter__(self) -> track:
+        self._window = open_window(runtime_for(self._spec), self._subject)
+        if self._window is not None:
+            self._window.resume()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        window, self._window = self._window, None
+        if window is None:
+            return
+        window.pause()
+        window.end(error)
+        self.record = window.record
+        if error is None and window.strict_error is not None:
+            raise window.strict_error
+
+
+class capture:  # noqa: N801 - used like a function
+    """
+    Collect the records of the whole process, of all its threads, while the block is open.
+
+    The records go to their sinks as well.
+
+    Example:
+        >>> with capture() as records, track("nothing", sink="memory:"):
+        ...     pass
+        >>> [record["label"] for record in records]
+        ['nothing']
+    """
+
+    def __init__(self) -> None:
+        self._records: list[dict[str, Any]] = []
+
+    def __enter__(self) -> list[dict[str, Any]]:
+        captures.append(self._records)
+        return self._records
+
+    def __exit__(self, *_: object) -> None:
+        # By identity: two captures with equal contents are still two.
+        captures[:] = [records for records in captures if records is not self._records]

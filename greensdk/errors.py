@@ -1,0 +1,68 @@
+"""
+The exceptions that greensdk raises where a person can act on them.
+
+.. code-block:: text
+
+    GreensdkError
+    ├── ConfigError          a setting is wrong: which one, where it stands, what would be right
+    ├── PluginError          a plugin could not be loaded; ``plugin`` names the culprit
+    ├── MonitorUnavailable   a monitor can't measure here; ``reason`` and ``fix`` say why and what helps
+    ├── SinkError            a record could not be handed over
+    └── RecordError          a line is not a record
+
+None of them ever leaves a measured call: there they become texts in ``record["errors"]``.
+"""
+
+from __future__ import annotations
+
+
+class GreensdkError(Exception):
+    """
+    Base of every exception that greensdk raises on purpose.
+    """
+
+
+class ConfigError(GreensdkError):
+    """
+    A setting is unknown or has a value of the wrong kind.
+    """
+
+
+class PluginError(GreensdkError):
+    """
+    A plugin could not be imported, or does not keep to its hooks.
+
+    Attributes:
+        plugin: The name under which the plugin was to be registered.
+    """
+
+    def __init__(self, plugin: str, message: str) -> None:
+        super().__init__(f"{plugin}: {message}")
+        self.plugin = plugin
+
+
+class MonitorUnavailable(GreensdkError):
+    """
+    A monitor can't measure on this machine.
+
+    Attributes:
+        reason: What is missing.
+        fix: A command or a setting that a person can apply; may be empty.
+    """
+
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__(f"{reason}; {fix}" if fix else reason)
+        self.reason = reason
+        self.fix = fix
+
+
+class SinkError(GreensdkError):
+    """
+    A sink can't take records: it can't be opened, or a write failed.
+    """
+
+
+class RecordError(GreensdkError):
+    """
+    A line does not hold a greensdk record.
+    """

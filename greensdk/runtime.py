@@ -1,0 +1,254 @@
+"""
+The monitors and sinks of this process, bound to one specification.
+
+A :class:`Runtime` is built on the first measured call from a plain dict (the arguments of the
+decorator, or a specification that a client has resolved for its workers) and built anew in a forked
+child, where descriptors and client objects of the parent must not be used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from greensdk.attribution import NOTHING
+from greensdk.cputime import HostClock, ledger
+from greensdk.monitor import Estimator, Monitor
+from greensdk.window import current
+
+if TYPE_CHECKING:
+    from greensdk.sink import Sink
+
+captures: list[list[dict[str, Any]]] = []
+"""The lists of all open ``capture()`` blocks."""
+
+_runtimes: dict[str, Runtime] = {}
+_sources: dict[str, tuple[Any, str]] = {}
+
+
+class Runtime:
+    """
+    What one specification comes to in this process.
+
+    Args:
+        spec: Plain dict; see :mod:`greensdk.config` for the keys.
+
+    Attributes:
+        ready: Built, and in this very process.
+        monitors: Open monitors in the order in which they start, the cheapest last.
+        estimators: Open estimators.
+        missing: Name to reason of each monitor that was asked for by name and can't work here.
+        nothing: What stands in a record's energy fields when there is no reading at all.
+    """
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.ready = False
+        self.monitors: tuple[Monitor, ...] = ()
+        self.backwards: tuple[Monitor, ...] = ()
+        self.estimators: tuple[Estimator, ...] = ()
+        self.sinks: tuple[tuple[str, Sink], ...] = ()
+        self.enrichers: tuple[tuple[str, Callable[..., Any]], ...] = ()
+        self.ranks: dict[str, int] = {}
+        self.missing: dict[str, str] = {}
+        self.nothing = NOTHING
+        self.failures: list[str] = []
+        self.host: dict[str, Any] = {}
+        self.worker: dict[str, Any] | None = None
+        self.host_clock: HostClock | None = None
+        self.probe: Any = None
+        self.poll_every_s: float | None = None
+        self.polled_ns = 0
+        self.resources = "light"
+        self.label: str | None = None
+        self.tags: dict[str, Any] = {}
+        self.boundary: str | None = None
+        self.strict = False
+        self.next_id: Callable[[], str] = _ids()
+
+    def open(self) -> Runtime:
+        """
+        Build everything from the specification. What fails is noted and left out.
+
+        Raises:
+            ConfigError: The configuration is wrong; raised before the first call, never during one.
+        """
+        from greensdk.build import build
+
+        build(self)
+        self.ready = True
+        return self
+
+    def emit(self, record: dict[str, Any]) -> None:
+        """
+        Let the enrichers add their fields, then hand the record to every capture and sink.
+        """
+        for name, enrich in self.enrichers:
+            try:
+                record[name] = dict(enrich(record=record, config=self.spec) or {})
+            except BaseException as error:
+                record["errors"][name] = f"enrich: {type(error).__name__}: {error}"
+        for records in captures:
+            records.append(record)
+        for uri, sink in self.sinks:
+            try:
+                sink.emit(record)
+            except Exception as error:
+                self.keep(record, uri, error)
+            except BaseException as error:
+                self.keep(record, uri, error)
+                raise
+
+    def keep(self, record: Mapping[str, Any], uri: str, error: BaseException) -> None:
+        """
+        Put a record that a sink did not take into the spool, and say so once.
+        """
+        from greensdk import spool
+
+        self.failures.append(f"{uri}: {error}")
+        spool.keep(record, uri, error)
+
+    def note_failure(self, problem: Exception) -> None:
+        """
+        Remember that greensdk itself failed in a call (which went on unmeasured), and say so once.
+        """
+        from greensdk import spool
+
+        text = f"{type(problem).__name__}: {problem}"
+        self.failures.append(text)
+        spool.warn_once(f"greensdk could not measure a call: {text}")
+
+    def poll(self) -> None:
+        """
+        Let every monitor note its meter in the middle of long windows.
+        """
+        for monitor in self.monitors:
+            if monitor.max_window_s is not None:
+                try:
+                    monitor.poll()
+                except Exception as error:
+                    self.failures.append(f"{monitor.name}: poll: {error}")
+
+    def close(self) -> None:
+        """
+        Flush and close the sinks; the monitors stay open for other runtimes of the process.
+        """
+        for uri, sink in self.sinks:
+            try:
+                sink.close()
+            except Exception as error:
+                self.failures.append(f"{uri}: close: {error}")
+        self.sinks = ()
+        self.ready = False
+
+
+def runtime_for(spec: Mapping[str, Any]) -> Runtime:
+    """
+    Return the runtime of this process for `spec`; equal specifications share one.
+    """
+    key = repr(sorted(spec.items(), key=lambda item: item[0]))
+    runtime = _runtimes.get(key)
+    if runtime is None:
+        runtime = _runtimes[key] = Runtime(spec)
+    return runtime
+
+
+def open_source(target: str, config: Mapping[str, Any]) -> tuple[Any, str]:
+    """
+    Return the process's one instance of a monitor or estimator, opened, and why it can't work ("" if it can).
+
+    Args:
+        target: ``module:attribute`` of its class.
+        config: Keyword arguments for it.
+    """
+    key = f"{target} {sorted(config.items())!r}"
+    if key not in _sources:
+        _sources[key] = _open_source(target, config)
+    return _sources[key]
+
+
+def _open_source(target: str, config: Mapping[str, Any]) -> tuple[Any, str]:
+    source = None
+    try:
+        source = load(target)(**config)
+        availability = source.probe()
+        if not availability.ok:
+            return source, "; ".join(filter(None, (availability.reason, availability.fix))) or "can't measure here"
+        source.open()
+    except BaseException as error:
+        return source, f"{type(error).__name__}: {error}"
+    return source, ""
+
+
+def load(target: str) -> Any:
+    """
+    Import ``module:attribute``.
+
+    Raises:
+        ImportError: There is no such module, or it has no such attribute.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(__import__(module, fromlist=[attribute]), attribute)
+    except AttributeError as error:
+        raise ImportError(f"{module} has no {attribute!r}") from error
+
+
+def reset() -> None:
+    """
+    Close everything and forget it; the next call builds anew from the configuration as it is then.
+    """
+    for runtime in _runtimes.values():
+        runtime.close()
+    for source, problem in _sources.values():
+        if source is not None and not problem:
+            _close_quietly(source)
+    _sources.clear()
+
+
+def _close_quietly(source: Any) -> None:
+    try:
+        source.close()
+    except Exception:
+        return  # it is being thrown away; a failing close has nobody to tell
+
+
+def _ids() -> Callable[[], str]:
+    """
+    Return a maker of record ids: 20 random hex digits of this process, then a counter of 12.
+    """
+    base, numbers = os.urandom(10).hex(), count()
+    return lambda: f"{base}{next(numbers):012x}"
+
+
+def _after_fork() -> None:
+    """
+    Leave nothing of the parent in use: descriptors are closed and reopened, ids renewed, sinks dropped.
+    """
+    for runtime in _runtimes.values():
+        runtime.ready = False
+        runtime.sinks = ()  # dropped, not closed: closing could flush the parent's buffers a second time
+        runtime.next_id = _ids()
+    for source, problem in _sources.values():
+        if source is not None and not problem:
+            _close_quietly(source)
+    _sources.clear()
+    ledger.open = 0 if current.get() is None else 1
+
+
+def _at_exit() -> None:
+    for runtime in _runtimes.values():
+        runtime.close()
+
+
+def _install() -> None:
+    import atexit
+
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+_install()

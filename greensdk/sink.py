@@ -1,0 +1,170 @@
+"""
+What a sink is, and the three that need no library: a file of JSON lines, standard output, memory.
+
+A sink is named by a URI whose scheme picks it: a bare path or ``file:`` is a file, ``stdout:`` the
+standard output, ``memory:`` a list in this process. Plugins register further schemes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from greensdk.errors import SinkError
+from greensdk.lines import encode
+
+MEMORY_LIMIT = 100_000
+memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
+"""The records that ``memory:`` sinks of this process have taken, the newest `MEMORY_LIMIT` of them."""
+
+
+class Sink(Protocol):
+    """
+    A place where records go. Made with its URI and the keys of its table in the configuration.
+
+    Every method may raise; the runtime counts the failure and keeps the record in the spool.
+    """
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Take one finished record. Must not change it.
+        """
+
+    def flush(self) -> None:
+        """
+        Hand over what is still held back.
+        """
+
+    def close(self) -> None:
+        """
+        Flush and give everything back.
+        """
+
+
+def scheme_of(uri: str) -> str:
+    """
+    Return the scheme of a sink's URI; ``file`` for a bare path (also ``C:\\x``, whose scheme would be one letter).
+
+    Example:
+        >>> scheme_of("s3://bucket/x"), scheme_of("runs/energy.jsonl"), scheme_of("stdout:")
+        ('s3', 'file', 'stdout')
+    """
+    head, colon, _ = uri.partition(":")
+    return head if colon and len(head) > 1 and "/" not in head else "file"
+
+
+def path_of(uri: str) -> str:
+    """
+    Return the path in a ``file:`` URI or bare path.
+
+    Example:
+        >>> path_of("file:///tmp/a.jsonl"), path_of("file:a.jsonl"), path_of("a.jsonl")
+        ('/tmp/a.jsonl', 'a.jsonl', 'a.jsonl')
+    """
+    path = uri.removeprefix("file:") if scheme_of(uri) == "file" else uri
+    return path.removeprefix("//") if path.startswith("///") else path
+
+
+class JsonlSink:
+    """
+    Appends each record as one line to a file.
+
+    One ``write`` per line on an ``O_APPEND`` descriptor, so that any number of processes may share
+    the file and every line stays whole. The file is born readable by its owner alone (0600).
+
+    Args:
+        uri: The file's path, bare or as ``file:`` URI. Missing folders are made.
+        fsync: Force each line to the disk before the call returns to its caller; slow.
+
+    Raises:
+        SinkError: The file can't be opened for appending.
+    """
+
+    def __init__(self, uri: str, *, fsync: bool = False) -> None:
+        self.path = os.path.abspath(path_of(uri))
+        self._fsync = fsync
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SinkError(f"{self.path}: {error.strerror}") from error
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Append one line.
+
+        Raises:
+            SinkError: The line could not be written whole (disk full, descriptor gone).
+        """
+        line = encode(record)
+        try:
+            written = os.write(self._fd, line)
+            if self._fsync:
+                os.fsync(self._fd)
+        except OSError as error:
+            raise SinkError(f"{self.path}: {error.strerror}") from error
+        if written != len(line):
+            os.write(self._fd, b"\n")  # ends the torn line, so that the next record is not glued to it
+            raise SinkError(f"{self.path}: wrote {written} of {len(line)} bytes")
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        Close the file. Closing twice is harmless.
+        """
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class StdoutSink:
+    """
+    Writes each record as one line to standard output (where a Lambda's log is).
+    """
+
+    def __init__(self, uri: str = "stdout:") -> None:
+        self.uri = uri
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Write one line after whatever the program has printed so far.
+        """
+        sys.stdout.write(encode(record).decode())
+        sys.stdout.flush()
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        Standard output is not ours to close.
+        """
+
+
+class MemorySink:
+    """
+    Keeps records in :data:`memory`.
+    """
+
+    def __init__(self, uri: str = "memory:") -> None:
+        self.uri = uri
+        self.emit = memory.append
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        The records stay readable.
+        """

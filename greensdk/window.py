@@ -1,0 +1,325 @@
+"""
+One measured call, from before its first instruction to its record.
+
+The window is the hot half of greensdk: nothing in it may raise into the user's code, start a
+thread, take a lock or touch a file other than the counters of its monitors.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from time import perf_counter_ns, thread_time_ns, time
+from typing import TYPE_CHECKING, Any
+
+from greensdk.attribution import IDLE_HOST, NO_CLOCK, Primary, attribute, choose, self_energy, share_of
+from greensdk.cputime import Lane, lanes, ledger
+from greensdk.monitor import Reading, Usage, reading
+from greensdk.record import build, light_resources
+
+if TYPE_CHECKING:
+    from greensdk.runtime import Runtime
+
+HELPERS_NS = 50_000
+"""CPU time of a call's process beyond its own thread's that counts as helper threads' work, not as our clocks' skew."""
+
+current: ContextVar[Window | None] = ContextVar("greensdk", default=None)
+
+
+class Subject:
+    """
+    What is being measured: the names that go into the record.
+    """
+
+    __slots__ = ("function", "label", "tags")
+
+    def __init__(self, function: str | None, label: str | None = None, tags: dict[str, Any] | None = None) -> None:
+        self.function = function
+        self.label = label
+        self.tags = tags
+
+
+class Window:
+    """
+    A call under way. Made when it begins; :meth:`resume` and :meth:`pause` bracket each stretch in which it
+    really runs (a plain function has one, a coroutine one per step); :meth:`end` makes the record.
+
+    None of the methods raises.
+    """
+
+    __slots__ = (
+        "alone",
+        "born",
+        "children0",
+        "children_claimed0",
+        "children_claims_s",
+        "children_j",
+        "context",
+        "cpu_ns",
+        "cpu_source",
+        "depth",
+        "elsewhere_ns",
+        "entered_ns",
+        "errors",
+        "host0",
+        "is_lane",
+        "lane",
+        "lane_claimed0",
+        "nested_ns",
+        "parent",
+        "probe_token",
+        "record",
+        "record_id",
+        "runtime",
+        "self0",
+        "started_at",
+        "started_ns",
+        "stopped_ns",
+        "strict_error",
+        "subject",
+        "thread0",
+        "tokens",
+    )
+
+    def __init__(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+        self.entered_ns = perf_counter_ns()
+        self.cpu_source = cpu_source
+        self.runtime = runtime
+        self.subject = subject
+        self.record: dict[str, Any] | None = None
+        self.errors: dict[str, str] = {}
+        self.strict_error: BaseException | None = None
+        self.lane: Lane | None = None
+        self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
+        self.children_claims_s = 0.0
+        self.children_j: dict[str, list[float]] | None = None
+        self.parent = parent = current.get()
+        self.depth = 0 if parent is None else parent.depth + 1
+        self._join()
+        self.record_id = runtime.next_id()
+        self.probe_token = runtime.probe.start() if runtime.probe else None
+        self.started_at = time()
+        clock = runtime.host_clock
+        self.host0 = clock.read() if clock else 0.0
+        self.tokens: list[Any] = []
+        for monitor in runtime.monitors:
+            try:
+                self.tokens.append(monitor.start())
+            except BaseException as error:  # a plugin's SystemExit is no more ours to raise than its OSError
+                self.tokens.append(error)
+                self._fault(monitor.name, "start", error)
+        self.children_claimed0 = ledger.children_s
+        self.children0 = getrusage(RUSAGE_CHILDREN)
+        self.self0 = getrusage(RUSAGE_SELF)
+
+    def _join(self) -> None:
+        """
+        Take a place among the calls of this process; see :class:`greensdk.cputime.Ledger`.
+        """
+        self.is_lane = self.parent is None or self.parent.lane is not lanes.here
+        if self.is_lane:
+            ledger.open += 1
+            ledger.born += 1
+        self.born = ledger.born
+        self.alone = ledger.open == 1
+
+    def resume(self) -> None:
+        """
+        The call begins to run on this thread.
+        """
+        self.context: Token[Window | None] = current.set(self)
+        self.lane = lane = lanes.here
+        self.lane_claimed0 = lane.claimed_ns
+        self.nested_ns = 0
+        self.thread0 = thread_time_ns()
+        if not self.started_ns:
+            self.started_ns = perf_counter_ns()
+
+    def pause(self) -> None:
+        """
+        The call stops running on this thread, for now or for good.
+        """
+        self.stopped_ns = perf_counter_ns()
+        ran_ns = thread_time_ns() - self.thread0
+        lane = self.lane
+        if lane is None:
+            return
+        self.lane = None
+        fresh_ns = max(0, ran_ns - (lane.claimed_ns - self.lane_claimed0))
+        lane.claimed_ns += fresh_ns
+        own_ns = fresh_ns + self.nested_ns
+        self.cpu_ns += own_ns
+        parent = self.parent
+        if parent is not None:
+            if parent.lane is lane:
+                parent.nested_ns += own_ns
+            else:
+                parent.elsewhere_ns += own_ns
+        try:
+            current.reset(self.context)
+        except ValueError:
+            # Closed in another context than it was opened in (a `with track()` handed to another task).
+            current.set(parent)
+
+    def end(self, error: BaseException | None) -> None:
+        """
+        Read every meter again, make the record and hand it to the sinks.
+
+        Args:
+            error: What the call raised, or None.
+        """
+        try:
+            self._end(error)
+        except Exception as problem:
+            self.runtime.note_failure(problem)
+
+    def _end(self, error: BaseException | None) -> None:
+        runtime = self.runtime
+        usages = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        readings = self._stop_monitors()
+        clock = runtime.host_clock
+        host_cpu_s = clock.read() - self.host0 if clock else None
+        closed_ns = perf_counter_ns()
+        alone = self.alone and ledger.born == self.born
+        if self.is_lane:
+            ledger.open -= 1
+        duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+        full = runtime.probe.stop(self.probe_token, duration_s) if runtime.probe else None
+        cpu_s, cpu_source = self._cpu(usages, alone, full)
+        share = None
+        if clock and host_cpu_s is not None:
+            host_cpu_s = max(host_cpu_s, cpu_s)
+            share = share_of(cpu_s, host_cpu_s, clock.resolution_s)
+        for each in readings:
+            attribute(each, share, NO_CLOCK if clock is None else IDLE_HOST)
+        if runtime.estimators:
+            self._estimate(readings, Usage(duration_s, cpu_s, host_cpu_s, cpu_source))
+        for name, reason in runtime.missing.items():
+            self.errors[name] = reason
+            readings.append(_failed(name, reason))
+        primary = choose(readings, runtime.ranks, runtime.boundary) if readings else runtime.nothing
+        record = build(
+            self,
+            error,
+            duration_s=duration_s,
+            cpu_s=cpu_s,
+            cpu_source=cpu_source,
+            host_cpu_s=host_cpu_s,
+            share=share,
+            primary=primary,
+            energy_self_j=self._self_energy(primary, cpu_s),
+            readings=readings,
+            resources=self._resources(usages, cpu_s, duration_s, alone, full),
+        )
+        self._tell_parent(readings, cpu_s)
+        record["phases"]["stop_s"] = (closed_ns - self.stopped_ns) * 1e-9
+        record["overhead_s"] = (perf_counter_ns() - self.stopped_ns + self.started_ns - self.entered_ns) * 1e-9
+        self.record = record
+        runtime.emit(record)
+
+    def _resources(
+        self, usages: tuple[Any, Any], cpu_s: float, duration_s: float, alone: bool, full: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        if self.runtime.resources == "none":
+            return {}
+        light = light_resources(cpu_s, duration_s, self.self0, usages[0], self.children0, usages[1], alone)
+        if full:
+            light.update(full)
+        return light
+
+    def _self_energy(self, primary: Primary, cpu_s: float) -> float | None:
+        children = self.children_j
+        if children is None:
+            return primary.energy_j
+        known_j, known_cpu_s = children.get(primary.source or "", (0.0, 0.0))
+        return self_energy(primary.energy_j, cpu_s, known_j, children[""][1] - known_cpu_s)
+
+    def _stop_monitors(self) -> list[Reading]:
+        """
+        Stop in reverse, so that the monitor started last, the cheapest, has the tightest bracket.
+        """
+        readings: list[Reading] = []
+        tokens = self.tokens
+        for monitor in self.runtime.backwards:
+            token = tokens.pop()
+            if isinstance(token, BaseException):
+                readings.append(_failed(monitor.name, self.errors[monitor.name]))
+                continue
+            try:
+                readings.append(monitor.stop(token))
+            except BaseException as error:
+                self._fault(monitor.name, "stop", error)
+                readings.append(_failed(monitor.name, self.errors[monitor.name]))
+        readings.reverse()
+        return readings
+
+    def _estimate(self, readings: list[Reading], usage: Usage) -> None:
+        for estimator in self.runtime.estimators:
+            try:
+                each = estimator.estimate(usage)
+                attribute(each, None)
+            except BaseException as error:
+                self._fault(estimator.name, "estimate", error)
+                each = _failed(estimator.name, self.errors[estimator.name])
+            readings.append(each)
+
+    def _cpu(self, usages: tuple[Any, Any], alone: bool, full: dict[str, Any] | None) -> tuple[float, str]:
+        """
+        Return the call's CPU seconds, its children's included, and the name of the clock they come from.
+        """
+        (own, kids), own0, kids0 = usages, self.self0, self.children0
+        own_ns, source = min(self.cpu_ns, self.stopped_ns - self.started_ns) + self.elsewhere_ns, self.cpu_source
+        if alone and source == "thread":
+            source = "process"
+            process_ns = int((own[0] + own[1] - own0[0] - own0[1]) * 1e9)
+            if process_ns - own_ns > HELPERS_NS:
+                own_ns = process_ns
+        reaped_s = kids[0] + kids[1] - kids0[0] - kids0[1]
+        fresh_s = max(0.0, reaped_s - (ledger.children_s - self.children_claimed0))
+        ledger.children_s += fresh_s
+        self.children_claims_s += fresh_s
+        if self.parent is not None:
+            self.parent.children_claims_s += self.children_claims_s
+        living_s = full.pop("living_children_cpu_s", None) if full else None
+        return own_ns * 1e-9 + self.children_claims_s + (living_s if alone and living_s else 0.0), source
+
+    def _tell_parent(self, readings: list[Reading], cpu_s: float) -> None:
+        """
+        Leave the call's joules, by monitor, and its CPU seconds with the call around it.
+        """
+        parent = self.parent
+        if parent is None:
+            return
+        if parent.children_j is None:
+            parent.children_j = {"": [0.0, 0.0]}
+        sums = parent.children_j
+        sums[""][1] += cpu_s
+        for each in readings:
+            if each["call_j"] is not None:
+                known = sums.setdefault(each["monitor"], [0.0, 0.0])
+                known[0] += each["call_j"]
+                known[1] += cpu_s
+
+    def _fault(self, monitor: str, method: str, error: BaseException) -> None:
+        self.errors[monitor] = f"{method}: {type(error).__name__}: {error}"
+        if self.runtime.strict and self.strict_error is None:
+            self.strict_error = error
+
+
+def _failed(monitor: str, reason: str) -> Reading:
+    return reading(
+        monitor, scope="machine", quality="measured", boundary="unknown", energy_j=None, reason=reason
+    )
+
+
+def open_window(runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> Window | None:
+    """
+    Begin a call; None, and the call goes unmeasured, when greensdk itself fails.
+    """
+    try:
+        return Window(runtime if runtime.ready else runtime.open(), subject, cpu_source)
+    except Exception as problem:
+        if runtime.spec.get("strict"):
+            raise
+        runtime.note_failure(problem)
+        return None

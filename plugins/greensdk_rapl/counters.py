@@ -1,0 +1,175 @@
+"""
+From two raw counter values to the microjoules between them.
+
+The counters wrap around at ``max_energy_range_uj`` and are reset by a suspend or a reload of the
+driver. Both look alike: the value goes back. What tells them apart is power, see :func:`spent`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from greensdk_rapl.zones import Zone, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHANCE = 1000
+"""
+A counter that stood in the last thousandth of its range before it went back has wrapped: a reset finds it
+there once in a thousand times.
+"""
+
+
+class Spent(NamedTuple):
+    """
+    What a counter counted between two reads.
+
+    Attributes:
+        uj: Microjoules; None when it can't be known.
+        wraps: How often the counter went round.
+        reason: Why `uj` is None, else empty.
+    """
+
+    uj: int | None
+    wraps: int = 0
+    reason: str = ""
+
+
+def value(raw: bytes | OSError, when: str) -> int | str:
+    """
+    Return the number in a counter file, or in words why there is none.
+    """
+    if isinstance(raw, OSError):
+        return f"energy_uj could not be read at {when}: {explain(raw)}"
+    try:
+        number = int(raw)
+    except ValueError:
+        number = -1
+    return number if number >= 0 else f"energy_uj held no counter value at {when}: {raw[:24]!r}"
+
+
+def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float) -> Spent:
+    """
+    Return what `zone` counted from `start` to `stop`.
+
+    A value that went back is a wrap if the energy that this would mean can be drawn in the time
+    (``max_power_w * elapsed_s``, plus one :data:`CHANCE`-th of the range), and a reset otherwise. The
+    kernel's range is one unit (some 61 uJ) short of the true modulus, and so is each corrected wrap.
+
+    Args:
+        zone: The counter.
+        start: Its earlier value, or why there is none.
+        stop: Its later value, or why there is none.
+        elapsed_s: Seconds from the one to the other.
+    """
+    if isinstance(start, str) or isinstance(stop, str):
+        return Spent(None, reason="; ".join(text for text in (start, stop) if isinstance(text, str)))
+    if elapsed_s > zone.wrap_s:
+        return Spent(
+            None,
+            reason=f"{elapsed_s:.0f} s went by between two reads, and at {zone.max_power_w:g} W the counter goes round "
+            f"in {zone.wrap_s:.0f} s: how often it wrapped can't be known; sample_every_s or resources='full' "
+            "have the meter polled in between",
+        )
+    if stop >= start:
+        return Spent(stop - start)
+    back = f"the counter went back from {start} to {stop} uJ"
+    if zone.range_uj is None:
+        return Spent(None, reason=f"{back}, and max_energy_range_uj does not say where it wraps")
+    corrected = stop - start + zone.range_uj
+    if not 0 <= corrected <= zone.max_power_w * 1e6 * elapsed_s + zone.range_uj / CHANCE:
+        return Spent(
+            None,
+            reason=f"{back} in {elapsed_s:.3g} s; a wraparound would mean {corrected / 1e6:.0f} J, more than "
+            f"{zone.max_power_w:g} W can draw: it was reset (suspend, or a reload of the driver)",
+        )
+    return Spent(corrected, 1)
+
+
+class Total(NamedTuple):
+    """
+    What a counter counted over all polls.
+
+    Attributes:
+        uj: Microjoules since the last break.
+        wraps: Wraps since the last break.
+        breaks: How often the chain broke: a failed read, a reset, a gap too long.
+        reason: What broke it last.
+    """
+
+    uj: int = 0
+    wraps: int = 0
+    breaks: int = 0
+    reason: str = ""
+
+
+class Mark(NamedTuple):
+    """
+    The meter at one poll.
+
+    Attributes:
+        at_ns: When.
+        values: Value of each zone, or why there is none.
+        totals: Total of each zone.
+    """
+
+    at_ns: int
+    values: tuple[int | str, ...]
+    totals: tuple[Total, ...]
+
+
+def advance(zones: Sequence[Zone], last: Mark | None, at_ns: int, values: tuple[int | str, ...]) -> Mark:
+    """
+    Return the mark that follows `last`.
+    """
+    if last is None:
+        return Mark(at_ns, values, (Total(),) * len(values))
+    elapsed_s = (at_ns - last.at_ns) / 1e9
+    steps = map(spent, zones, last.values, values, (elapsed_s,) * len(values))
+    return Mark(at_ns, values, tuple(map(_add, last.totals, steps)))
+
+
+def _add(total: Total, step: Spent) -> Total:
+    if step.uj is None:
+        return Total(breaks=total.breaks + 1, reason=step.reason)
+    return total._replace(uj=total.uj + step.uj, wraps=total.wraps + step.wraps)
+
+
+class Side(NamedTuple):
+    """
+    One end of a window.
+
+    Attributes:
+        at_ns: When.
+        values: Value of each zone, or why there is none.
+        mark: The poll that is next to it, inside the window; None if there was none.
+    """
+
+    at_ns: int
+    values: tuple[int | str, ...]
+    mark: Mark | None
+
+
+def window(zones: Sequence[Zone], start: Side, stop: Side) -> list[Spent]:
+    """
+    Return what each zone counted in a window, by way of the polls in it.
+    """
+    first, last = start.mark, stop.mark
+    if first is None or last is None:
+        elapsed_s = (stop.at_ns - start.at_ns) / 1e9
+        return list(map(spent, zones, start.values, stop.values, (elapsed_s,) * len(zones)))
+    head_s, tail_s = (first.at_ns - start.at_ns) / 1e9, (stop.at_ns - last.at_ns) / 1e9
+    heads = map(spent, zones, start.values, first.values, (head_s,) * len(zones))
+    tails = map(spent, zones, last.values, stop.values, (tail_s,) * len(zones))
+    return list(map(_join, heads, first.totals, last.totals, tails))
+
+
+def _join(head: Spent, first: Total, last: Total, tail: Spent) -> Spent:
+    if head.uj is None:
+        return head
+    if first.breaks != last.breaks:
+        return Spent(None, reason=last.reason)
+    if tail.uj is None:
+        return tail
+    return Spent(head.uj + last.uj - first.uj + tail.uj, head.wraps + last.wraps - first.wraps + tail.wraps)
