@@ -124,22 +124,22 @@ def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | N
     best: Reading | None = None
     rank = 1 << 30
     for reading in readings:
+        if reading["call_j"] is None or (boundary is not None and reading["boundary"] != boundary):
+            continue
         place = ranks.get(reading["monitor"], 1 << 20)
-        if reading["call_j"] is not None and place < rank and boundary in (None, reading["boundary"]):
+        if place < rank:
             best, rank = reading, place
     if best is None:
-        return NOTHING._replace(reason=_reasons(readings))
+        return Primary(None, None, None, None, None, None, _reasons(readings))
     quality = ATTRIBUTED if best["scope"] == MACHINE else best["quality"]
     return Primary(best["call_j"], best["low_j"], best["high_j"], best["monitor"], quality, best["boundary"], None)
 
 
 def _reasons(readings: Iterable[Reading]) -> str:
-    return "; ".join(f"{r['monitor']}: {r['reason'] or 'other boundary than asked for'}" for r in readings)
+    return "; ".join([f"{r['monitor']}: {r['reason'] or 'other boundary than asked for'}" for r in readings])
 
 
-def self_energy(
-    energy_j: float | None, cpu_s: float | None, children_j: float, unknown_cpu_s: float
-) -> float | None:
+def self_energy(energy_j: float | None, cpu_s: float | None, children_j: float, unknown_cpu_s: float) -> float | None:
     """
     Return what of `energy_j` is the call's own, without its tracked children.
 

@@ -5,12 +5,15 @@ From a specification to an open runtime: the cold half of :mod:`greensdk.runtime
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from greensdk import builtin, hardware
-from greensdk.attribution import NOTHING
-from greensdk.cputime import host_clock
+from greensdk.attribution import NOTHING, Primary
+from greensdk.cputime import HostClock, host_clock
+from greensdk.monitor import Estimator, Monitor
 from greensdk.runtime import load, open_source
 
 if TYPE_CHECKING:
@@ -42,14 +45,15 @@ def build(runtime: Runtime) -> None:
     runtime.tags = dict(settings.get("tags") or {})
     runtime.boundary = settings.get("boundary")
     runtime.strict = bool(settings.get("strict"))
-    runtime.resources = settings.get("resources") or (adapter.resources if adapter else "light")
+    runtime.resources = settings.get("resources") or _detail(settings, adapter)
     runtime.worker = adapter.worker() if adapter else None
-    runtime.host_clock = host_clock()
     runtime.probe = _probe() if runtime.resources == "full" else None
+    runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
+    runtime.host_clock = _clock() if settings["sources"] else None
     runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
     _open_sources(runtime, settings["sources"])
-    runtime.enrichers = tuple((name, load(target)) for name, target in settings.get("enrichers") or ())
-    runtime.sinks = tuple(_open_sinks(runtime, settings, adapter))
+    runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in settings.get("enrichers") or ())
+    runtime.sinks = tuple(_open_sinks(settings, adapter))
 
 
 def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -72,6 +76,20 @@ def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     return resolve(spec)
 
 
+def _detail(settings: Mapping[str, Any], adapter: Any) -> str:
+    """
+    Return how much to say of resources where nobody has said it: clocks only means clocks only.
+    """
+    if adapter is not None:
+        return str(adapter.resources)
+    return "light" if settings["sources"] else "none"
+
+
+@cache
+def _clock() -> HostClock | None:
+    return host_clock()
+
+
 def _adapter(settings: Mapping[str, Any]) -> Any:
     for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
         if when in os.environ:
@@ -87,7 +105,8 @@ def _probe() -> Any:
 
 
 def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
-    monitors, estimators = [], []
+    monitors: list[Monitor] = []
+    estimators: list[Estimator] = []
     runtime.host = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
     for name, target, config, mode in sources:
         source, problem = open_source(target, config)
@@ -96,18 +115,39 @@ def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
         if problem or (mode == AUTO and not source.cheap):
             continue
         runtime.host.update(getattr(source, "host_facts", {}))
-        (estimators if hasattr(source, "estimate") else monitors).append(source)
+        if hasattr(source, "estimate"):
+            estimators.append(source)
+        else:
+            monitors.append(source)
     monitors.sort(key=lambda monitor: monitor.cheap)
     if not (monitors or estimators or runtime.missing):
-        runtime.nothing = NOTHING._replace(reason=NONE_WORKS if sources else NONE_ASKED)
+        runtime.nothing = Primary(*NOTHING[:-1], NONE_WORKS if sources else NONE_ASKED)
     runtime.monitors = tuple(monitors)
     runtime.backwards = tuple(reversed(monitors))
     runtime.estimators = tuple(estimators)
     limits = [m.max_window_s for m in monitors if m.max_window_s is not None]
-    runtime.poll_every_s = min(limits) if limits else None
+    runtime.poll_every_s = min(limits, default=inf)
+    runtime.poll_due_ns = 0.0 if limits else inf
 
 
-def _open_sinks(runtime: Runtime, settings: Mapping[str, Any], adapter: Any) -> Iterable[tuple[str, Sink]]:
+def _enricher(target: str, config: Mapping[str, Any]) -> Callable[..., Any]:
+    """
+    Return the function behind a ``greensdk_enrich``, with its plugin's table where it takes that.
+    """
+    import inspect
+
+    try:
+        enrich: Callable[..., Any] = load(target)
+    except BaseException as error:
+        return partial(_refuse, error)
+    return partial(enrich, config=config) if "config" in inspect.signature(enrich).parameters else enrich
+
+
+def _refuse(error: BaseException, **_: Any) -> None:
+    raise error
+
+
+def _open_sinks(settings: Mapping[str, Any], adapter: Any) -> Iterable[tuple[str, Sink]]:
     wanted = settings.get("sinks")
     if adapter is not None:
         yield from adapter.sinks(settings)

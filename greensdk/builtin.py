@@ -26,7 +26,7 @@ SINKS = {
 }
 
 ADAPTERS = {
-    "lithops": ("greensdk_lithops.worker:LithopsCall", "__LITHOPS_SESSION_ID"),
+    "lithops": ("greensdk_lithops.worker:LithopsCall", "LITHOPS_WORKER"),
 }
 """Name to (``module:attribute``, the environment variable that says we run there)."""
 

@@ -15,13 +15,18 @@ from greensdk.window import Subject, Window, open_window
 DISABLED = "GREENSDK_DISABLED"
 
 
+def is_disabled() -> bool:
+    """
+    Say whether the environment switches measuring off.
+    """
+    return os.environ.get(DISABLED, "").lower() not in {"", "0", "false", "no", "off"}
+
+
 def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> Callable[..., Any]:
     """
     Return what the wrapper of `fn` calls from now on: `fn` itself when measuring is switched off.
     """
-    if os.environ.get(DISABLED, "").lower() not in {"", "0", "false", "no", "off"}:
-        return fn
-    return kind(fn, runtime_for(spec), Subject(name_of(fn)))
+    return fn if is_disabled() else kind(fn, runtime_for(spec), Subject(name_of(fn)))
 
 
 def name_of(fn: Any) -> str:
@@ -53,6 +58,9 @@ class Call:
         return type(None), ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Run the function in a window.
+        """
         window = open_window(self.runtime, self.subject)
         if window is None:
             return self.fn(*args, **kwargs)
@@ -78,6 +86,9 @@ class StepsCall(Call):
     __slots__ = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Return the steps, each of which will be measured.
+        """
         steps = self.fn(*args, **kwargs)
         window = open_window(self.runtime, self.subject, "steps")
         return steps if window is None else Steps(window, steps.__await__() if hasattr(steps, "__await__") else steps)
@@ -91,6 +102,9 @@ class AsyncStepsCall(Call):
     __slots__ = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Return the items, each step towards which will be measured.
+        """
         items = self.fn(*args, **kwargs)
         window = open_window(self.runtime, self.subject, "steps")
         return items if window is None else AsyncItems(window, items)

@@ -9,15 +9,16 @@ from the working directory upwards. A variable ``GREENSDK_LABEL`` sets the key `
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk import builtin
-from greensdk.build import ALL, AUTO, NAMED
+from greensdk.build import NAMED
 from greensdk.errors import ConfigError
-from greensdk.plugins import switches
-from greensdk.settings import KEYS, SWITCHES, check, checked_table, from_text, unknown
+from greensdk.plugins import declared, load_plugins, switches, third_party
+from greensdk.settings import KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
 from greensdk.sink import scheme_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "psutil-tdp"]}
 FILE = "greensdk.toml"
+PREFIX = "GREENSDK_"
 
 
 def resolve(
@@ -41,48 +43,58 @@ def resolve(
 
     Returns:
         ``sources`` (name, target, keyword arguments, why), ``sinks`` (URI, target, keyword arguments; None
-        for the default of the place), ``adapters`` (target, variable), ``enrichers`` (name, target),
+        for the default of the place), ``adapters`` (target, variable), ``enrichers`` (name, target, table),
         ``missing`` (monitor to reason), and the plain keys.
 
     Raises:
         ConfigError: A key is unknown or a value of the wrong kind; the message says where it stands.
     """
-    values, tables = layers(arguments, environ, cwd)
+    values, tables, where = layers(arguments, environ, cwd)
     catalogue = Catalogue(environ, values["monitors"])
-    sources, missing = catalogue.sources(values["monitors"], tables)
-    sinks = None if values.get("sink") is None else catalogue.sinks(values["sink"], tables)
+    sources, missing = catalogue.sources(values["monitors"], tables, where["monitors"])
+    sinks = None if "sink" not in values else catalogue.sinks(values["sink"], tables, where["sink"])
     catalogue.refuse_strangers(tables)
-    plain = {key: values[key] for key in values if key not in {"monitors", "sink"}}
     return {
-        **plain,
+        **{key: value for key, value in values.items() if key not in {"monitors", "sink"}},
         "sources": sources,
         "missing": missing,
         "sinks": sinks,
         "adapters": catalogue.adapters(),
-        "enrichers": catalogue.enrichers(),
+        "enrichers": catalogue.enrichers(tables),
     }
 
 
-def layers(
-    arguments: Mapping[str, Any], environ: Mapping[str, str], cwd: str | os.PathLike[str]
-) -> tuple[dict[str, Any], dict[str, dict[str, tuple[Any, str]]]]:
+class Layers(NamedTuple):
     """
-    Return the merged plain keys, and per plugin its keys with (value, where it stands).
+    All layers, one laid over the other.
+
+    Attributes:
+        values: The plain keys.
+        tables: The table of each plugin.
+        where: Which layer each plain key comes from.
+    """
+
+    values: dict[str, Any]
+    tables: dict[str, dict[str, tuple[Any, str]]]
+    where: dict[str, str]
+
+
+def layers(arguments: Mapping[str, Any], environ: Mapping[str, str], cwd: str | os.PathLike[str]) -> Layers:
+    """
+    Return what the file, the environment and the arguments say together.
 
     Raises:
         ConfigError: A key is unknown or a value of the wrong kind.
     """
-    values = dict(DEFAULTS)
+    values, where = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "defaults")
     tables: dict[str, dict[str, tuple[Any, str]]] = {}
-    for where, layer in (read_file(cwd), from_environment(environ), ("energy_tracked", dict(arguments))):
-        for key, value in layer.items():
-            if key in KEYS:
-                values[key] = check(where, key, value)
-            elif isinstance(value, Mapping):
-                tables.setdefault(key, {}).update({k: (v, f"{where}: [{key}] {k}") for k, v in value.items()})
+    for layer, found in (read_file(cwd), from_environment(environ), ("energy_tracked", arguments)):
+        for key, value in found.items():
+            if key not in KEYS and isinstance(value, Mapping):
+                tables.setdefault(key, {}).update({name: (each, layer) for name, each in value.items()})
             else:
-                raise ConfigError(unknown(where, key, KEYS))
-    return values, tables
+                values[key], where[key] = check(layer, key, value), layer
+    return Layers(values, tables, where)
 
 
 def read_file(cwd: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
@@ -90,28 +102,42 @@ def read_file(cwd: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
     Return (path, contents) of the nearest file with a greensdk configuration; ("", {}) when there is none.
 
     Raises:
-        ConfigError: The file is not TOML.
+        ConfigError: The file can't be read, or is not TOML.
     """
-    for folder in (here := Path(cwd).resolve(), *here.parents):
-        own = folder / FILE
-        if own.is_file():
-            return str(own), _toml(own)
-        project = folder / "pyproject.toml"
-        # Reading bytes first spares most projects the import of tomllib.
-        if project.is_file() and b"tool.greensdk" in project.read_bytes():
-            return str(project), _toml(project).get("tool", {}).get("greensdk", {})
+    try:
+        here = Path(cwd).resolve()
+    except FileNotFoundError:  # somebody deleted the working directory
+        return "", {}
+    for folder in (here, *here.parents):
+        own, project = folder / FILE, folder / "pyproject.toml"
+        if (contents := _contents(own)) is not None:
+            return str(own), _toml(own, contents)
+        # Looking into the bytes first spares most projects the import of tomllib.
+        if b"tool.greensdk" in (contents := _contents(project) or b""):
+            found = _toml(project, contents).get("tool", {}).get("greensdk", {})
+            if not isinstance(found, dict):
+                raise ConfigError(f"{project}: tool.greensdk = {found!r}: expected a table")
+            if found:
+                return str(project), found
     return "", {}
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _contents(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+
+
+def _toml(path: Path, contents: bytes) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(contents.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
@@ -122,20 +148,36 @@ def from_environment(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         ConfigError: A variable's name is a misspelt key.
     """
     found: dict[str, Any] = {}
-    names = sorted({*builtin.MONITORS, *builtin.SINKS}, key=len, reverse=True)
-    for variable in sorted(v for v in environ if v.startswith("GREENSDK_") and v not in SWITCHES):
-        key = variable.removeprefix("GREENSDK_").lower()
+    others: dict[str, str] = {}
+    for variable in sorted(v for v in environ if v.startswith(PREFIX) and v not in SWITCHES):
+        key = variable.removeprefix(PREFIX).lower()
         if key in KEYS:
             found[key] = from_text(variable, key, environ[variable])
-            continue
-        for name in names:
-            prefix = name.replace("-", "_") + "_"
-            if key.startswith(prefix):
-                found.setdefault(name, {})[key.removeprefix(prefix)] = environ[variable]
-                break
-        else:
+        elif not _into_table(found, _own_names(), key, environ[variable]):
+            others[variable] = key
+    names = load_plugins(environ).names() if others and third_party(environ) else set()
+    for variable, key in others.items():
+        if not _into_table(found, names, key, environ[variable]):
             _refuse_misspelt(variable, key)
     return "environment", found
+
+
+def _own_names() -> set[str]:
+    """
+    Return the names of the first-party plugins that have a table.
+    """
+    return {*builtin.MONITORS, *builtin.SINKS}
+
+
+def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> bool:
+    """
+    Put a variable's text into the table of the plugin whose name it begins with; False when there is none.
+    """
+    fitting = [name for name in names if key.startswith(name.replace("-", "_") + "_")]
+    if fitting:
+        name = max(fitting, key=len)
+        found.setdefault(name, {})[key[len(name) + 1 :]] = text
+    return bool(fitting)
 
 
 def _refuse_misspelt(variable: str, key: str) -> None:
@@ -144,9 +186,9 @@ def _refuse_misspelt(variable: str, key: str) -> None:
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(key, KEYS, n=1, cutoff=0.8)
-    if near:
-        raise ConfigError(f"environment: unknown variable {variable}; did you mean GREENSDK_{near[0].upper()}?")
+    known = [*KEYS, *(switch.removeprefix(PREFIX).lower() for switch in SWITCHES)]
+    if near := get_close_matches(key, known, n=1, cutoff=0.8):
+        raise ConfigError(f"environment: unknown variable {variable}; did you mean {PREFIX}{near[0].upper()}?")
 
 
 class Catalogue:
@@ -158,22 +200,15 @@ class Catalogue:
         self._environ = environ
         self._allowed, self._dropped = switches(environ)
         self._plugins: Plugins | None = None
-        if isinstance(monitors, str) and self._has_third_party():
+        if isinstance(monitors, str) and third_party(environ):
             self._discover()
-
-    def _has_third_party(self) -> bool:
-        from greensdk.plugins import third_party
-
-        return bool(third_party(self._environ))
 
     def _discover(self) -> Plugins:
         if self._plugins is None:
-            from greensdk.plugins import load_plugins
-
             self._plugins = load_plugins(self._environ)
         return self._plugins
 
-    def sources(self, wanted: Any, tables: Mapping[str, Any]) -> tuple[list[list[Any]], dict[str, str]]:
+    def sources(self, wanted: Any, tables: Mapping[str, Table], where: str) -> tuple[list[list[Any]], dict[str, str]]:
         """
         Return the (name, target, keyword arguments, why) of each monitor to try, and the ones switched off.
 
@@ -181,60 +216,57 @@ class Catalogue:
             ConfigError: A name is unknown, or a plugin's table has an unknown key.
         """
         mode = wanted if isinstance(wanted, str) else NAMED
-        names = self._names() if mode in {AUTO, ALL} else wanted
-        found, missing = [], {}
-        for name in names:
-            if self._is_off(name):
-                if mode == NAMED:
-                    missing[name] = "switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"
-                continue
-            target, config = self._monitor(name)
-            found.append([name, target, checked_table(name, config, tables.get(name, {})), mode])
+        found: list[list[Any]] = []
+        missing = {}
+        for name in wanted if mode == NAMED else self._names():
+            if not self._is_off(name):
+                target, config = self._monitor(name, where)
+                found.append([name, target, checked_table(name, config, tables.get(name, {})), mode])
+            elif mode == NAMED:
+                missing[name] = "switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"
         return found, missing
 
     def _names(self) -> list[str]:
         return list(builtin.MONITORS if self._plugins is None else self._plugins.registry.monitors)
 
     def _is_off(self, name: str) -> bool:
-        return name in self._dropped or (self._allowed is not None and name not in self._allowed and self._own(name))
+        if name in self._dropped:
+            return True
+        if self._allowed is None or name in self._allowed:
+            return False
+        return name in builtin.MONITORS or name in _installed()
 
-    def _own(self, name: str) -> bool:
-        """
-        Whether `name` is first-party; a third party's is off when its plugin is.
-        """
-        return name in builtin.MONITORS
-
-    def _monitor(self, name: str) -> tuple[str, str]:
+    def _monitor(self, name: str, where: str) -> tuple[str, str]:
         if ":" in name:
             return name, name
         if name in builtin.MONITORS:
             return builtin.MONITORS[name], builtin.MONITORS[name]
-        offer = self._offer("monitor", name, self._discover().registry.monitors)
+        offer = self._offer("monitor", name, self._discover().registry.monitors, where)
         return offer.target, offer.config
 
-    def sinks(self, wanted: Any, tables: Mapping[str, Any]) -> list[list[Any]]:
+    def sinks(self, wanted: Any, tables: Mapping[str, Table], where: str) -> list[list[Any]]:
         """
         Return the (URI, target, keyword arguments) of each sink.
 
         Raises:
-            ConfigError: No plugin knows the URI's scheme.
+            ConfigError: No plugin knows the URI's scheme, or a plugin's table has an unknown key.
         """
         found = []
         for uri in [wanted] if isinstance(wanted, str) else wanted:
             scheme = scheme_of(uri)
             target = config = builtin.SINKS.get(scheme, "")
             if not target:
-                target, config, _ = self._offer("sink", scheme, self._discover().registry.sinks)
+                target, config, _ = self._offer("sink", scheme, self._discover().registry.sinks, where)
             found.append([uri, target, checked_table(scheme, config, tables.get(scheme, {}), skip=1)])
         return found
 
-    def _offer(self, kind: str, name: str, offers: Mapping[str, Offer]) -> Offer:
+    def _offer(self, kind: str, name: str, offers: Mapping[str, Offer], where: str) -> Offer:
         if name in offers:
             return offers[name]
-        broken = [row for row in self._discover().loaded if row.error and row.name == name]
-        if broken:
-            raise ConfigError(f"{kind} {name!r}: its plugin is broken: {broken[0].error}")
-        raise ConfigError(unknown("configuration", name, offers, kind))
+        for row in self._discover().loaded:
+            if row.error and row.name == name:
+                raise ConfigError(f"{where}: {kind} {name!r}: its plugin is broken: {row.error}")
+        raise ConfigError(unknown(where, name, offers, kind))
 
     def adapters(self) -> list[list[str]]:
         """
@@ -244,24 +276,30 @@ class Catalogue:
             return [[target, when] for target, when in builtin.ADAPTERS.values()]
         return [[offer.target, when] for offer, when in self._plugins.registry.adapters.values()]
 
-    def enrichers(self) -> list[list[str]]:
+    def enrichers(self, tables: Mapping[str, Table]) -> list[list[Any]]:
         """
-        Return (plugin's name, target) of each enricher.
+        Return (plugin's name, target, the plugin's table) of each enricher.
         """
-        return [] if self._plugins is None else [list(pair) for pair in self._plugins.enrichers]
+        found = [] if self._plugins is None else self._plugins.enrichers
+        return [[name, target, plain(tables.get(name, {}))] for name, target in found]
 
-    def refuse_strangers(self, tables: Mapping[str, Mapping[str, tuple[Any, str]]]) -> None:
+    def refuse_strangers(self, tables: Mapping[str, Table]) -> None:
         """
-        Raise for a table that belongs to no plugin.
+        Raise for a table that belongs to no plugin; one that is switched off may have its table.
 
         Raises:
             ConfigError: There is one.
         """
         for name, table in tables.items():
-            if name in builtin.MONITORS or name in builtin.SINKS:
-                continue
-            registry = self._discover().registry
-            known = {*registry.monitors, *registry.sinks, *(row.name for row in self._discover().loaded)}
-            if name not in known:
-                where = next(iter(table.values()))[1].partition(": [")[0] if table else "configuration"
-                raise ConfigError(unknown(where, name, {*KEYS, *known}))
+            if name not in _own_names():
+                known = self._discover().names() | self._dropped | _installed()
+                if name not in known:
+                    where = next((where for _, where in table.values()), "configuration")
+                    raise ConfigError(unknown(where, name, {*KEYS, *known}))
+
+
+def _installed() -> set[str]:
+    """
+    Return the names of the third parties' plugins, those that are switched off as well.
+    """
+    return {entry_point.name for entry_point in declared(sys.path)}

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+
 class Lane:
     """
     One thread, as far as calls share it.

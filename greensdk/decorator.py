@@ -10,7 +10,7 @@ function unmeasured.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS, wraps
 from types import (
     BuiltinFunctionType,
@@ -34,7 +34,11 @@ MARK = "__greensdk__"
 """The attribute by which a wrapper is known; it holds the specification."""
 
 _UNWRAPPABLE = (
-    BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType, MethodWrapperType, WrapperDescriptorType,
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    WrapperDescriptorType,
 )
 
 
@@ -130,8 +134,8 @@ def _dress(fn: Any) -> Callable[[Any], Any]:
     """
     if hasattr(fn, "__name__"):
         return wraps(fn)
-    inner = getattr(fn, "func", None)
-    named = inner if hasattr(inner, "__name__") else type(fn)
+    inner: Any = getattr(fn, "func", None)
+    named: Any = inner if hasattr(inner, "__name__") else type(fn)
 
     def dress(wrapper: Any) -> Any:
         wrapper = wraps(fn, assigned=[a for a in WRAPPER_ASSIGNMENTS if a == "__doc__"], updated=())(wrapper)
@@ -163,7 +167,7 @@ def _generator(fn: Any, spec: Spec) -> Any:
     bound = None
 
     @_dress(fn)
-    def wrapper(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         nonlocal bound
         if bound is None:
             try:
@@ -246,9 +250,7 @@ class track:  # noqa: N801 - used like a function
         ('sum', 'ok')
     """
 
-    def __init__(
-        self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any
-    ) -> None:
+    def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
         self.record: dict[str, Any] | None = None
         self._subject = Subject(None, label)
         self._spec = make_spec(arguments, plugins)

@@ -47,7 +47,9 @@ def greensdk_register_adapters(registry: Registry) -> None:
 @hookspec
 def greensdk_enrich(record: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """
-    Return fields to add to a finished record under the plugin's own name; runs after the call, never inside it.
+    Return fields to add to a finished record under the plugin's own name; `config` is the plugin's table.
+
+    Runs after the call, never inside it. Must be a function at the top of a module, so that workers can import it.
     """
 
 

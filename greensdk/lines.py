@@ -7,7 +7,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
+
+DEEPEST = 100
+"""How far objects may nest in a record; what is deeper, or holds itself, ends in ``...``."""
 
 _dumps: Callable[[Any], bytes] | None = None
 
@@ -16,11 +20,12 @@ def encode(record: Mapping[str, Any]) -> bytes:
     """
     Return `record` as one line of strict JSON in UTF-8, newline included.
 
-    NaN and infinities become null, lone surrogates become ``?``, and what JSON has no form for becomes its ``str()``.
+    NaN and infinities become null, lone surrogates become ``?``, whole numbers of more than 64 bits become
+    floats, and what JSON has no form for becomes its ``str()``.
     """
     try:
         return (_dumps or _choose())(record)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RecursionError):
         return json.dumps(_clean(record), separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
@@ -43,13 +48,32 @@ def _stdlib(record: Any) -> bytes:
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
-def _clean(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+def _clean(value: Any, level: int = 0) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, Mapping | list | tuple) and level == DEEPEST:
+        return "..."
     if isinstance(value, Mapping):
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+        return {_text(key): _clean(item, level + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
-    return str(value).encode("utf-8", "replace").decode()
+        return [_clean(item, level + 1) for item in value]
+    return _text(value)
+
+
+def _number(value: float) -> float | None:
+    # No reader is bound to take more than 64 bits, and Python itself refuses to write out more than 4300 digits.
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return value
+    with suppress(OverflowError):
+        return float(value) if math.isfinite(value) else None
+    return None
+
+
+def _text(value: Any) -> str:
+    try:
+        text = str(value)
+    except Exception:  # a plugin's own class; its name is better than no line
+        text = f"<{type(value).__name__}>"
+    return text.encode("utf-8", "replace").decode()

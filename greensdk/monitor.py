@@ -187,10 +187,10 @@ def reading(
     energy_j: float | None,
     low_j: float | None = None,
     high_j: float | None = None,
-    domains: Mapping[str, float | None] = {},  # noqa: B006 - never written to
+    domains: Mapping[str, float | None] = {},
     meter_id: str | None = None,
     reason: str | None = None,
-    attributes: Mapping[str, Any] = {},  # noqa: B006 - never written to
+    attributes: Mapping[str, Any] = {},
 ) -> Reading:
     """
     Make a reading; see :class:`Reading` for the meaning of each argument.

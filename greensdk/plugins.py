@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from greensdk.registry import Registry
+from greensdk.errors import PluginError
+from greensdk.registry import Registry, reference
 
 if TYPE_CHECKING:
+    import click
     import pluggy
 
 GROUP = "greensdk"
@@ -71,60 +74,92 @@ class Plugins:
         self.registry = Registry()
         self.enrichers: list[tuple[str, str]] = []
         self._manager = _manager()
-        self._add(EntryPoint(BUILTIN, "", BUILTIN), _builtin())
+        self._add(EntryPoint(BUILTIN, "", BUILTIN), _builtin)
         for entry_point in entry_points:
-            self._load(entry_point)
+            self._add(entry_point, partial(_imported, entry_point.target))
 
-    def commands(self, cli: Any) -> None:
+    def names(self) -> set[str]:
+        """
+        Return the names that a table of the configuration may have: those of plugins, monitors and sinks.
+        """
+        return {*self.registry.monitors, *self.registry.sinks, *(row.name for row in self.loaded)}
+
+    def commands(self, cli: click.Group) -> None:
         """
         Let every plugin add its sub-commands to `cli`.
         """
-        self._call("greensdk_register_commands", cli=cli)
+        for place, row in enumerate(self.loaded):
+            if row.error:
+                continue
+            try:
+                self._call(row.name, "greensdk_register_commands", cli)
+            except BaseException as error:
+                self.loaded[place] = row._replace(error=_told(error))
 
-    def _load(self, entry_point: EntryPoint) -> None:
-        module, _, attribute = entry_point.target.partition(":")
-        try:
-            plugin = __import__(module, fromlist=[attribute or "*"])
-            plugin = getattr(plugin, attribute) if attribute else plugin
-        except BaseException as error:  # a plugin that calls sys.exit() on import must not take the program along
-            self.loaded.append(Loaded(entry_point.name, entry_point.origin, error=f"{type(error).__name__}: {error}"))
-        else:
-            self._add(entry_point, plugin)
-
-    def _add(self, entry_point: EntryPoint, plugin: Any) -> None:
+    def _add(self, entry_point: EntryPoint, load: Callable[[], Any]) -> None:
+        """
+        Load one plugin; from here on, a plugin that raises, or calls sys.exit(), is a row with its error.
+        """
         name, _, origin = entry_point
-        try:
-            self._manager.register(plugin, name=name)
-            self._manager.check_pending()
-            hooks = tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ()))
-            self._register(name)
-        except BaseException as error:
-            if self._manager.has_plugin(name):
-                self._manager.unregister(name=name)
-            self.loaded.append(Loaded(name, origin, error=f"{type(error).__name__}: {error}"))
+        hooks: tuple[str, ...] = ()
+        error = ""
+        if taken := [row.origin for row in self.loaded if row.name == name]:
+            error = f"a plugin of this name is there already, from {taken[0]}"
         else:
-            self.loaded.append(Loaded(name, origin, hooks))
+            try:
+                hooks = self._register(name, load())
+            except BaseException as problem:
+                error = _told(problem)
+                self._forget(name)
+        self.loaded.append(Loaded(name, origin, hooks, error))
 
-    def _register(self, name: str) -> None:
+    def _register(self, name: str, plugin: Any) -> tuple[str, ...]:
         """
-        Run the registering hooks of one plugin.
+        Check a plugin's hooks, run those that register, and return their names.
         """
+        self._manager.register(plugin, name=name)
+        self._manager.check_pending()
+        hooks = tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ()))
+        if not hooks:
+            raise PluginError(name, "no hook: mark its module's functions with greensdk.hookspecs.hookimpl")
         self.registry.plugin = name
         for hook in ("greensdk_register_monitors", "greensdk_register_sinks", "greensdk_register_adapters"):
-            for impl in getattr(self._manager.hook, hook).get_hookimpls():
-                if impl.plugin_name == name:
-                    impl.function(*(self.registry for _ in impl.argnames))
-        for impl in self._manager.hook.greensdk_enrich.get_hookimpls():
-            if impl.plugin_name == name:
-                self.enrichers.append((name, f"{impl.function.__module__}:{impl.function.__qualname__}"))
+            self._call(name, hook, self.registry)
+        for impl in self._implementations(name, "greensdk_enrich"):
+            if "record" not in impl.argnames:
+                raise PluginError(name, "greensdk_enrich must take the argument 'record'")
+            self.enrichers.append((name, reference(name, impl.function)))
+        return hooks
 
-    def _call(self, hook: str, **arguments: Any) -> None:
-        for impl in getattr(self._manager.hook, hook).get_hookimpls():
-            try:
-                impl.function(*(arguments[name] for name in impl.argnames))
-            except BaseException as error:
-                origin = next((row.origin for row in self.loaded if row.name == impl.plugin_name), "")
-                self.loaded.append(Loaded(impl.plugin_name, origin, (hook,), f"{type(error).__name__}: {error}"))
+    def _forget(self, name: str) -> None:
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+        self.registry.forget(name)
+        self.enrichers = [pair for pair in self.enrichers if pair[0] != name]
+
+    def _call(self, name: str, hook: str, argument: Any) -> None:
+        """
+        Run one plugin's implementations of a hook with one argument, which pluggy lets them leave out.
+        """
+        for impl in self._implementations(name, hook):
+            impl.function(*(argument for _ in impl.argnames))
+
+    def _implementations(self, name: str, hook: str) -> list[pluggy.HookImpl]:
+        return [impl for impl in getattr(self._manager.hook, hook).get_hookimpls() if impl.plugin_name == name]
+
+
+def _imported(target: str) -> Any:
+    from importlib import import_module
+
+    module, _, attribute = target.partition(":")
+    found: Any = import_module(module)
+    for part in filter(None, attribute.split(".")):
+        found = getattr(found, part)
+    return found
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _builtin() -> object:
@@ -152,7 +187,7 @@ def _manager() -> pluggy.PluginManager:
     return manager
 
 
-_plugins: dict[str, Plugins] = {}
+_plugins: dict[tuple[str | None, ...], Plugins] = {}
 
 
 def third_party(environ: Mapping[str, str] = os.environ, path: Iterable[str] | None = None) -> list[EntryPoint]:
@@ -178,9 +213,9 @@ def _names(text: str) -> frozenset[str]:
 
 def load_plugins(environ: Mapping[str, str] = os.environ) -> Plugins:
     """
-    Return all plugins of this process; found and loaded once for each setting of the switches.
+    Return all plugins of this process; found and loaded once for each setting of the switches and the path.
     """
-    key = f"{environ.get('GREENSDK_PLUGINS')}|{environ.get('GREENSDK_DISABLE')}"
+    key = environ.get("GREENSDK_PLUGINS"), environ.get("GREENSDK_DISABLE"), *sys.path
     if key not in _plugins:
         _plugins[key] = Plugins(third_party(environ))
     return _plugins[key]

@@ -4,7 +4,8 @@ Where plugins put what they offer: names to ``module:attribute``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from greensdk.errors import PluginError
 
@@ -27,7 +28,7 @@ class Offer(NamedTuple):
 
 class Registry:
     """
-    Collects the offers of one plugin after the other; an earlier offer of the same name wins.
+    Collects the offers of one plugin after the other; a name that is taken is refused.
 
     Attributes:
         plugin: The plugin whose hook runs right now.
@@ -54,13 +55,13 @@ class Registry:
         Raises:
             PluginError: Another plugin offers a monitor of this name, or the class can't be imported by name.
         """
-        self._offer(self.monitors, "monitor", name, target, config)
+        self.monitors[name] = self._offer("monitor", name, self.monitors.get(name), target, config)
 
     def sink(self, scheme: str, target: str | type, config: str | type | None = None) -> None:
         """
         Offer a sink for URIs of one scheme (``"s3"`` for ``s3://bucket/prefix``); arguments as :meth:`monitor`.
         """
-        self._offer(self.sinks, "sink", scheme, target, config)
+        self.sinks[scheme] = self._offer("sink", scheme, self.sinks.get(scheme), target, config)
 
     def adapter(self, name: str, target: str | type, *, when: str) -> None:
         """
@@ -71,23 +72,35 @@ class Registry:
             target: Its class, or ``"module:attribute"``.
             when: The environment variable whose presence says that we run inside such a worker.
         """
-        reference = self._reference(target)
-        self.adapters.setdefault(name, (Offer(reference, reference, self.plugin), when))
+        first, _ = self.adapters.get(name, (None, ""))
+        self.adapters[name] = self._offer("adapter", name, first, target, None), when
 
-    def _offer(
-        self, table: dict[str, Offer], kind: str, name: str, target: str | type, config: str | type | None
-    ) -> None:
-        taken = table.get(name)
-        if taken is not None:
-            raise PluginError(self.plugin, f"the {kind} {name!r} is already offered by {taken.plugin}")
-        reference = self._reference(target)
-        table[name] = Offer(reference, self._reference(config) if config is not None else reference, self.plugin)
+    def forget(self, plugin: str) -> None:
+        """
+        Take back everything that `plugin` has offered: it turned out to be broken.
+        """
+        self.monitors = {name: offer for name, offer in self.monitors.items() if offer.plugin != plugin}
+        self.sinks = {scheme: offer for scheme, offer in self.sinks.items() if offer.plugin != plugin}
+        self.adapters = {name: pair for name, pair in self.adapters.items() if pair[0].plugin != plugin}
 
-    def _reference(self, target: str | type) -> str:
-        if isinstance(target, str):
-            if not all(target.partition(":")):
-                raise PluginError(self.plugin, f"{target!r} is not of the form 'module:attribute'")
-            return target
-        if "<locals>" in target.__qualname__:
-            raise PluginError(self.plugin, f"{target.__qualname__} is not at the top of a module: workers can't import it")
-        return f"{target.__module__}:{target.__qualname__}"
+    def _offer(self, kind: str, name: str, first: Offer | None, target: str | type, config: str | type | None) -> Offer:
+        if first is not None:
+            raise PluginError(self.plugin, f"the {kind} {name!r} is already offered by {first.plugin}")
+        offered = reference(self.plugin, target)
+        return Offer(offered, reference(self.plugin, config) if config is not None else offered, self.plugin)
+
+
+def reference(plugin: str, target: str | type | Callable[..., Any]) -> str:
+    """
+    Return the ``module:attribute`` under which any process can import `target`.
+
+    Raises:
+        PluginError: There is none: it is not at the top of a module.
+    """
+    if isinstance(target, str):
+        if not all(target.partition(":")):
+            raise PluginError(plugin, f"{target!r} is not of the form 'module:attribute'")
+        return target
+    if "." in target.__qualname__:
+        raise PluginError(plugin, f"{target.__qualname__} is not at the top of a module: workers can't import it")
+    return f"{target.__module__}:{target.__qualname__}"

@@ -18,15 +18,13 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 # name: (unit, what it is)
 RESOURCE_FIELDS: dict[str, tuple[str, str]] = {
     "pid": ("1", "Process id."),
     "ppid": ("1", "Process id of the parent."),
     "cpu_percent": ("%", "CPU seconds of the process tree over the duration; several busy cores make more than 100."),
-    "cpu_percent_allotted": ("%", "The same over the CPUs that affinity and cgroup quota allow; 100 is all of them."),
-    "cpus_allotted": ("1", "CPUs that affinity and cgroup quota allow."),
     "process_memory_percent": ("%", "rss_bytes over the machine's memory."),
     "rss_bytes": ("B", "Resident memory of the process tree at the stop; shared pages count once for each process."),
     "vms_bytes": ("B", "Virtual memory of the process tree at the stop."),
@@ -62,7 +60,7 @@ _NOT_BUSY = ("idle", "iowait", "steal")
 
 class _Sample(NamedTuple):
     process: Any
-    tree: Sequence[Any]
+    children: Sequence[Any] | None
     cpu_s: float | None
     read_bytes: float | None
     write_bytes: float | None
@@ -71,7 +69,7 @@ class _Sample(NamedTuple):
     net: Any
     disk: Any
     freq: Any
-    temps: Sequence[Any]
+    sensors: Sequence[Any]
 
 
 class ResourceProbe:
@@ -91,18 +89,25 @@ class ResourceProbe:
         self.reason = ""
         if ps is None:
             try:
-                import psutil as ps
+                import psutil
+
+                ps = psutil
             except ImportError:
                 self.reason = "psutil is missing: pip install psutil"
         self.available = not self.reason
         self._ps = ps
+        self._gone = getattr(ps, "NoSuchProcess", ())
         self._pid = pid
 
     def start(self) -> Any:
         """
         Take the first sample; the token is for :meth:`stop`.
         """
-        return self._sample(_ask(self._ps, "Process", self._pid)) if self.available else None
+        if not self.available:
+            return None
+        sample = self._sample(_ask(self._ps, "Process", self._pid))
+        # Read again, because taking the sample took CPU time that is not the call's.
+        return sample._replace(cpu_s=self._tree_cpu_s(sample.process, sample.children))
 
     def stop(self, token: Any, duration_s: float) -> dict[str, Any]:
         """
@@ -113,7 +118,8 @@ class ResourceProbe:
         if token is None:
             return {}
         now = self._sample(token.process)
-        return {**self._tree(token, now, duration_s), **self._host(token, now)}
+        memory = _ask(self._ps, "virtual_memory")
+        return {**self._about_tree(token, now, duration_s, memory), **self._about_host(token, now, memory)}
 
     def live_children_cpu_s(self) -> float | None:
         """
@@ -127,57 +133,163 @@ class ResourceProbe:
             return 0.0
         if not self.available:
             return None
-        return self._sum(self._family(_ask(self._ps, "Process", self._pid))[1:], _cpu_s)
+        return self._add(0.0, self._descendants(_ask(self._ps, "Process", self._pid)), _cpu_s)
 
     def _sample(self, process: Any) -> _Sample:
-        ps, tree = self._ps, self._family(process)
+        ps, children = self._ps, self._descendants(process)
         own = self._pid is None
-        children_s = self._sum(tree[1:], _cpu_s)
+        tree = (process, children)
         return _Sample(
             process=process,
-            tree=tree,
-            cpu_s=_plus(_rusage_cpu_s() if own else self._sum(tree[:1], _cpu_s), children_s),
+            children=children,
+            cpu_s=self._tree_cpu_s(process, children),
             read_bytes=self._sum(tree, lambda p: p.io_counters().read_bytes),
             write_bytes=self._sum(tree, lambda p: p.io_counters().write_bytes),
-            switches=_rusage_switches() if own else self._sum(tree[:1], lambda p: sum(p.num_ctx_switches())),
+            switches=_rusage_switches() if own else _try(lambda p: sum(p.num_ctx_switches()), process),
             cpus=_ask(ps, "cpu_times", percpu=True) or (),
             net=_ask(ps, "net_io_counters", nowrap=False),
             disk=_ask(ps, "disk_io_counters", nowrap=False),
             freq=_ask(ps, "cpu_freq"),
-            temps=_cpu_sensors(_ask(ps, "sensors_temperatures") or {}),
+            sensors=_cpu_sensors(_ask(ps, "sensors_temperatures") or {}),
         )
 
-    def _family(self, process: Any) -> list[Any]:
-        if process is None:
-            return []
-        alone = self._pid is None and not _has_children()
-        return [process] if alone else [process, *(_ask(process, "children", recursive=True) or ())]
+    def _tree_cpu_s(self, process: Any, children: Sequence[Any] | None) -> float | None:
+        return self._add(_rusage_cpu_s() if self._pid is None else _try(_cpu_s, process), children, _cpu_s)
 
-    def _sum(self, processes: Iterable[Any], get: Callable[[Any], float]) -> float | None:
-        total: float | None = None if not processes and get is not _cpu_s else 0
-        for process in processes:
+    def _descendants(self, process: Any) -> Sequence[Any] | None:
+        if self._pid is None and not _has_children():
+            return ()
+        found: Sequence[Any] | None = _ask(process, "children", recursive=True)
+        return found
+
+    def _sum(self, tree: tuple[Any, Sequence[Any] | None], get: Callable[[Any], float]) -> float | None:
+        return self._add(_try(get, tree[0]), tree[1], get)
+
+    def _add(self, total: float | None, children: Sequence[Any] | None, get: Callable[[Any], float]) -> float | None:
+        if total is None or children is None:
+            return None
+        for child in children:
             try:
-                total = _plus(total, get(process))
-            except self._ps.NoSuchProcess:
+                total += get(child)
+            except self._gone:
                 continue
             except Exception:  # forbidden, or not on this platform: a sum with a hole is no sum
                 return None
         return total
 
-    def _tree(self, start: _Sample, now: _Sample, duration_s: float) -> dict[str, Any]:
-        cpu_percent = _ratio(_delta(start.cpu_s, now.cpu_s), duration_s)
-        rss = self._sum(now.tree, lambda p: p.memory_info().rss)
+    def _about_tree(self, start: _Sample, now: _Sample, duration_s: float, memory: Any) -> dict[str, Any]:
+        tree = (now.process, now.children)
+        cpu_s, rss = _delta(start.cpu_s, now.cpu_s), self._sum(tree, lambda p: p.memory_info().rss)
         return {
-            "pid": getattr(now.process, "pid", None),
+            "pid": _get(now.process, "pid"),
             "ppid": _ask(now.process, "ppid"),
-            "cpu_percent": cpu_percent,
-            "process_memory_percent": _ratio(rss, getattr(_ask(self._ps, "virtual_memory"), "total", None)),
+            "cpu_percent": _percent(cpu_s, duration_s),
+            "process_memory_percent": _percent(rss, _get(memory, "total")),
             "rss_bytes": rss,
-            "vms_bytes": self._sum(now.tree, lambda p: p.memory_info().vms),
+            "vms_bytes": self._sum(tree, lambda p: p.memory_info().vms),
             "io_read_bytes": _delta(start.read_bytes, now.read_bytes),
             "io_write_bytes": _delta(start.write_bytes, now.write_bytes),
-            "threads": self._sum(now.tree, lambda p: p.num_threads()),
-            "children": len(now.tree) - 1 if now.tree else None,
+            "threads": self._sum(tree, lambda p: p.num_threads()),
+            "children": None if now.children is None else len(now.children),
             "ctx_switches": _delta(start.switches, now.switches),
             "open_fds": _ask(now.process, "num_fds"),
         }
+
+    def _about_host(self, start: _Sample, now: _Sample, memory: Any) -> dict[str, Any]:
+        cores = [_spent(*pair) for pair in zip(start.cpus, now.cpus, strict=False)]
+        busy_s, all_s = sum(core[0] for core in cores), sum(core[1] for core in cores)
+        load = _ask(self._ps, "getloadavg")
+        return {
+            "host_cpu_percent": _percent(busy_s, all_s),
+            "cpu_percent_per_core": [_percent(*core) for core in cores] or None,
+            "host_load_1m": load[0] if load else None,
+            "host_memory_percent": _get(memory, "percent"),
+            "host_memory_used_bytes": _get(memory, "used"),
+            "host_disk_read_bytes": _delta(_get(start.disk, "read_bytes"), _get(now.disk, "read_bytes")),
+            "host_disk_write_bytes": _delta(_get(start.disk, "write_bytes"), _get(now.disk, "write_bytes")),
+            "net_sent_bytes": _delta(_get(start.net, "bytes_sent"), _get(now.net, "bytes_sent")),
+            "net_recv_bytes": _delta(_get(start.net, "bytes_recv"), _get(now.net, "bytes_recv")),
+            "cpu_freq_mhz": _mean(_get(start.freq, "current"), _get(now.freq, "current")),
+            "cpu_freq_min_mhz": _get(now.freq, "min") or None,
+            "cpu_freq_max_mhz": _get(now.freq, "max") or None,
+            "cpu_temp_c": _mean(_package_c(start.sensors), _package_c(now.sensors)),
+            "cpu_temp_max_c": max((sensor.current for sensor in (*start.sensors, *now.sensors)), default=None),
+        }
+
+
+def _ask(owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    # psutil leaves functions out where the platform has no such thing, and raises where it may not look.
+    try:
+        return getattr(owner, name)(*args, **kwargs)
+    except Exception:
+        return None
+
+
+def _try(get: Callable[[Any], float], process: Any) -> float | None:
+    try:
+        return get(process)
+    except Exception:
+        return None
+
+
+def _get(owner: Any, name: str) -> Any:
+    return getattr(owner, name, None)
+
+
+def _has_children() -> bool:
+    # One system call where psutil reads every process of the machine. WNOWAIT leaves a zombie to whoever waits for it.
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    except AttributeError:  # macOS before Python 3.13
+        return True
+    return True
+
+
+def _rusage_cpu_s() -> float:
+    me, waited = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return me.ru_utime + me.ru_stime + waited.ru_utime + waited.ru_stime
+
+
+def _rusage_switches() -> int:
+    me, waited = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return me.ru_nvcsw + me.ru_nivcsw + waited.ru_nvcsw + waited.ru_nivcsw
+
+
+def _cpu_s(process: Any) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def _spent(start: Any, now: Any) -> tuple[float, float]:
+    # The kernel lets iowait fall now and then (Documentation/filesystems/proc.rst), hence no delta below 0.
+    busy_s = sum(max(0.0, _get_s(now, key) - _get_s(start, key)) for key in _BUSY)
+    return busy_s, busy_s + sum(max(0.0, _get_s(now, key) - _get_s(start, key)) for key in _NOT_BUSY)
+
+
+def _get_s(times: Any, name: str) -> float:
+    return float(getattr(times, name, 0.0))
+
+
+def _delta(start: float | None, now: float | None) -> Any:
+    # Below 0 a counter has wrapped, or something that was counted at the start has left.
+    return None if start is None or now is None or now < start else now - start
+
+
+def _percent(part: float | None, whole: float | None) -> float | None:
+    return 100.0 * part / whole if part is not None and whole else None
+
+
+def _mean(start: float | None, now: float | None) -> float | None:
+    return (start + now) / 2 if start and now else start or now or None
+
+
+def _cpu_sensors(chips: dict[str, Sequence[Any]]) -> Sequence[Any]:
+    return next((chips[chip] for chip in _CPU_CHIPS if chips.get(chip)), ())
+
+
+def _package_c(sensors: Sequence[Any]) -> float | None:
+    packages = [s.current for s in sensors if s.label.startswith(_PACKAGE_LABELS)]
+    values = packages or [s.current for s in sensors]
+    return sum(values) / len(values) if values else None

@@ -11,18 +11,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
+from math import inf
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from greensdk.attribution import NOTHING
 from greensdk.cputime import HostClock, ledger
+from greensdk.errors import PluginError
 from greensdk.monitor import Estimator, Monitor
 from greensdk.window import current
 
 if TYPE_CHECKING:
     from greensdk.sink import Sink
+    from greensdk.ticker import Ticker
+
+EAGER_S = 60.0
+"""A meter that has to be polled this often, in seconds, gets its thread at once; see :mod:`greensdk.ticker`."""
 
 captures: list[list[dict[str, Any]]] = []
 """The lists of all open ``capture()`` blocks."""
+
+FILLED_LATER = frozenset({"carbon", "cost"})
+"""The keys of a record that are there for enrichers of these names."""
 
 _runtimes: dict[str, Runtime] = {}
 _sources: dict[str, tuple[Any, str]] = {}
@@ -37,15 +47,18 @@ class Runtime:
 
     Attributes:
         ready: Built, and in this very process.
+        opened: How often it has been built.
         monitors: Open monitors in the order in which they start, the cheapest last.
         estimators: Open estimators.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
+        counts: Anything but the clocks of the calling thread is read.
         nothing: What stands in a record's energy fields when there is no reading at all.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec = spec
         self.ready = False
+        self.opened = 0
         self.monitors: tuple[Monitor, ...] = ()
         self.backwards: tuple[Monitor, ...] = ()
         self.estimators: tuple[Estimator, ...] = ()
@@ -57,10 +70,12 @@ class Runtime:
         self.failures: list[str] = []
         self.host: dict[str, Any] = {}
         self.worker: dict[str, Any] | None = None
+        self.counts = True
         self.host_clock: HostClock | None = None
         self.probe: Any = None
-        self.poll_every_s: float | None = None
-        self.polled_ns = 0
+        self.poll_every_s = inf
+        self.poll_due_ns: float = inf
+        self.ticker: Ticker | None = None
         self.resources = "light"
         self.label: str | None = None
         self.tags: dict[str, Any] = {}
@@ -78,6 +93,7 @@ class Runtime:
         from greensdk.build import build
 
         build(self)
+        self.opened += 1
         self.ready = True
         return self
 
@@ -87,9 +103,13 @@ class Runtime:
         """
         for name, enrich in self.enrichers:
             try:
-                record[name] = dict(enrich(record=record, config=self.spec) or {})
+                fields = dict(enrich(record=MappingProxyType(record)) or {})
+                if name in record and name not in FILLED_LATER:
+                    raise PluginError(name, "its fields have no place: a record has a key of this name already")
+                record[name] = fields
             except BaseException as error:
-                record["errors"][name] = f"enrich: {type(error).__name__}: {error}"
+                text = f"enrich: {type(error).__name__}: {error}"
+                record["errors"][name] = "; ".join(filter(None, (record["errors"].get(name), text)))
         for records in captures:
             records.append(record)
         for uri, sink in self.sinks:
@@ -119,6 +139,27 @@ class Runtime:
         text = f"{type(problem).__name__}: {problem}"
         self.failures.append(text)
         spool.warn_once(f"greensdk could not measure a call: {text}")
+
+    def watch(self, now_ns: int) -> None:
+        """
+        Poll, or have polled, the meters that wrap around; called when a window opens and a poll is due.
+        """
+        if self.poll_every_s > EAGER_S and self.resources != "full":
+            self.poll()
+            self.poll_due_ns = now_ns + self.poll_every_s * 1e9
+        elif self.ticker is None:
+            from greensdk.ticker import Ticker
+
+            self.ticker = Ticker(self, self.poll_every_s)
+            self.ticker.start()
+
+    def rest(self) -> None:
+        """
+        Let the ticker die with the last window.
+        """
+        if ledger.open == 0 and self.ticker is not None:
+            ticker, self.ticker = self.ticker, None
+            ticker.stop()
 
     def poll(self) -> None:
         """
@@ -231,6 +272,7 @@ def _after_fork() -> None:
         runtime.ready = False
         runtime.sinks = ()  # dropped, not closed: closing could flush the parent's buffers a second time
         runtime.next_id = _ids()
+        runtime.ticker = None  # threads don't survive a fork
     for source, problem in _sources.values():
         if source is not None and not problem:
             _close_quietly(source)

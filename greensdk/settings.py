@@ -4,7 +4,8 @@ Which settings there are, of which kind, and what is said about a wrong one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from greensdk.errors import ConfigError
@@ -14,7 +15,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "order": ("list", "which monitor's number stands for the call, best first"),
     "sink": ("list or text", "where records go: a path, a URI, or a list of them"),
     "label": ("text", "a name of your own for the calls"),
-    "tags": ("table", "further names of your own, key to value"),
+    "tags": ("tags", "further names of your own, each to a text, a number or yes/no"),
     "boundary": ("text", 'only a reading of this boundary may stand for the call, for example "package"'),
     "resources": ("detail", '"light" (2 us), "full" (process tree and host through psutil, a millisecond) or "none"'),
     "strict": ("yes or no", "re-raise a monitor's error after the call"),
@@ -31,12 +32,18 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
-_KINDS = {
+def _is_tags(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and (item is None or isinstance(item, str | int | float)) for name, item in value.items()
+    )
+
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
     "names": lambda value: value in ("auto", "all") if isinstance(value, str) else _is_list(value),
     "list": _is_list,
     "list or text": lambda value: isinstance(value, str) or _is_list(value),
     "text": lambda value: isinstance(value, str),
-    "table": lambda value: isinstance(value, Mapping),
+    "tags": _is_tags,
     "detail": lambda value: value in ("none", "light", "full"),
     "yes or no": lambda value: isinstance(value, bool),
 }
@@ -47,8 +54,10 @@ def check(where: str, key: str, value: Any) -> Any:
     Return `value` if it is of the right kind for `key`.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: It is not, or there is no such key.
     """
+    if key not in KEYS:
+        raise ConfigError(unknown(where, key, KEYS))
     kind, meaning = KEYS[key]
     if not _KINDS[kind](value):
         raise ConfigError(f"{where}: {key} = {value!r}: expected {meaning}")
@@ -68,10 +77,12 @@ def from_text(where: str, key: str, text: str) -> Any:
     if kind in {"names", "list", "list or text"}:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         return parts[0] if len(parts) == 1 and (kind == "list or text" or parts[0] in {"auto", "all"}) else parts
-    if kind == "table":
-        pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    if kind == "tags":
+        pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ConfigError(f"{where} = {text!r}: expected name=value, name=value")
         return {name.strip(): value.strip() for name, _, value in pairs}
-    return check("environment", key, text)
+    return check(where, key, text)
 
 
 def _boolean(where: str, text: str) -> bool:
@@ -91,16 +102,25 @@ def unknown(where: str, name: str, known: Iterable[str], kind: str = "key") -> s
     return f"{where}: unknown {kind} {name!r}; {hint}"
 
 
-def checked_table(
-    name: str, target: str, table: Mapping[str, tuple[Any, str]], skip: int = 0
-) -> dict[str, Any]:
+Table = Mapping[str, tuple[Any, str]]
+"""A plugin's table: key to (value, where it stands)."""
+
+
+def plain(table: Table) -> dict[str, Any]:
+    """
+    Return a table without where its values stand.
+    """
+    return {key: value for key, (value, _) in table.items()}
+
+
+def checked_table(name: str, target: str, table: Table, skip: int = 0) -> dict[str, Any]:
     """
     Return a plugin's table as keyword arguments.
 
     Args:
         name: The plugin's name, for messages.
         target: ``module:attribute`` of the class whose keyword arguments are the keys.
-        table: Key to (value, where it stands).
+        table: Its table.
         skip: How many leading parameters are not the user's (a sink's URI).
 
     Raises:
@@ -108,11 +128,17 @@ def checked_table(
     """
     if not table:
         return {}
-    parameters = _parameters(target, skip)
+    try:
+        parameters = _parameters(target, skip)
+    except BaseException:  # whoever opens it meets the same error, and has a record to put it in
+        return plain(table)
     for key, (_, where) in table.items():
         if key not in parameters:
-            raise ConfigError(unknown(where.partition(": [")[0], key, parameters, f"key of [{name}]"))
-    return {key: _coerce(where, value, parameters[key]) for key, (value, where) in table.items()}
+            raise ConfigError(unknown(where, key, parameters, f"key of [{name}]"))
+    return {
+        key: _coerce(f"{where}: [{name}] {key} = {value!r}", value, parameters[key])
+        for key, (value, where) in table.items()
+    }
 
 
 def _parameters(target: str, skip: int) -> dict[str, str]:
@@ -124,20 +150,51 @@ def _parameters(target: str, skip: int) -> dict[str, str]:
     from greensdk.runtime import load
 
     found = list(inspect.signature(load(target)).parameters.values())[skip:]
-    return {p.name: p.annotation if isinstance(p.annotation, str) else getattr(p.annotation, "__name__", "") for p in found}
+    named = [p for p in found if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+    return {p.name: inspect.formatannotation(p.annotation).strip("'\"") for p in named}
 
 
-def _coerce(where: str, value: Any, annotation: str) -> Any:
-    kinds = [part.strip() for part in annotation.split("|")]
-    if isinstance(value, bool) and "bool" not in kinds:
-        raise ConfigError(f"{where} = {value!r}: expected {annotation}")
-    try:
-        if "bool" in kinds and isinstance(value, str):
-            return _boolean(where, value)
-        if "float" in kinds:
-            return float(value)
-        if "int" in kinds:
-            return int(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{where} = {value!r}: expected a number") from None
-    return value
+_LISTS = frozenset({"list", "tuple", "Sequence", "Iterable", "Collection", "set", "frozenset"})
+_FITS = (
+    (bool, frozenset({"bool"})),
+    (int, frozenset({"int", "float"})),
+    (float, frozenset({"float"})),
+    (str, frozenset({"str", "Path"})),
+    ((list, tuple), _LISTS),
+    (Mapping, frozenset({"dict", "Mapping"})),
+)
+_KNOWN: frozenset[str] = frozenset({name for _, names in _FITS for name in names})
+
+
+def _coerce(what: str, value: Any, annotation: str) -> Any:
+    """
+    Return `value` as the type in `annotation`; one that names no type known here takes anything.
+    """
+    import re
+
+    kinds = _KNOWN.intersection(re.findall(r"\w+", annotation))
+    if not kinds or value is None:
+        return value
+    if isinstance(value, str):
+        return _read(what, value, kinds, annotation)
+    fits: frozenset[str] = next((names for kind, names in _FITS if isinstance(value, kind)), _KNOWN)
+    if not kinds & fits:
+        raise ConfigError(f"{what}: expected {annotation}")
+    return float(value) if isinstance(value, int) and "float" in kinds and "int" not in kinds else value
+
+
+def _read(what: str, text: str, kinds: frozenset[str], annotation: str) -> Any:
+    """
+    Return what a text means, which is all that an environment variable can hold.
+    """
+    if kinds & _LISTS:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kinds & {"str", "Path"}:
+        return text
+    if "bool" in kinds and text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    for kind in (int, float):
+        if kind.__name__ in kinds:
+            with suppress(ValueError):
+                return kind(text)
+    raise ConfigError(f"{what}: expected {annotation}")

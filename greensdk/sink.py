@@ -7,6 +7,7 @@ standard output, ``memory:`` a list in this process. Plugins register further sc
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections import deque
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from greensdk.errors import SinkError
 from greensdk.lines import encode
 
-MEMORY_LIMIT = 100_000
+MEMORY_LIMIT = 10_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
 """The records that ``memory:`` sinks of this process have taken, the newest `MEMORY_LIMIT` of them."""
 
@@ -102,12 +103,13 @@ class JsonlSink:
         line = encode(record)
         try:
             written = os.write(self._fd, line)
+            if written != len(line):
+                os.write(self._fd, b"\n")  # ends the torn line, so that the next record is not glued to it
             if self._fsync:
                 os.fsync(self._fd)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error
         if written != len(line):
-            os.write(self._fd, b"\n")  # ends the torn line, so that the next record is not glued to it
             raise SinkError(f"{self.path}: wrote {written} of {len(line)} bytes")
 
     def flush(self) -> None:
@@ -136,7 +138,11 @@ class StdoutSink:
         """
         Write one line after whatever the program has printed so far.
         """
-        sys.stdout.write(encode(record).decode())
+        line = encode(record).decode()
+        try:
+            sys.stdout.write(line)
+        except UnicodeEncodeError:  # a terminal of another encoding; every one of them knows ASCII
+            sys.stdout.write(json.dumps(json.loads(line)) + "\n")
         sys.stdout.flush()
 
     def flush(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from greensdk.errors import ConfigError
-from greensdk.settings import KEYS, check
+from greensdk.settings import KEYS, check, unknown
 
 
 class Spec(dict[str, Any]):
@@ -29,19 +29,22 @@ def make_spec(arguments: Mapping[str, Any], plugins: Mapping[str, Mapping[str, A
     Return the arguments that are not None, checked, with the plugins' tables beside them.
 
     Raises:
-        ConfigError: A value is of the wrong kind.
+        ConfigError: A key is unknown or a value of the wrong kind.
     """
-    given = {key: check("energy_tracked", key, value) for key, value in arguments.items() if value is not None}
+    where = "energy_tracked"
+    if strangers := arguments.keys() - KEYS.keys():
+        raise ConfigError(unknown(where, min(strangers), KEYS))
+    given = {key: check(where, key, value) for key, value in arguments.items() if value is not None}
     tables = dict(plugins or {})
     if wrong := [name for name, table in tables.items() if name in KEYS or not isinstance(table, Mapping)]:
-        raise ConfigError(f"energy_tracked: plugins[{wrong[0]!r}]: expected a plugin's name and a table of its keys")
+        raise ConfigError(f"{where}: plugins[{wrong[0]!r}]: expected a plugin's name and a table of its keys")
     return Spec(given | tables)
 
 
 def resolved(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return `arguments` with everything decided; as they are when the configuration is wrong, so that
-    the call that first needs it says so.
+    Return `arguments` with everything decided; as they are when that fails, which must not stop
+    anybody from pickling a function: the call that first needs it says what is wrong.
     """
     if "sources" in arguments:
         return dict(arguments)
@@ -49,5 +52,5 @@ def resolved(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     try:
         return resolve(arguments)
-    except ConfigError:
+    except Exception:
         return dict(arguments)

@@ -18,7 +18,8 @@ from typing import Any
 
 from greensdk.errors import SinkError
 
-_said: set[str] = set()
+warned: set[str] = set()
+"""What this process has been warned of already."""
 
 
 def folder() -> Path:
@@ -50,10 +51,13 @@ def keep(record: Mapping[str, Any], uri: str, error: BaseException) -> None:
 
 def waiting() -> list[tuple[Path, str, int]]:
     """
-    Return (file, sink's URI, number of records) for everything that waits.
+    Return (file, sink's URI, number of records) for everything that waits; nothing if the folder is another's.
     """
-    found = []
-    for path in sorted(folder().glob("*.jsonl")):
+    found: list[tuple[Path, str, int]] = []
+    place = folder()
+    if not (place.exists() and _is_own(place)):
+        return found
+    for path in sorted(place.glob("*.jsonl")):
         note = path.with_suffix(".sink")
         with path.open("rb") as lines:
             found.append((path, note.read_text() if note.exists() else "?", sum(1 for _ in lines)))
@@ -64,9 +68,9 @@ def warn_once(text: str) -> None:
     """
     Warn of one thing once per process; where warnings are errors, stay silent rather than raise.
     """
-    if text in _said:
+    if text in warned:
         return
-    _said.add(text)
+    warned.add(text)
     try:
         warnings.warn(text, RuntimeWarning, stacklevel=3)
     except RuntimeWarning:
@@ -76,12 +80,19 @@ def warn_once(text: str) -> None:
 def _file_for(uri: str) -> Path:
     place = folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = place.lstat()
-    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode)):
-        raise SinkError(f"{place} belongs to somebody else")
+    if not _is_own(place):
+        raise SinkError(f"{place} is a link or belongs to somebody else: remove it")
     path = place / f"{sha256(uri.encode()).hexdigest()[:12]}.jsonl"
     note = path.with_suffix(".sink")
     if not note.exists():
         note.write_text(uri)
         note.chmod(0o600)
     return path
+
+
+def _is_own(place: Path) -> bool:
+    """
+    Whether `place` is a folder of the user's, and no link, which somebody else could have laid.
+    """
+    status = place.lstat()
+    return stat.S_ISDIR(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid())

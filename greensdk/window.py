@@ -12,10 +12,10 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, thread_time_ns, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.attribution import IDLE_HOST, NO_CLOCK, Primary, attribute, choose, self_energy, share_of
+from greensdk.attribution import IDLE_HOST, NO_CLOCK, Primary, Share, attribute, choose, self_energy, share_of
 from greensdk.cputime import Lane, lanes, ledger
 from greensdk.monitor import Reading, Usage, reading
-from greensdk.record import build, light_resources
+from greensdk.record import build, light_resources, template
 
 if TYPE_CHECKING:
     from greensdk.runtime import Runtime
@@ -31,12 +31,13 @@ class Subject:
     What is being measured: the names that go into the record.
     """
 
-    __slots__ = ("function", "label", "tags")
+    __slots__ = ("function", "label", "opened", "template")
 
-    def __init__(self, function: str | None, label: str | None = None, tags: dict[str, Any] | None = None) -> None:
+    def __init__(self, function: str | None, label: str | None = None) -> None:
         self.function = function
         self.label = label
-        self.tags = tags
+        self.opened = 0
+        self.template: dict[str, Any] = {}
 
 
 class Window:
@@ -65,6 +66,7 @@ class Window:
         "is_lane",
         "lane",
         "lane_claimed0",
+        "living0_s",
         "nested_ns",
         "parent",
         "probe_token",
@@ -94,11 +96,23 @@ class Window:
         self.children_claims_s = 0.0
         self.children_j: dict[str, list[float]] | None = None
         self.parent = parent = current.get()
-        self.depth = 0 if parent is None else parent.depth + 1
-        self._join()
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        # Beside others, or inside one of them on the same thread? See greensdk.cputime.Ledger.
+        self.is_lane = parent is None or parent.lane is not lanes.here
+        if self.is_lane:
+            ledger.open += 1
+            ledger.born += 1
+        self.born = ledger.born
+        self.alone = ledger.open == 1
         self.record_id = runtime.next_id()
-        self.probe_token = runtime.probe.start() if runtime.probe else None
+        if runtime.probe is not None:
+            self.probe_token = runtime.probe.start()
+            self.living0_s = runtime.probe.live_children_cpu_s()
         self.started_at = time()
+        if not runtime.counts:
+            return
+        if self.entered_ns > runtime.poll_due_ns:
+            runtime.watch(self.entered_ns)
         clock = runtime.host_clock
         self.host0 = clock.read() if clock else 0.0
         self.tokens: list[Any] = []
@@ -111,17 +125,6 @@ class Window:
         self.children_claimed0 = ledger.children_s
         self.children0 = getrusage(RUSAGE_CHILDREN)
         self.self0 = getrusage(RUSAGE_SELF)
-
-    def _join(self) -> None:
-        """
-        Take a place among the calls of this process; see :class:`greensdk.cputime.Ledger`.
-        """
-        self.is_lane = self.parent is None or self.parent.lane is not lanes.here
-        if self.is_lane:
-            ledger.open += 1
-            ledger.born += 1
-        self.born = ledger.born
-        self.alone = ledger.open == 1
 
     def resume(self) -> None:
         """
@@ -145,7 +148,9 @@ class Window:
         if lane is None:
             return
         self.lane = None
-        fresh_ns = max(0, ran_ns - (lane.claimed_ns - self.lane_claimed0))
+        fresh_ns = ran_ns - lane.claimed_ns + self.lane_claimed0
+        if fresh_ns < 0:
+            fresh_ns = 0
         lane.claimed_ns += fresh_ns
         own_ns = fresh_ns + self.nested_ns
         self.cpu_ns += own_ns
@@ -168,69 +173,84 @@ class Window:
         Args:
             error: What the call raised, or None.
         """
+        if self.is_lane:
+            ledger.open -= 1
         try:
-            self._end(error)
+            if self.runtime.counts:
+                self._read(error)
+                if self.runtime.ticker is not None:
+                    self.runtime.rest()
+            else:
+                ran_ns, duration_ns = self.cpu_ns, self.stopped_ns - self.started_ns
+                cpu_s = (ran_ns if ran_ns < duration_ns else duration_ns) * 1e-9
+                self._finish(error, self.stopped_ns, cpu_s, self.cpu_source, None, None, [], {})
         except Exception as problem:
             self.runtime.note_failure(problem)
 
-    def _end(self, error: BaseException | None) -> None:
+    def _read(self, error: BaseException | None) -> None:
+        """
+        Close the brackets, from the tightest to the widest, and attribute.
+        """
         runtime = self.runtime
-        usages = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        self1, children1 = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
         readings = self._stop_monitors()
         clock = runtime.host_clock
         host_cpu_s = clock.read() - self.host0 if clock else None
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
-        if self.is_lane:
-            ledger.open -= 1
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
-        full = runtime.probe.stop(self.probe_token, duration_s) if runtime.probe else None
-        cpu_s, cpu_source = self._cpu(usages, alone, full)
+        living_s, full = self._probe(duration_s) if runtime.probe is not None else (0.0, None)
+        cpu_s, source = self._cpu(self1, children1, alone)
+        if alone:
+            cpu_s = max(0.0, cpu_s + living_s)
         share = None
         if clock and host_cpu_s is not None:
-            host_cpu_s = max(host_cpu_s, cpu_s)
+            if host_cpu_s < cpu_s:
+                host_cpu_s = cpu_s  # a coarse clock lags behind
             share = share_of(cpu_s, host_cpu_s, clock.resolution_s)
         for each in readings:
-            attribute(each, share, NO_CLOCK if clock is None else IDLE_HOST)
+            attribute(each, share, IDLE_HOST if clock else NO_CLOCK)
         if runtime.estimators:
-            self._estimate(readings, Usage(duration_s, cpu_s, host_cpu_s, cpu_source))
+            self._estimate(readings, Usage(duration_s, cpu_s, host_cpu_s, source))
         for name, reason in runtime.missing.items():
             self.errors[name] = reason
             readings.append(_failed(name, reason))
+        resources: dict[str, Any] = {}
+        if runtime.resources != "none":
+            resources = light_resources(cpu_s, duration_s, self.self0, self1, self.children0, children1, alone)
+            if full:
+                resources.update(full)
+        self._finish(error, closed_ns, cpu_s, source, host_cpu_s, share, readings, resources)
+
+    def _finish(
+        self,
+        error: BaseException | None,
+        closed_ns: int,
+        cpu_s: float,
+        source: str,
+        host_cpu_s: float | None,
+        share: Share | None,
+        readings: list[Reading],
+        resources: dict[str, Any],
+    ) -> None:
+        """
+        Make the record and hand it on.
+        """
+        runtime = self.runtime
         primary = choose(readings, runtime.ranks, runtime.boundary) if readings else runtime.nothing
-        record = build(
-            self,
-            error,
-            duration_s=duration_s,
-            cpu_s=cpu_s,
-            cpu_source=cpu_source,
-            host_cpu_s=host_cpu_s,
-            share=share,
-            primary=primary,
-            energy_self_j=self._self_energy(primary, cpu_s),
-            readings=readings,
-            resources=self._resources(usages, cpu_s, duration_s, alone, full),
-        )
-        self._tell_parent(readings, cpu_s)
-        record["phases"]["stop_s"] = (closed_ns - self.stopped_ns) * 1e-9
+        self.record = record = build(self, error, closed_ns, cpu_s, source, primary, readings, resources)
+        if share is not None:
+            record["host_cpu_s"] = host_cpu_s
+            record["cpu_share"] = share[0]
+        if self.children_j is not None:
+            record["energy_self_j"] = self._self_energy(primary, cpu_s)
+        if self.parent is not None:
+            self._tell(self.parent, readings, cpu_s)
         record["overhead_s"] = (perf_counter_ns() - self.stopped_ns + self.started_ns - self.entered_ns) * 1e-9
-        self.record = record
         runtime.emit(record)
 
-    def _resources(
-        self, usages: tuple[Any, Any], cpu_s: float, duration_s: float, alone: bool, full: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        if self.runtime.resources == "none":
-            return {}
-        light = light_resources(cpu_s, duration_s, self.self0, usages[0], self.children0, usages[1], alone)
-        if full:
-            light.update(full)
-        return light
-
     def _self_energy(self, primary: Primary, cpu_s: float) -> float | None:
-        children = self.children_j
-        if children is None:
-            return primary.energy_j
+        children = self.children_j or {"": [0.0, 0.0]}
         known_j, known_cpu_s = children.get(primary.source or "", (0.0, 0.0))
         return self_energy(primary.energy_j, cpu_s, known_j, children[""][1] - known_cpu_s)
 
@@ -263,12 +283,25 @@ class Window:
                 each = _failed(estimator.name, self.errors[estimator.name])
             readings.append(each)
 
-    def _cpu(self, usages: tuple[Any, Any], alone: bool, full: dict[str, Any] | None) -> tuple[float, str]:
+    def _probe(self, duration_s: float) -> tuple[float, dict[str, Any]]:
+        """
+        Return what live children burnt in the window, and the full resources.
+
+        A child that was alive at the start and reaped since is in RUSAGE_CHILDREN with its whole life, so
+        the difference, which may be negative, sets that right.
+        """
+        probe = self.runtime.probe
+        living_s, living0_s = probe.live_children_cpu_s(), self.living0_s
+        known = living_s is not None and living0_s is not None
+        return living_s - living0_s if known else 0.0, probe.stop(self.probe_token, duration_s)
+
+    def _cpu(self, own: Any, kids: Any, alone: bool) -> tuple[float, str]:
         """
         Return the call's CPU seconds, its children's included, and the name of the clock they come from.
         """
-        (own, kids), own0, kids0 = usages, self.self0, self.children0
-        own_ns, source = min(self.cpu_ns, self.stopped_ns - self.started_ns) + self.elsewhere_ns, self.cpu_source
+        own0, kids0 = self.self0, self.children0
+        own_ns, duration_ns, source = self.cpu_ns, self.stopped_ns - self.started_ns, self.cpu_source
+        own_ns = (own_ns if own_ns < duration_ns else duration_ns) + self.elsewhere_ns
         if alone and source == "thread":
             source = "process"
             process_ns = int((own[0] + own[1] - own0[0] - own0[1]) * 1e9)
@@ -280,16 +313,12 @@ class Window:
         self.children_claims_s += fresh_s
         if self.parent is not None:
             self.parent.children_claims_s += self.children_claims_s
-        living_s = full.pop("living_children_cpu_s", None) if full else None
-        return own_ns * 1e-9 + self.children_claims_s + (living_s if alone and living_s else 0.0), source
+        return own_ns * 1e-9 + self.children_claims_s, source
 
-    def _tell_parent(self, readings: list[Reading], cpu_s: float) -> None:
+    def _tell(self, parent: Window, readings: list[Reading], cpu_s: float) -> None:
         """
         Leave the call's joules, by monitor, and its CPU seconds with the call around it.
         """
-        parent = self.parent
-        if parent is None:
-            return
         if parent.children_j is None:
             parent.children_j = {"": [0.0, 0.0]}
         sums = parent.children_j
@@ -307,9 +336,7 @@ class Window:
 
 
 def _failed(monitor: str, reason: str) -> Reading:
-    return reading(
-        monitor, scope="machine", quality="measured", boundary="unknown", energy_j=None, reason=reason
-    )
+    return reading(monitor, scope="machine", quality="measured", boundary="unknown", energy_j=None, reason=reason)
 
 
 def open_window(runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> Window | None:
@@ -317,7 +344,11 @@ def open_window(runtime: Runtime, subject: Subject, cpu_source: str = "thread") 
     Begin a call; None, and the call goes unmeasured, when greensdk itself fails.
     """
     try:
-        return Window(runtime if runtime.ready else runtime.open(), subject, cpu_source)
+        if not runtime.ready:
+            runtime.open()
+        if subject.opened != runtime.opened:
+            subject.template, subject.opened = template(runtime, subject), runtime.opened
+        return Window(runtime, subject, cpu_source)
     except Exception as problem:
         if runtime.spec.get("strict"):
             raise

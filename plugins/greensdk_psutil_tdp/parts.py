@@ -122,7 +122,7 @@ MEDIAN = "median and 5 to 95 % of the class's lines in PARTS"
 CLOUD_MEDIAN = "median and 5 to 95 % of the Intel cloud parts in PARTS"
 # CCF gives an EPYC 2's 1.69 W to a vCPU of Graviton2, Teads' data set 2.39 W (both estimates): their geometric mean.
 GRAVITON = "cloudcarbonfootprint.org coefficients and Teads' AWS EC2 dataset"
-# Q32-17 to Q80-33, eleven parts of 1.5 to 3.4 W a core, median 2.2: Ampere's list as printed by heise.de 4794196 (2020).
+# Q32-17 to Q80-33, eleven parts of 1.5 to 3.4 W a core, median 2.2: Ampere's list as printed by heise.de/-4794196.
 ALTRA = "Ampere Altra part list, 2020"
 # powermetrics, ten performance cores of an M4 Pro busy: 32 W; efficiency cores take far less. H. Oakley, "M4 Pro full
 # on", eclecticlight.co, 2025-01-22.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
 from greensdk_rapl.access import LENGTH, judge
-from greensdk_rapl.counters import Mark, Side, Spent, advance, value, window
+from greensdk_rapl.counters import Mark, Side, advance, value, window
 from greensdk_rapl.meter import Meter, describe, open_meter
 from greensdk_rapl.zones import find
 
@@ -66,8 +66,6 @@ class RaplMonitor:
         self._fds = meter.fds
         self._columns = tuple((zone.key, zone.counted) for zone in meter.zones)
         self._boundary = meter.boundary
-        self._lengths = (LENGTH,) * len(meter.fds)
-        self._zeros = (0,) * len(meter.fds)
         self._facts: dict[str, Any] = {"range_uj": {zone.key: zone.range_uj for zone in meter.zones}}
         if meter.duplicates:
             self._facts["duplicates"] = meter.duplicates
@@ -116,8 +114,10 @@ class RaplMonitor:
         """
         if not self._fds:
             raise RuntimeError("rapl is not open")
+        raws: list[Any] = []
         try:
-            raws: tuple[Any, ...] = tuple(map(pread, self._fds, self._lengths, self._zeros))
+            for fd in self._fds:
+                raws.append(pread(fd, LENGTH, 0))  # noqa: PERF401 - a comprehension costs a call in Python 3.11
         except OSError:
             raws = self._read_each()
         # The cell is taken after the reads: a poll that fills it later has read later, too.
@@ -132,8 +132,10 @@ class RaplMonitor:
         polled = cell is not self._cell
         first, last = cell[0] if cell else None, self._last
         ended_ns = self.clock()
+        after: list[Any] = []
         try:
-            after: tuple[Any, ...] = tuple(map(pread, self._fds, self._lengths, self._zeros))
+            for fd in self._fds:
+                after.append(pread(fd, LENGTH, 0))  # noqa: PERF401
         except OSError:
             after = self._read_each()
         elapsed_ns = ended_ns - began_ns
@@ -174,8 +176,8 @@ class RaplMonitor:
         for fd in fds:
             close(fd)
 
-    def _read_each(self) -> tuple[bytes | OSError, ...]:
-        return tuple(map(_read, self._fds))
+    def _read_each(self) -> list[bytes | OSError]:
+        return [_read(fd) for fd in self._fds]
 
     def _careful(self, before: Any, after: Any, start: Side, stop: Side) -> Reading:
         zones, lost = self._meter.zones, self._meter.lost
@@ -201,7 +203,7 @@ class RaplMonitor:
             {zone.key: None if part.uj is None else part.uj / 1e6 for zone, part in parts.items()}
             | dict.fromkeys(lost),
             counters,
-            "; ".join(against),
+            "; ".join(against) or None,
         )
         extra = {
             "wraps": {zone.key: part.wraps for zone, part in parts.items() if part.wraps},

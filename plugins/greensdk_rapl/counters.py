@@ -81,8 +81,8 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float) -> Sp
     if not 0 <= corrected <= zone.max_power_w * 1e6 * elapsed_s + zone.range_uj / CHANCE:
         return Spent(
             None,
-            reason=f"{back} in {elapsed_s:.3g} s; a wraparound would mean {corrected / 1e6:.0f} J, more than "
-            f"{zone.max_power_w:g} W can draw: it was reset (suspend, or a reload of the driver)",
+            reason=f"{back} in {elapsed_s:.3g} s; a wraparound would mean {corrected / 1e6:.6g} J, which a zone of "
+            f"{zone.max_power_w:g} W can't draw: it was reset (suspend, or a reload of the driver)",
         )
     return Spent(corrected, 1)
 

@@ -15,8 +15,8 @@ from greensdk_rapl.zones import COUNTED, Zone, explain, find
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MIRROR_WAIT_S = 0.02
-"""How long two dies that agree are watched for a movement: 20 updates of the counters."""
+MIRROR_LOOKS = 20
+"""How often two dies that agree are looked at again, a millisecond apart, for a movement."""
 
 
 class Meter(NamedTuple):
@@ -94,8 +94,7 @@ def _is_one_meter(one: int, other: int) -> bool:
     before = _agree(one, other)
     if before is None:
         return False
-    deadline = time.perf_counter() + MIRROR_WAIT_S
-    while time.perf_counter() < deadline:
+    for _ in range(MIRROR_LOOKS):
         time.sleep(0.001)
         after = _agree(one, other)
         if after != before:

@@ -1,0 +1,39 @@
+"""
+greensdk in Lithops: every call of every job measured, wherever its worker runs.
+
+    >>> from greensdk_lithops import EnergyFunctionExecutor
+    >>> with EnergyFunctionExecutor(backend="localhost") as fexec:  # doctest: +SKIP
+    ...     fexec.get_result(fexec.map(work, range(100)))
+    ...     print(fexec.energy_report())
+
+The worker imports this package too, so it names its public parts and imports them only when asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from greensdk_lithops.collect import collect
+    from greensdk_lithops.executor import EnergyFunctionExecutor, instrument
+    from greensdk_lithops.report import EnergyReport
+
+__all__ = ["EnergyFunctionExecutor", "EnergyReport", "collect", "instrument"]
+
+_HOMES = {
+    "EnergyFunctionExecutor": "executor",
+    "EnergyReport": "report",
+    "collect": "collect",
+    "instrument": "executor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(f"{__name__}.{_HOMES[name]}")
+    # The import of `collect` has put the module of that name in the function's place.
+    value = globals()[name] = getattr(module, name)
+    return value

@@ -1,0 +1,201 @@
+"""
+Records into ``future.stats``: a few plain keys, and one with all that matters as JSON.
+
+A job runner's statistics are lines ``key value`` in a file that the handler reads when the call is over; a
+value that ``float()`` takes becomes a number. An empty value, or a newline in one, would break the user's call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from greensdk.logs.worker_func import energy
+from greensdk_lithops.pace import Pace
+from greensdk_lithops.place import find_writer
+
+RECORD_KEY = "worker_func_energy_record"
+JOULES_KEY = "worker_func_energy_j"
+LIMIT_BYTES = 1000
+"""Longest text of `RECORD_KEY`: monitoring by message queue has limits, and 1000 calls' statistics are kept in memory."""
+TEXT_LIMIT = 120
+
+KEPT = (
+    "record_id", "function", "label", "tags", "status", "error_type", "started_at", "duration_s", "cpu_s", "cpu_source",
+    "energy_j", "energy_low_j", "energy_high_j", "energy_source", "energy_quality", "energy_boundary", "energy_self_j",
+    "reason", "overhead_s", "greensdk",
+)  # fmt: skip
+KEPT_OF_HOST = ("host_id", "boot_id", "arch", "cpu_model", "cpus_logical")
+KEPT_OF_READING = (
+    "monitor", "scope", "quality", "boundary", "energy_j", "call_j", "low_j", "high_j", "meter_id", "reason",
+)  # fmt: skip
+DROPPED_FIRST = ("readings", "tags", "host", "label", "function")
+"""What goes when the text is too long, in this order."""
+
+ADDED = ("energy_j", "energy_low_j", "energy_high_j", "energy_self_j", "duration_s", "cpu_s", "overhead_s")
+JOINED = ("energy_source", "energy_boundary", "cpu_source")
+FLAT_ADDED = (JOULES_KEY, "worker_func_energy_pkg", "worker_func_energy_cores", "worker_func_energy_duration")
+
+Sums = tuple[dict[str, Any], dict[str, Any]]
+
+_sums: Sums | None = None
+_pace: tuple[int, Pace] | None = None
+
+
+class StatsSink:
+    """
+    Puts the outermost calls of a Lithops call into its statistics; several of them add up.
+
+    Calls inside other calls are in those already. In a process that the call has started, nothing is
+    written: its CPU seconds are in the call's.
+    """
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Add one record.
+        """
+        global _sums, _pace
+        if record["depth"] or find_writer() is None:
+            return
+        fresh = (flat(record), kept(record))
+        _sums = fresh if _sums is None else added(_sums, fresh)
+        if _pace is None or _pace[0] != os.getpid():
+            _pace = os.getpid(), Pace(self.flush)
+        if _pace[1].is_due():
+            write_out()
+
+    def flush(self) -> None:
+        """
+        Write what is still held back; at the end of the process nobody is left to hear of an error.
+        """
+        try:
+            write_out()
+        except (OSError, ValueError):
+            return
+
+    def close(self) -> None:
+        """
+        Write what is still held back.
+        """
+        self.flush()
+
+
+def write_out() -> None:
+    """
+    Write the sums; a later line of a key replaces an earlier one.
+    """
+    global _last
+    write = find_writer()
+    if _sums is None or write is None or _sums is _last:
+        return
+    for key, value in _sums[0].items():
+        text = sanitised(value)
+        if text:
+            write(key, text)
+    write(RECORD_KEY, compact(_sums[1]))
+    _last = _sums
+
+
+_last: Sums | None = None
+
+
+def flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the plain keys of a record; what is not known is left out.
+    """
+    keys: dict[str, Any] = dict(energy(record))
+    if record["energy_j"] is not None:
+        keys[JOULES_KEY] = record["energy_j"]
+    return keys
+
+
+def kept(record: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what of a record goes into its compact form.
+    """
+    host = record["host"]
+    return {
+        **{key: record[key] for key in KEPT if record.get(key) is not None},
+        "host": {key: host[key] for key in KEPT_OF_HOST if host.get(key) is not None},
+        "readings": [[each[key] for key in KEPT_OF_READING] for each in record["readings"]],
+    }
+
+
+def added(sums: Sums, more: Sums) -> Sums:
+    """
+    Return two outermost calls as one. Their joules never overlap: each call claims its own CPU seconds only.
+    """
+    flats, both = {**more[0], **sums[0]}, {**more[1], **sums[1], "readings": []}
+    for target, one, other, keys in ((flats, sums[0], more[0], FLAT_ADDED), (both, sums[1], more[1], ADDED)):
+        target.update({key: one.get(key, 0.0) + other.get(key, 0.0) for key in keys if key in one or key in other})
+    for key in ("worker_func_energy_method_used", "worker_func_energy_source"):
+        if key in flats:
+            flats[key] = _joined(sums[0].get(key), more[0].get(key))
+    for key in JOINED:
+        if key in both:
+            both[key] = _joined(sums[1].get(key), more[1].get(key))
+    for key in ("function", "label", "tags", "energy_quality"):
+        if sums[1].get(key) != more[1].get(key):
+            both.pop(key, None)
+    if "energy_j" in both:
+        both.setdefault("energy_quality", "estimated")
+    both["status"], both["error_type"] = more[1]["status"], more[1].get("error_type")
+    if unknown := [each["reason"] for each in (sums[1], more[1]) if "reason" in each]:
+        both["reason"] = unknown[0] if "energy_j" not in both else f"a call is missing in the sum: {unknown[0]}"
+    return flats, both
+
+
+def _joined(one: str | None, other: str | None) -> str:
+    names = [*(one or "").split(" + "), *(other or "").split(" + ")]
+    return " + ".join(dict.fromkeys(filter(None, names)))
+
+
+def sanitised(value: Any) -> str:
+    """
+    Return `value` as it may stand in the statistics: one line, no NaN, and a text that stays a text.
+
+    Example:
+        >>> sanitised(0.5), sanitised("two\\nlines"), sanitised("1e5"), sanitised(float("nan"))
+        ('0.5', 'two lines', '"1e5"', '')
+    """
+    if isinstance(value, float):
+        return repr(value) if isfinite(value) else ""
+    text = " ".join(str(value).split())
+    if isinstance(value, str):
+        try:
+            float(text)
+        except ValueError:
+            return text
+        return f'"{text}"'
+    return text
+
+
+def compact(parts: Mapping[str, Any]) -> str:
+    """
+    Return a record's parts as JSON of less than `LIMIT_BYTES`, in ASCII and on one line.
+    """
+    left = {key: _short(value) for key, value in parts.items()}
+    for key in ("", *DROPPED_FIRST):
+        left.pop(key, None)
+        text = json.dumps(left, separators=(",", ":"))
+        if len(text) < LIMIT_BYTES:
+            break
+    return text
+
+
+def _short(value: Any) -> Any:
+    """
+    Return `value` with seven digits of each number (a joule in ten million) and the first part of each text.
+    """
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if isfinite(value) else None
+    if isinstance(value, str):
+        return value[:TEXT_LIMIT]
+    if isinstance(value, Mapping):
+        return {str(key): _short(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(item) for item in value]
+    return value if value is None or isinstance(value, bool | int) else str(value)[:TEXT_LIMIT]

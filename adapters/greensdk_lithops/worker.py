@@ -1,0 +1,68 @@
+"""
+Lithops as greensdk's runtime sees it from inside a call: who this worker is, and where its records go.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from greensdk_lithops.place import place
+from greensdk_lithops.stats import StatsSink
+from greensdk_lithops.storage import DEFAULT_URI, StorageSink
+
+if TYPE_CHECKING:
+    from greensdk.sink import Sink
+
+STATS_URI = "lithops-stats:"
+
+
+class LithopsCall:
+    """
+    The adapter that the runtime makes when it finds itself in a Lithops worker.
+
+    Args:
+        settings: The resolved specification.
+    """
+
+    resources = "full"
+    """A millisecond is nothing beside what Lithops itself does for a call."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+
+    def worker(self) -> dict[str, Any]:
+        """
+        Return the record's ``worker`` block; None stands for what nothing tells here.
+        """
+        # An executor made inside a worker has a longer id with more dashes, so the parts are cut off from the right.
+        ids = os.environ.get("__LITHOPS_SESSION_ID", "").rsplit("-", 2)
+        executor_id, job_id, call_id = ids if len(ids) == 3 else (None, None, None)
+        return {
+            "adapter": "lithops",
+            "backend": os.environ.get("__LITHOPS_BACKEND", "").lower().replace(" ", "_") or None,
+            "executor_id": executor_id,
+            "job_id": job_id,
+            "call_id": call_id,
+            "activation_id": os.environ.get("__LITHOPS_ACTIVATION_ID"),
+            "attempt": None,
+            "memory_mb": _memory_mb(),
+            "cold_start": place().cold,
+            "stage": None,
+            "workflow": None,
+        }
+
+    def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
+        """
+        Yield ``future.stats``, and Lithops' storage unless the user has named sinks of their own.
+        """
+        yield STATS_URI, StatsSink()
+        if settings.get("sinks") is None:
+            yield DEFAULT_URI, StorageSink(DEFAULT_URI)
+
+
+def _memory_mb() -> float | None:
+    job = getattr(place().runner, "job", None)
+    allotted = getattr(job, "runtime_memory", None) or os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    return float(allotted) if allotted else None

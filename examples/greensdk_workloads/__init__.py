@@ -1,0 +1,3 @@
+"""
+Workloads to measure: plain functions with known answers.
+"""

@@ -1,0 +1,7 @@
+"""
+``python -m greensdk`` is the ``greensdk`` command.
+"""
+
+from greensdk.cli import main
+
+main()

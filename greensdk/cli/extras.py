@@ -1,0 +1,30 @@
+"""
+Optional libraries, and what to say when one is missing.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from greensdk.errors import GreensdkError
+
+EXTRAS = {"lithops": "lithops"}
+"""Library to the extra that brings it."""
+
+
+def missing(library: str) -> str:
+    """
+    Return the command that installs `library`; empty when it is here.
+    """
+    return "" if find_spec(library) else f'pip install "greensdk[{EXTRAS[library]}]"'
+
+
+def need(library: str, what: str) -> None:
+    """
+    Insist on a library.
+
+    Raises:
+        GreensdkError: `library` is missing, which `what` needs.
+    """
+    if command := missing(library):
+        raise GreensdkError(f"{what} needs {library}, which is not installed: {command}")

@@ -1,0 +1,180 @@
+"""
+``greensdk run``: any command, measured.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from greensdk.errors import GreensdkError, SinkError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from greensdk.runtime import Runtime
+
+FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+"""What a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option("--out", metavar="FILE", help="Append the record to this file, or send it to this sink.")
+@click.option("--label", help="A name of your own for the record.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND...")
+def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
+    """
+    Run any command and say what it cost.
+
+    Input, output and exit code are the command's own. The record tells the command's name, never its arguments.
+    """
+    from greensdk.calls import is_disabled
+
+    program = _find(command[0])
+    if is_disabled():
+        return _wait([program, *command[1:]])
+    runtime = _open(out)
+    places = [place(uri) for uri, _ in runtime.sinks]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        code, record = _measure(runtime, label, [program, *command[1:]])
+        runtime.close()
+    for warning in said:
+        if warning.category is RuntimeWarning:
+            click.echo(str(warning.message), err=True)
+    if record is not None:
+        where = "its record waits in the spool" if runtime.failures else f"record in {', '.join(places)}"
+        click.echo(f"greensdk: {summary(record)}; {where}", err=True)
+    return code
+
+
+def _find(name: str) -> str:
+    """
+    Return the path of a command.
+
+    Raises:
+        GreensdkError: There is no such command.
+    """
+    found = shutil.which(name)
+    if found is None:
+        problem = "is not executable" if os.path.isfile(name) else "no such command"
+        raise GreensdkError(f"run: {name}: {problem}; nothing was run")
+    return found
+
+
+def _open(out: str | None) -> Runtime:
+    """
+    Build the runtime before the command starts, so that a wrong setting stops it here.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        SinkError: A sink that was asked for can't take records. (The default file has the spool behind it.)
+    """
+    from greensdk.build import Unopened
+    from greensdk.config import resolve
+    from greensdk.runtime import runtime_for
+
+    settings = resolve({} if out is None else {"sink": out})
+    runtime = runtime_for({"resources": "full", **settings}).open()
+    broken = [sink for _, sink in runtime.sinks if isinstance(sink, Unopened)]
+    if broken and settings["sinks"] is not None:
+        raise SinkError(f"{broken[0].error}; choose another place with --out; nothing was run")
+    return runtime
+
+
+def _measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tuple[int, dict[str, Any] | None]:
+    from greensdk.window import Subject, open_window
+
+    window = open_window(runtime, Subject(os.path.basename(command[0]), label))
+    if window is None:
+        return _wait(command), None
+    window.resume()
+    code = _wait(command)
+    window.pause()
+    window.end(subprocess.CalledProcessError(code, command) if code else None)
+    return code, window.record
+
+
+def _wait(command: Sequence[str]) -> int:
+    """
+    Run a command to its end, passing on the signals we get, and return its exit code as a shell tells it.
+
+    Raises:
+        GreensdkError: It can't be started.
+    """
+    with _passed_on() as children:
+        try:
+            child = subprocess.Popen(command)
+        except OSError as error:
+            raise GreensdkError(f"run: {command[0]}: {error.strerror}; nothing was run") from error
+        children.append(child)
+        code = child.wait()
+    return 128 - code if code < 0 else code
+
+
+@contextmanager
+def _passed_on() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """
+    Pass signals on to the processes in the list that is handed out.
+    """
+    children: list[subprocess.Popen[bytes]] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if not (number in FROM_TERMINAL and _in_foreground()):
+            for child in children:
+                child.send_signal(number)
+
+    before = {number: signal.signal(number, handle) for number in (*FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield children
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_foreground() -> bool:
+    """
+    Whether we are in the terminal's foreground, where the command gets its own copy of what is typed.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """
+    Return joules with their interval, source, quality, seconds and CPU seconds in one line.
+    """
+    from greensdk.cli.show import joules
+
+    energy = joules(record["energy_j"], record["energy_low_j"], record["energy_high_j"])
+    how = f"{record['energy_source']}, {record['energy_quality']}, {record['energy_boundary']}"
+    if record["energy_j"] is None:
+        energy, how = "no joules", record["reason"]
+    cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
+    return f"{energy} ({how}); {record['duration_s']:.3f} s, CPU {cpu_s}"
+
+
+def place(uri: str) -> str:
+    """
+    Return the absolute path of a file sink, the URI of any other.
+    """
+    from greensdk.sink import path_of, scheme_of
+
+    return os.path.abspath(path_of(uri)) if scheme_of(uri) == "file" else uri

@@ -1,0 +1,186 @@
+"""
+What can be measured here: the facts that ``greensdk doctor`` prints.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from greensdk import hardware, spool
+from greensdk.build import ALL, AUTO
+from greensdk.calls import is_disabled
+from greensdk.cli.extras import EXTRAS, missing
+from greensdk.config import layers, resolve
+from greensdk.cputime import host_clock
+from greensdk.plugins import load_plugins, switches
+from greensdk.runtime import load
+from greensdk.settings import Table, checked_table
+from greensdk.sink import path_of, scheme_of
+
+if TYPE_CHECKING:
+    from greensdk.plugins import Plugins
+    from greensdk.registry import Offer
+
+Tables = Mapping[str, Table]
+
+
+def survey() -> dict[str, Any]:
+    """
+    Look at everything and return ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary`` and ``config``.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    resolve({})  # says what is wrong with the configuration before anything is touched
+    values, tables, where = layers({}, os.environ, ".")
+    plugins = load_plugins()
+    probed = dict(_probe_all(plugins, tables, values["monitors"]))
+    monitors = [{"name": name, **row} for name, (row, _) in probed.items()]
+    return {
+        "host": _host(),
+        "monitors": [*monitors, *_broken(plugins)],
+        "sinks": [*_sinks(values.get("sink"), plugins), *_spooled()],
+        "adapters": [_adapter(name, offer, when) for name, (offer, when) in plugins.registry.adapters.items()],
+        "primary": _primary(probed, values),
+        "config": _config(values, tables, where),
+    }
+
+
+def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:
+    return {"ok": ok, "reason": reason, "fix": fix}
+
+
+def _host() -> dict[str, Any]:
+    clock = host_clock()
+    if clock:
+        clock.close()
+    facts = {**hardware.describe(), "host_clock": clock.name if clock else None}
+    try:
+        return {**facts, "cpuid": hardware.identify()}
+    except Exception as error:  # py-cpuinfo runs a child process, which a sandbox may forbid
+        return {**facts, "cpuid": {"reason": f"{type(error).__name__}: {error}"}}
+
+
+def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[str, tuple[dict[str, Any], bool]]]:
+    """
+    Yield (name, (row, does "auto" take it)) for every monitor on offer and every ``module:attribute`` asked for.
+    """
+    offers = dict(plugins.registry.monitors)
+    named = [] if isinstance(wanted, str) else [name for name in wanted if name not in offers]
+    allowed, dropped = switches(os.environ)
+    for name, offer in offers.items():
+        if name in dropped or (allowed is not None and name not in allowed and offer.plugin not in allowed):
+            yield name, (_row(False, "switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"), False)
+        else:
+            yield name, _probe(name, offer.target, offer.config, tables)
+    for name in named:
+        yield name, _probe(name, name, name, tables)
+
+
+def _probe(name: str, target: str, config: str, tables: Tables) -> tuple[dict[str, Any], bool]:
+    try:
+        source = load(target)
+    except BaseException as error:  # whatever it is, it is this monitor's row and not the end of the survey
+        return _row(False, f"can't be imported: {type(error).__name__}: {error}"), False
+    keywords = checked_table(name, config, tables.get(name, {}))
+    try:
+        source = source(**keywords)
+        ok, reason, fix = source.probe()
+        return _row(bool(ok), reason, fix), bool(source.cheap)
+    except BaseException as error:
+        return _row(False, f"probe failed: {type(error).__name__}: {error}"), False
+
+
+def _broken(plugins: Plugins) -> list[dict[str, Any]]:
+    fix = "pip install -U {0}, or GREENSDK_DISABLE={0}"
+    return [
+        {"name": row.name, **_row(False, f"broken plugin of {row.origin}: {row.error}", fix.format(row.name))}
+        for row in plugins.loaded
+        if row.error
+    ]
+
+
+def _primary(probed: Mapping[str, tuple[dict[str, Any], bool]], values: Mapping[str, Any]) -> str | None:
+    """
+    Return the monitor whose number will stand for a call: the first in the configured order that works and runs.
+    """
+    wanted = values["monitors"]
+    runs = {
+        name
+        for name, (row, cheap) in probed.items()
+        if row["ok"] and (wanted == ALL or (cheap if wanted == AUTO else name in wanted))
+    }
+    ranked = [*values["order"], *probed]
+    return None if is_disabled() else next((name for name in ranked if name in runs), None)
+
+
+def _sinks(wanted: Any, plugins: Plugins) -> Iterator[dict[str, Any]]:
+    uris = ["energy.jsonl"] if wanted is None else [wanted] if isinstance(wanted, str) else wanted
+    for uri in uris:
+        scheme = scheme_of(uri)
+        if scheme == "file":
+            path = os.path.abspath(path_of(uri))
+            problem = _unwritable(path)
+            fix = "set sink, or GREENSDK_SINK, to a place you may write to" if problem else ""
+            yield {"uri": uri, "path": path, **_row(not problem, problem, fix)}
+        else:
+            yield {"uri": uri, "path": None, **_loads(plugins.registry.sinks.get(scheme), f"sink {scheme!r}")}
+
+
+def _unwritable(path: str) -> str:
+    """
+    Return why `path` can't be appended to; empty when it can. Makes nothing.
+    """
+    if os.path.isdir(path):
+        return "is a folder"
+    if os.path.exists(path):
+        return "" if os.access(path, os.W_OK) else "is not writable"
+    above = os.path.dirname(path)
+    while not os.path.exists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        return f"{above} is not a folder"
+    return "" if os.access(above, os.W_OK | os.X_OK) else f"{above} is not writable"
+
+
+def _loads(offer: Offer | None, what: str) -> dict[str, Any]:
+    if offer is None:
+        return _row(False, f"no plugin offers the {what}", "greensdk plugins")
+    try:
+        load(offer.target)
+    except BaseException as error:
+        return _row(False, f"can't be imported: {type(error).__name__}: {error}")
+    return _row(True)
+
+
+def _spooled() -> list[dict[str, Any]]:
+    """
+    Return a row for each file of records that a sink did not take.
+    """
+    return [
+        {
+            "uri": uri,
+            "path": str(path),
+            **_row(False, f"{count} records wait here that {uri} did not take", f"cat {path} >> FILE && rm {path}"),
+        }
+        for path, uri, count in spool.waiting()
+    ]
+
+
+def _adapter(name: str, offer: Offer, when: str) -> dict[str, Any]:
+    fix = missing(name) if name in EXTRAS else ""
+    row = _row(False, f"{name} is not installed", fix) if fix else _loads(offer, f"adapter {name!r}")
+    return {"name": name, **row, "active": when in os.environ}
+
+
+def _config(values: Mapping[str, Any], tables: Tables, where: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return each setting with its value and where it comes from; a plugin's as ``plugin.key``.
+    """
+    plain = {key: {"value": value, "from": where[key]} for key, value in values.items()}
+    for name, table in tables.items():
+        for key, (value, layer) in table.items():
+            plain[f"{name}.{key}"] = {"value": value, "from": layer}
+    return plain

@@ -1,0 +1,32 @@
+"""
+``greensdk validate``.
+"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+def validate(sources: tuple[str, ...]) -> int:
+    """
+    Check every line of logs against the schema.
+
+    SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input. Each fault is one line
+    "file:line: key: what is wrong"; the exit code is 1 when there is one.
+    """
+    from greensdk.logs.read import files
+    from greensdk.logs.validate import verdicts
+
+    for source in sources:
+        files(source)  # a misspelt name is said before an hour of checking, not after it
+    good = bad = 0
+    for source in sources:
+        for found in verdicts(source):
+            good += not found
+            bad += bool(found)
+            for problem in found:
+                click.echo(str(problem))
+    click.echo(f"{good} good, {bad} bad", err=bool(bad))
+    return int(bad > 0)

@@ -1,0 +1,189 @@
+"""
+Every key of a record, with its type, its unit and one sentence.
+
+Names are dotted paths: ``host.arch`` is in the object ``host``, ``readings[].monitor`` in each item of the
+list ``readings``, and ``errors.*`` stands for any further key of ``errors``. Units: J, s, W, B (bytes), MHz,
+MB, degC (degrees Celsius), % and 1 (a plain number); texts have none.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from greensdk.record import SCHEMA
+from greensdk.resources import RESOURCE_FIELDS
+
+FORMAT, _, _major = SCHEMA.partition("/")
+MAJOR = int(_major)
+"""The newest major version of a record that can be read; all older ones can."""
+
+READABLE = f"^{FORMAT.replace('.', '[.]')}/({'|'.join(map(str, range(MAJOR + 1)))})$"
+TIME = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?Z$"
+"""RFC 3339, section 5.6, in UTC."""
+
+STATUSES = ("ok", "error", "cancelled", "lost")
+SCOPES = ("machine", "call")
+QUALITIES = ("measured", "attributed", "estimated")
+
+
+class Field(NamedTuple):
+    """
+    What may stand under one key.
+
+    Attributes:
+        types: JSON Schema's type names.
+        unit: J, s, W, B, MB, MHz, degC, %, 1; empty for what has none.
+        text: One sentence.
+        required: The key is in every record (or in every item of its list).
+        enum: The only texts allowed.
+        pattern: A regular expression that a text matches.
+        least: The lowest number allowed.
+    """
+
+    types: tuple[str, ...]
+    unit: str
+    text: str
+    required: bool = False
+    enum: tuple[str, ...] = ()
+    pattern: str = ""
+    least: float | None = None
+
+
+def _text(text: str, *, enum: tuple[str, ...] = (), pattern: str = "") -> Field:
+    return Field(("string",), "", text, True, enum, pattern)
+
+
+def _maybe_text(text: str, *, enum: tuple[str, ...] = (), required: bool = True) -> Field:
+    return Field(("string", "null"), "", text, required, enum)
+
+
+def _number(unit: str, text: str, *, least: float | None = None, required: bool = True) -> Field:
+    return Field(("number", "null"), unit, text, required, least=least)
+
+
+def _count(text: str, unit: str = "1") -> Field:
+    return Field(("integer", "null"), unit, text, least=0)
+
+
+def _fact(text: str) -> Field:
+    return _maybe_text(text, required=False)
+
+
+_CALL: dict[str, Field] = {
+    "schema": _text("Name and major version of this format.", pattern=READABLE),
+    "record_id": _text("32 hex digits that no other record has."),
+    "parent_id": _maybe_text("The record_id of the call that this one ran inside."),
+    "depth": Field(("integer",), "1", "How many measured calls are around this one.", True, least=0),
+    "function": _maybe_text("Module and qualified name; null for a block."),
+    "label": _maybe_text("The name that the user gave."),
+    "tags": Field(("object",), "", "Further names that the user gave.", True),
+    "status": _text("How the call ended; lost: its worker never told.", enum=STATUSES),
+    "error_type": _maybe_text("Class name of what the call raised."),
+    "started_at": _text("When the call began, in UTC.", pattern=TIME),
+    "monotonic_s": _number("s", "The same on the host's monotonic clock.", required=False),
+    "duration_s": _number("s", "Wall seconds of the call.", least=0),
+    "cpu_s": _number("s", "CPU seconds of the call and of the children it waited for.", least=0),
+    "cpu_source": _maybe_text("The clock that cpu_s comes from.", required=False),
+    "host_cpu_s": _number("s", "Busy CPU seconds of the whole machine in the same window.", least=0, required=False),
+    "host_cpu_source": _maybe_text("The clock that host_cpu_s comes from.", required=False),
+    "cpu_share": _number("1", "cpu_s over host_cpu_s.", least=0, required=False),
+    "energy_j": _number("J", "Joules of the call, tracked children included, by the best monitor.", least=0),
+    "energy_low_j": _number("J", "Lower end of its 90 % interval."),
+    "energy_high_j": _number("J", "Upper end of its 90 % interval."),
+    "energy_source": _maybe_text("The monitor that energy_j comes from."),
+    "energy_quality": _maybe_text("How energy_j is known.", enum=QUALITIES),
+    "energy_boundary": _maybe_text("What is inside energy_j: package, package+dram, wall, vcpu+memory, gpu."),
+    "energy_self_j": _number("J", "energy_j without the tracked calls inside.", least=0),
+    "active_j": _number("J", "Joules above the machine's calibrated idle power.", required=False),
+    "reason": _maybe_text("Why energy_j is null."),
+    "readings": Field(("array",), "", "What each monitor says about the same call.", True),
+    "resources": Field(("object",), "", "What else the call used.", True),
+    "host": Field(("object",), "", "The machine.", True),
+    "worker": Field(("object", "null"), "", "Where the call ran in a larger system; null outside one.", True),
+    "cost": Field(("object",), "", "What the call cost, when a plugin tells."),
+    "carbon": Field(("object",), "", "What the call emitted, when a plugin tells."),
+    "errors": Field(("object",), "", "What went wrong while measuring.", True),
+    "errors.*": Field(("string",), "", "The error text, by plugin."),
+    "phases": Field(("object",), "", "How long measuring took before and after the call."),
+    "phases.start_s": _number("s", "From the wrapper's first instruction to the call's.", required=False),
+    "phases.stop_s": _number("s", "From the call's end to the last meter's reading.", required=False),
+    "overhead_s": _number("s", "Seconds that measuring added, this record's making included.", least=0),
+    "greensdk": _text("Version of greensdk that wrote the record."),
+}
+
+_READING: dict[str, Field] = {
+    "monitor": _text("The monitor's name."),
+    "scope": _text("Whose joules its energy_j is.", enum=SCOPES),
+    "quality": _text("How they are known.", enum=QUALITIES),
+    "boundary": _text("What is inside the number."),
+    "energy_j": _number("J", "Joules of the scope in the call's window.", least=0),
+    "call_j": _number("J", "Joules of the call.", least=0),
+    "low_j": _number("J", "Lower end of the 90 % interval of call_j."),
+    "high_j": _number("J", "Upper end of the 90 % interval of call_j."),
+    "domains": Field(("object",), "", "energy_j by domain of the meter.", True),
+    "domains.*": _number("J", "Joules of one domain; null where it could not be read.", required=False),
+    "meter_id": _maybe_text("Which physical meter this is; the same in all calls that share it."),
+    "reason": _maybe_text("Why energy_j or call_j is null."),
+    "attributes": Field(("object",), "", "How the number came about: raw counters, constants, their sources.", True),
+}
+
+_LIGHT: dict[str, Field] = {
+    "cpu_user_s": _number("s", "CPU seconds in user mode.", least=0, required=False),
+    "cpu_system_s": _number("s", "CPU seconds in the kernel.", least=0, required=False),
+    "peak_rss_bytes": _count("Most memory that the process, or one of its children, ever had resident.", "B"),
+    "minor_faults": _count("Page faults that needed no disk."),
+    "major_faults": _count("Page faults that needed the disk."),
+    "ctx_switches_voluntary": _count("Times the process waited for something."),
+    "ctx_switches_involuntary": _count("Times the process had to make room for another."),
+}
+
+_HOST: dict[str, Field] = {
+    "host_id": _fact("16 hex digits that stay the same for this machine, made from its machine-id."),
+    "boot_id": _fact("The kernel's id of this boot, which containers share with their machine."),
+    "os": _fact("linux or darwin."),
+    "arch": _fact("The architecture as the kernel names it."),
+    "cpu_model": _fact("The CPU's name."),
+    "cpu_class": _fact("Its class; greensdk.hardware lists them."),
+    "cpus_logical": _count("Hardware threads of the machine."),
+    "cpus_physical": _count("Cores of the machine."),
+    "sockets": _count("Processor packages; on a virtual machine what the hypervisor pretends."),
+    "memory_bytes": _count("RAM of the machine.", "B"),
+    "virtualised": Field(("boolean", "null"), "", "A virtual machine."),
+    "tdp_w": _number("W", "Thermal design power of all CPUs together.", least=0, required=False),
+    "tdp_source": _fact("Where tdp_w comes from."),
+}
+
+_WORKER: dict[str, Field] = {
+    "adapter": _fact("The adapter that knew where we run."),
+    "backend": _fact("Where the workers are: localhost, aws_lambda, k8s."),
+    "executor_id": _fact("The executor that started the call."),
+    "job_id": _fact("The job it belongs to."),
+    "call_id": _fact("Its number in the job."),
+    "activation_id": _fact("The activation it ran in."),
+    "attempt": _count("Which attempt it was."),
+    "memory_mb": _number("MB", "Memory that the backend allots.", least=0, required=False),
+    "cold_start": Field(("boolean", "null"), "", "The worker was new."),
+    "stage": _fact("The stage of the workflow."),
+    "workflow": _fact("The workflow."),
+}
+
+_WHOLE = frozenset({"pid", "ppid", "threads", "children", "open_fds"})
+
+
+def _resource(name: str, unit: str, text: str) -> Field:
+    if name == "cpu_percent_per_core":
+        return Field(("array", "null"), unit, text)
+    return Field(("integer" if name in _WHOLE else "number", "null"), unit, text)
+
+
+FIELDS: dict[str, Field] = {
+    **_CALL,
+    "readings[]": Field(("object",), "", "One monitor's word."),
+    **{f"readings[].{name}": field for name, field in _READING.items()},
+    **{f"resources.{name}": field for name, field in _LIGHT.items()},
+    **{f"resources.{name}": _resource(name, *about) for name, about in RESOURCE_FIELDS.items()},
+    "resources.cpu_percent_per_core[]": Field(("number", "null"), "%", "One logical CPU."),
+    **{f"host.{name}": field for name, field in _HOST.items()},
+    **{f"worker.{name}": field for name, field in _WORKER.items()},
+}
+"""Dotted name to :class:`Field`."""

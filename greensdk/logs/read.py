@@ -1,0 +1,136 @@
+"""
+Records from files, folders, globs and standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from greensdk.errors import RecordError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+STDIN = "-"
+TORN = "torn line: its writer was stopped in the middle of it"
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+
+
+class Problem(NamedTuple):
+    """
+    Something wrong with one line.
+
+    Attributes:
+        file: Its file; ``-`` is standard input.
+        line: Its number, from 1.
+        text: What is wrong; when one key is to blame, ``key: what is wrong``.
+    """
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+def read(source: str | os.PathLike[str], *, skip: Callable[[Problem], Any] | None = None) -> Iterator[dict[str, Any]]:
+    """
+    Yield the records of `source` in the order in which they stand there.
+
+    Only what makes a line unreadable is looked at; :func:`greensdk.logs.check` looks at every key.
+
+    Args:
+        source: A file of JSON lines (``.gz``: compressed), a folder that is searched for ``*.jsonl`` and
+            ``*.jsonl.gz`` at any depth, a glob, or ``-`` for standard input.
+        skip: Called with each line that can't be read, which is then left out; None raises instead.
+
+    Raises:
+        RecordError: There is no such source, or a line is not a record; the message begins with ``file:line:``.
+    """
+    for file, number, line in lines(source):
+        found = parse(line)
+        if isinstance(found, dict):
+            yield found
+            continue
+        problem = Problem(file, number, found)
+        if skip is None:
+            raise RecordError(str(problem))
+        skip(problem)
+
+
+def parse(line: bytes) -> dict[str, Any] | str:
+    """
+    Return the record in one line, or what is wrong with the line.
+    """
+    import orjson
+
+    from greensdk.schema import NEWER, is_newer
+
+    try:
+        record = orjson.loads(line)
+    except ValueError as error:
+        return f"not JSON: {error}" if line.endswith(b"\n") else TORN
+    if record.__class__ is not dict:
+        return "not a JSON object"
+    if "schema" not in record:
+        return "schema: is missing"
+    return f"schema: {NEWER}" if is_newer(record) else record
+
+
+def lines(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, bytes]]:
+    """
+    Yield (file, number, line) of every line of `source` that is not blank.
+
+    Raises:
+        RecordError: There is no such source, or a file can't be read to its end.
+    """
+    for path in files(source):
+        number = 0
+        try:
+            with _open(path) as file:
+                for number, line in enumerate(file, 1):
+                    if not line.isspace():
+                        yield path, number, line
+        except (OSError, EOFError) as error:
+            where = path if not number else f"{path}:{number + 1}"
+            raise RecordError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def files(source: str | os.PathLike[str]) -> list[str]:
+    """
+    Return the files that `source` stands for, sorted.
+
+    Raises:
+        RecordError: There are none.
+    """
+    path = os.fspath(source)
+    if path == STDIN or os.path.isfile(path):
+        return [path]
+    if os.path.isdir(path):
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+        found = [name for name in found if name.endswith(_SUFFIXES)]
+        problem = "no *.jsonl in this folder"
+    elif os.path.exists(path):  # a pipe, /dev/stdin
+        return [path]
+    else:
+        from glob import glob
+
+        found = [name for name in glob(path, recursive=True) if os.path.isfile(name)]
+        problem = "no file matches" if any(mark in path for mark in "*?[") else "no such file or folder"
+    if not found:
+        raise RecordError(f"{path}: {problem}")
+    return sorted(found)
+
+
+def _open(path: str) -> BinaryIO:
+    if path == STDIN:
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    if path.endswith(".gz"):
+        import gzip
+
+        return cast("BinaryIO", gzip.open(path))
+    return open(path, "rb")

@@ -1,0 +1,31 @@
+"""
+What a plugin author needs to test a monitor without the hardware.
+
+:class:`PowercapTree` is a powercap directory whose counters a test turns by hand, :func:`ticking` has them
+turn by themselves, :class:`FakeMonitor` and :class:`FakeClock` stand in for a meter and for time,
+:func:`tracked_by` puts a monitor into a real window, and :func:`check_monitor` tells whether a monitor or
+estimator keeps to its contract.
+
+.. code-block:: python
+
+    def test_my_monitor(tmp_path):
+        tree = PowercapTree(tmp_path)
+        package = tree.package(0)
+        monitor = RaplMonitor(root=tree.root, update_interval_s=0)
+        check_monitor(monitor)
+        monitor.open()
+        token = monitor.start()
+        package.add_j(20.0)
+        assert 20.0 == monitor.stop(token)["energy_j"]
+        monitor.close()
+"""
+
+from __future__ import annotations
+
+from greensdk.testing.conformance import check_monitor
+from greensdk.testing.fakes import FakeClock, FakeMonitor
+from greensdk.testing.powercap import FakeZone, PowercapTree
+from greensdk.testing.ticker import Truth, ticking
+from greensdk.testing.tracking import tracked_by
+
+__all__ = ["FakeClock", "FakeMonitor", "FakeZone", "PowercapTree", "Truth", "check_monitor", "ticking", "tracked_by"]

@@ -1,0 +1,51 @@
+"""
+A monitor inside a real window, without registering it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from greensdk.attribution import NOTHING
+from greensdk.calls import Call, name_of
+from greensdk.cputime import host_clock
+from greensdk.monitor import Estimator, Monitor
+from greensdk.runtime import Runtime
+from greensdk.window import Subject
+
+
+def tracked_by(
+    *sources: Monitor | Estimator, resources: str = "light", strict: bool = False
+) -> Callable[[Callable[..., Any]], Call]:
+    """
+    Return a decorator that measures with these very monitors; the records go to ``capture()`` alone.
+
+    Args:
+        sources: Monitors and estimators, in the order in which they start; they are opened here.
+        resources: As for :func:`greensdk.energy_tracked`.
+        strict: As for :func:`greensdk.energy_tracked`.
+
+    Example:
+        >>> from greensdk import capture
+        >>> from greensdk.testing import FakeMonitor, tracked_by
+        >>> with capture() as records:
+        ...     tracked_by(FakeMonitor("fake", joules=2.5))(lambda: None)()
+        >>> records[0]["readings"][0]["energy_j"]
+        2.5
+    """
+    runtime = Runtime({"sources": [], "sinks": [], "resources": resources, "strict": strict})
+    runtime.open()
+    for source in sources:
+        source.open()
+    runtime.monitors = tuple(s for s in sources if isinstance(s, Monitor))
+    runtime.backwards = runtime.monitors[::-1]
+    runtime.estimators = tuple(s for s in sources if isinstance(s, Estimator))
+    runtime.ranks = {source.name: place for place, source in enumerate(sources)}
+    runtime.nothing = NOTHING
+    runtime.counts = True
+    runtime.host_clock = host_clock()
+    limits = [m.max_window_s for m in runtime.monitors if m.max_window_s is not None]
+    if limits:
+        runtime.poll_every_s, runtime.poll_due_ns = min(limits), 0.0
+    return lambda fn: Call(fn, runtime, Subject(name_of(fn)))

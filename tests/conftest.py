@@ -1,0 +1,60 @@
+"""
+What all tests share: nothing of the developer's configuration, nothing left behind.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import greensdk
+from greensdk import sink, spool
+
+
+@pytest.fixture(autouse=True)
+def clean_slate(monkeypatch, tmp_path):
+    """
+    Each test starts in an empty folder, without GREENSDK_* variables, open monitors or old records.
+    """
+    for variable in [name for name in os.environ if name.startswith("GREENSDK_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    greensdk.reset()
+    sink.memory.clear()
+    spool.warned.clear()
+    yield
+    greensdk.reset()
+
+
+@pytest.fixture
+def burn():
+    """
+    Return a function that burns CPU seconds of its thread.
+    """
+    import time
+
+    def burner(seconds: float) -> float:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            sum(range(200))
+        return seconds
+
+    return burner
+
+
+@pytest.fixture
+def command(tmp_path):
+    """
+    Return a function that runs ``greensdk ARGUMENTS`` as a process of its own, in the test's folder.
+    """
+    import subprocess
+    import sys
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "TMPDIR": str(tmp_path), **variables}
+        words = [sys.executable, "-W", "error", "-m", "greensdk", *arguments]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    return run

@@ -1,0 +1,91 @@
+"""
+What the documents show is true: their code runs, and nothing public goes without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import greensdk
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """
+    Return (code, the text block right after it or "") of each ``python`` block of a page.
+    """
+    pattern = r"^```python\n(.*?)^```\n(?:\n?```text\n(.*?)^```\n)?"
+    return re.findall(pattern, page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_blocks_run(page):
+    """
+    The python blocks of a page run from top to bottom; a text block after one begins what it prints.
+    """
+    names: dict[str, object] = {"__name__": "__main__"}
+    for code, _ in blocks(page):
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(code, str(page), "exec"), names)
+
+    assert page.stat().st_size > 0
+
+
+MODULES = sorted(
+    module.name
+    for package in (greensdk, importlib.import_module("greensdk.testing"))
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    if not module.name.endswith("__main__")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    """
+    Every ``>>>`` in a docstring prints what stands below it.
+    """
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+
+    assert 0 == failed
+
+
+def test_every_public_name_is_in_the_docs():
+    """
+    What ``greensdk`` exports is mentioned in README or docs, and there are at most 16 of it.
+    """
+    text = "\n".join(page.read_text() for page in PAGES)
+
+    assert [] == [name for name in greensdk.__all__ if name.strip("_") not in text]
+    assert len(greensdk.__all__) <= 16
+
+
+def test_every_field_of_a_record_is_in_the_docs():
+    """
+    docs/record.md names each field that the schema documents.
+    """
+    from greensdk.fields import FIELDS
+
+    text = (ROOT / "docs" / "record.md").read_text()
+
+    assert [] == [name for name in FIELDS if f"`{name}`" not in text]
+
+
+def test_every_setting_is_in_the_docs():
+    """
+    docs/configuration.md names each key and each switch.
+    """
+    from greensdk.settings import KEYS, SWITCHES
+
+    text = (ROOT / "docs" / "configuration.md").read_text()
+
+    assert [] == [name for name in (*KEYS, *SWITCHES) if f"`{name}`" not in text]

@@ -1,0 +1,395 @@
+"""
+The estimator that needs no meter.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from greensdk_psutil_tdp import PsutilTdpEstimator, interval, linear_j
+from greensdk_psutil_tdp.parts import CLASS_DEFAULTS, CLOUD, CLOUD_MEDIAN, MEDIAN, PARTS
+from greensdk_psutil_tdp.tdp import NOTHING, Tdp, lookup, normalise, rapl_limits_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greensdk.errors import ConfigError
+from greensdk.hardware import CPU_CLASSES, classify
+from greensdk.monitor import Estimator, Usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_POWERCAP = "/nonexistent/powercap"
+XEON = "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz"
+
+
+def host(
+    model: str | None = None, *, cpus: int | None = 4, sockets: int | None = 1, virtual: bool | None = False
+) -> Any:
+    """
+    Make the part of a host's description that the estimator looks at.
+    """
+    return {
+        "cpu_model": model,
+        "cpu_class": classify(model or ""),
+        "cpus_logical": cpus,
+        "sockets": sockets,
+        "virtualised": virtual,
+    }
+
+
+def opened(machine: Any, **settings: Any) -> PsutilTdpEstimator:
+    """
+    Return an estimator that is ready.
+    """
+    estimator = PsutilTdpEstimator(**{"powercap_root": NO_POWERCAP, "host": machine, **settings})
+    estimator.open()
+    return estimator
+
+
+def use(cpu_s: float | None, duration_s: float = 2.0) -> Usage:
+    """
+    Make a usage.
+    """
+    return Usage(duration_s, cpu_s, None, "process-clock")
+
+
+def powercap(root: Path, limits_uw: dict[str, str]) -> str:
+    """
+    Write a package zone for each of `limits_uw`, with a core zone in it and a psys zone beside it.
+    """
+    for number, (name, limit) in enumerate(limits_uw.items()):
+        for zone, zone_name in ((f"intel-rapl:{number}", name), (f"intel-rapl:{number}:0", "core")):
+            (root / zone).mkdir(parents=True)
+            (root / zone / "name").write_text(f"{zone_name}\n")
+            (root / zone / "constraint_0_max_power_uw").write_text(f"{limit}\n")
+    return str(root)
+
+
+def test_the_seed_formula_is_exact() -> None:
+    """
+    A 65 W machine, fully used for two seconds.
+    """
+    assert linear_j(65.0, 100.0, 2.0) == 130.0
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 6, 7, 12, 128])
+def test_a_machine_that_is_fully_used_takes_its_tdp(cpus: int) -> None:
+    """
+    130 J to the last digit, however many CPUs share the 65 W.
+    """
+    estimate = opened(host(cpus=cpus), tdp_w=65.0).estimate(use(2.0 * cpus))
+    assert estimate["energy_j"] == 130.0
+    assert estimate["domains"] == {"package": 130.0}
+
+
+def test_a_call_gets_its_own_cpu_seconds_only() -> None:
+    """
+    One of four CPUs half the time: an eighth of the machine, whatever else runs on it.
+    """
+    reading = opened(host(cpus=4), tdp_w=80.0).estimate(use(1.0))
+    assert reading["energy_j"] == 20.0
+    assert (reading["scope"], reading["quality"], reading["boundary"]) == ("call", "estimated", "package")
+    assert reading["meter_id"] is None
+
+
+def test_the_duration_alone_is_told_with_its_label() -> None:
+    """
+    What a busy thread would have taken, beside what the CPU seconds say.
+    """
+    attributes = opened(host(cpus=4), tdp_w=80.0).estimate(use(0.1, duration_s=3.0))["attributes"]
+    assert attributes["duration_only_j"] == 60.0
+    assert attributes["duration_only_label"] == "one CPU busy for the whole duration"
+
+
+def test_the_attributes_say_how_the_number_came_about() -> None:
+    """
+    Every constant of the formula and its source.
+    """
+    expected = {
+        "model": "linear",
+        "tdp_w": 160.0,
+        "tdp_source": "user",
+        "socket_tdp_w": 80.0,
+        "tdp_note": "configured",
+        "watts_per_thread": 40.0,
+        "duration_only_label": "one CPU busy for the whole duration",
+        "cpu_source": "process-clock",
+        "duration_only_j": 80.0,
+    }
+    estimator = opened(host(cpus=4, sockets=2), tdp_w=80.0)
+    assert expected == estimator.estimate(use(1.0))["attributes"]
+    assert estimator.host_facts == {"tdp_w": 160.0, "tdp_source": "user"}
+
+
+def test_without_cpu_seconds_there_are_no_joules() -> None:
+    """
+    None and a reason, while the duration-only figure stays.
+    """
+    reading = opened(host(cpus=4), tdp_w=80.0).estimate(use(None))
+    assert [reading["energy_j"], reading["low_j"], reading["high_j"]] == [None] * 3
+    assert reading["reason"] == "no clock tells the call's CPU seconds"
+    assert reading["attributes"]["duration_only_j"] == 40.0
+
+
+@pytest.mark.parametrize("machine", [host("QEMU Virtual CPU version 2.5+"), host(None), host(XEON, cpus=None)])
+def test_an_unknown_cpu_has_no_default(machine: Any) -> None:
+    """
+    None, a reason, and the setting that helps.
+    """
+    estimator = PsutilTdpEstimator(powercap_root=NO_POWERCAP, host=machine)
+    available = estimator.probe()
+    assert not available.ok
+    assert available.reason
+    assert "tdp_w in [tool.greensdk.psutil-tdp]" in available.fix
+    assert estimator.open() == []
+    reading = estimator.estimate(use(1.0))
+    assert reading["energy_j"] is None
+    assert available.reason in (reading["reason"] or "")
+    assert "tdp_w" in (reading["reason"] or "")
+    assert estimator.host_facts == {}
+
+
+def test_an_estimator_that_was_not_opened_says_so() -> None:
+    """
+    No number from constants that nobody looked up.
+    """
+    reading = PsutilTdpEstimator(tdp_w=65.0).estimate(use(1.0))
+    assert (reading["energy_j"], reading["reason"]) == (None, "open() was not called")
+
+
+def test_bare_metal_counts_every_socket() -> None:
+    """
+    Two sockets of 210 W and 48 threads each.
+    """
+    attributes = opened(host(XEON, cpus=96, sockets=2)).estimate(use(1.0))["attributes"]
+    assert (attributes["tdp_w"], attributes["tdp_source"], attributes["watts_per_thread"]) == (420.0, "exact", 4.375)
+
+
+def test_two_virtual_cpus_are_not_the_whole_socket() -> None:
+    """
+    They are two of the 48 threads that share 210 W, whatever topology the hypervisor pretends.
+    """
+    estimator = opened(host(XEON, cpus=2, sockets=2, virtual=True))
+    assert estimator.host_facts == {"tdp_w": 8.75, "tdp_source": "exact"}
+    assert estimator.estimate(use(2.0))["energy_j"] == 8.75
+
+
+def test_a_configured_socket_is_shared_out_on_a_virtual_machine() -> None:
+    """
+    The part's own threads, or those the user tells; else the watts are those of the virtual machine.
+    """
+    masked = host("Intel(R) Xeon(R) Processor @ 2.50GHz", cpus=2, virtual=True)
+    assert opened(host(XEON, cpus=2, virtual=True), tdp_w=240.0).host_facts["tdp_w"] == 10.0
+    assert opened(masked, tdp_w=225.0, tdp_threads=90).host_facts["tdp_w"] == 5.0
+    assert opened(masked, tdp_w=65.0).host_facts["tdp_w"] == 65.0
+
+
+def test_a_masked_part_takes_watts_per_thread() -> None:
+    """
+    Lambda's name: a class default, never a socket for two CPUs.
+    """
+    estimator = opened(host("Intel(R) Xeon(R) Processor @ 2.50GHz", cpus=2, virtual=True))
+    assert estimator.host_facts == {"tdp_w": 9.0, "tdp_source": "class-default"}
+    assert estimator.estimate(use(1.0))["attributes"]["socket_tdp_w"] is None
+
+
+def test_the_order_is_user_then_kernel_then_part_then_class(tmp_path: Path) -> None:
+    """
+    The first that knows wins.
+    """
+    root = powercap(tmp_path, {"package-0": "205000000", "package-1": "205000000"})
+    two_sockets = host(XEON, cpus=96, sockets=2)
+    assert opened(two_sockets, powercap_root=root, tdp_w=100.0).host_facts["tdp_source"] == "user"
+    assert opened(two_sockets, powercap_root=root).host_facts == {"tdp_w": 410.0, "tdp_source": "rapl-constraint"}
+    assert opened(two_sockets).host_facts["tdp_source"] == "exact"
+    unlisted = host("Intel(R) Xeon(R) Platinum 8488C", cpus=96, sockets=2)
+    assert opened(unlisted).host_facts["tdp_source"] == "class-default"
+
+
+@pytest.mark.parametrize(
+    ("zones", "expected"),
+    [
+        ({"package-0": "65000000"}, [65.0]),
+        ({"package-0": "205000000", "package-1": "150000000"}, [205.0, 150.0]),
+        ({"package-0-die-0": "90000000", "package-0-die-1": "90000000"}, [90.0, 90.0]),
+        ({"package-0": "28000000", "psys": "0"}, [28.0]),
+        ({"package-0": "0"}, []),
+        ({"package-0": "205000000", "package-1": "0"}, []),
+        ({"package-0": "-1"}, []),
+        ({"package-0": ""}, []),
+        ({}, []),
+    ],
+)
+def test_the_kernels_limits_are_those_of_package_zones(
+    tmp_path: Path, zones: dict[str, str], expected: list[float]
+) -> None:
+    """
+    No core, no psys, and no sum over a socket that does not tell.
+    """
+    assert expected == rapl_limits_w(powercap(tmp_path, zones))
+
+
+def test_a_package_zone_without_constraints_has_no_limit(tmp_path: Path) -> None:
+    """
+    AMD's zones count energy and limit nothing.
+    """
+    (tmp_path / "intel-rapl:0").mkdir()
+    (tmp_path / "intel-rapl:0" / "name").write_text("package-0\n")
+    assert rapl_limits_w(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("Intel(R) Xeon(R) CPU E5-2686 v4 @ 2.30GHz", "intel xeon e5-2686 v4"),
+        ("Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz", "intel xeon platinum 8259cl"),
+        ("11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", "intel core i7-1165g7"),
+        ("Intel(R) Core(TM) Ultra 7 155H", "intel core ultra 7 155h"),
+        ("AMD EPYC 7763 64-Core Processor", "amd epyc 7763"),
+        ("AMD Ryzen 7 PRO 6850U with Radeon Graphics", "amd ryzen 7 pro 6850u"),
+        ("AMD Ryzen 7 7840U w/ Radeon  780M Graphics", "amd ryzen 7 7840u"),
+        ("AMD Ryzen Threadripper 1950X 16-Core Processor", "amd ryzen threadripper 1950x"),
+    ],
+)
+def test_a_brand_string_becomes_the_key_of_its_part(model: str, expected: str) -> None:
+    """
+    As the CPUs really print it.
+    """
+    assert expected == normalise(model)
+    assert expected in PARTS
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "AMD EPYC",
+        "AMD EPYC 7763X 64-Core Processor",
+        "AMD EPYC 776 64-Core Processor",
+        "AMD Ryzen 7 5800X3D 8-Core Processor",
+        "Intel(R) Xeon(R) CPU E5-2686 v3 @ 2.30GHz",
+        "Intel(R) Xeon(R) CPU E5-2680 @ 2.70GHz",
+        "Intel(R) Xeon(R) Platinum 8259 CPU @ 2.50GHz",
+        "Intel(R) Core(TM) i7-9700 CPU @ 3.00GHz",
+        "Intel(R) Xeon(R) CPU @ 2.20GHz",
+        "Apple M1",
+        "Apple M1 Pro",
+        "Apple M4 Pro",
+    ],
+)
+def test_a_part_is_never_taken_for_a_similar_one(model: str) -> None:
+    """
+    One letter more or less is another part; its class speaks for it.
+    """
+    assert lookup(model, classify(model), NO_POWERCAP).source == "class-default"
+
+
+def test_the_user_is_believed_and_the_unknown_is_nothing() -> None:
+    """
+    The two ends of the order.
+    """
+    assert lookup("anything", "unknown", NO_POWERCAP, user_w=35.0).tdp_w == 35.0
+    assert lookup("anything", "unknown", NO_POWERCAP)[:2] == (None, None)
+    assert "anything" in lookup("anything", "unknown", NO_POWERCAP).note
+
+
+def test_every_line_of_the_table_can_be_found_and_is_plausible() -> None:
+    """
+    A key that normalising changes would never match; 0.5 to 20 W a thread is what parts have had since 2010.
+    """
+    assert len(PARTS) >= 60
+    for name, (tdp_w, threads, source) in PARTS.items():
+        assert name == normalise(name)
+        assert 0.5 <= tdp_w / threads <= 20, name
+        assert source
+        assert classify(name) in ("intel-server", "intel-client", "amd-server", "amd-client"), name
+
+
+@pytest.mark.parametrize(
+    "cpu_class", [name for name, row in CLASS_DEFAULTS.items() if row[3] in (MEDIAN, CLOUD_MEDIAN)]
+)
+def test_a_class_default_is_the_median_of_its_parts(cpu_class: str) -> None:
+    """
+    And its factors hold nine of ten of them, so that a new line can't leave the default behind.
+    """
+    watts, low, high, source = CLASS_DEFAULTS[cpu_class]
+    real = cpu_class.replace("masked-", "") + ("-server" if cpu_class.startswith("masked") else "")
+    rows = [
+        row for name, row in PARTS.items() if classify(name) == real and (source != CLOUD_MEDIAN or row[2] == CLOUD)
+    ]
+    per_thread = [tdp_w / threads for tdp_w, threads, _ in rows]
+    assert watts == pytest.approx(median(per_thread), abs=0.06)
+    inside = sum(low <= value / watts <= high for value in per_thread)
+    assert inside >= 0.85 * len(per_thread)
+
+
+def test_every_class_but_unknown_has_a_default() -> None:
+    """
+    With a source, and factors around 1.
+    """
+    assert set(CPU_CLASSES) - {"unknown"} == set(CLASS_DEFAULTS)
+    for watts, low, high, source in CLASS_DEFAULTS.values():
+        assert 0 < watts < 10
+        assert 0 < low < 1 < high < inf
+        assert source
+
+
+def test_the_interval_grows_with_what_is_not_known() -> None:
+    """
+    A known part on bare metal is the narrowest; a virtual class default the widest.
+    """
+    known, default = Tdp(65.0, "exact"), lookup("AMD EPYC", "masked-amd", NO_POWERCAP)
+    assert interval(known, virtual=False) == pytest.approx((0.45, 2.0))
+    widths = [
+        high / low
+        for low, high in (
+            interval(known, virtual=False),
+            interval(known, virtual=True),
+            interval(default, virtual=False),
+            interval(default, virtual=True),
+        )
+    ]
+    assert widths[0] < min(widths[1:3])
+    assert widths[3] == max(widths)
+
+
+@given(cpu_s=st.floats(0, 1e9), low=st.floats(0.01, 1.0), high=st.floats(1.0, 100.0), virtual=st.booleans())
+def test_the_estimate_lies_in_its_interval(cpu_s: float, low: float, high: float, virtual: bool) -> None:
+    """
+    For every amount of work and every uncertainty.
+    """
+    factors = interval(NOTHING._replace(low=low, high=high), virtual=virtual)
+    assert 0 < factors[0] <= 0.45 + 1e-9
+    assert factors[1] >= 2.0 - 1e-9
+    reading = opened(host("AMD EPYC 7763 64-Core Processor", cpus=128, virtual=virtual)).estimate(use(cpu_s))
+    assert reading["low_j"] is not None
+    assert reading["energy_j"] is not None
+    assert reading["high_j"] is not None
+    assert 0 <= reading["low_j"] <= reading["energy_j"] <= reading["high_j"]
+
+
+@pytest.mark.parametrize("settings", [{"model": "cubic"}, {"tdp_w": 0.0}, {"tdp_w": -1.0}, {"tdp_threads": 0}])
+def test_a_setting_that_makes_no_sense_is_an_error(settings: dict[str, Any]) -> None:
+    """
+    At once, with its name.
+    """
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        PsutilTdpEstimator(**settings)
+
+
+def test_it_is_an_estimator_that_works_on_this_machine() -> None:
+    """
+    Made without arguments, with whatever this machine is.
+    """
+    estimator = PsutilTdpEstimator()
+    assert isinstance(estimator, Estimator)
+    assert (estimator.name, estimator.cheap) == ("psutil-tdp", True)
+    available = estimator.probe()
+    metrics = estimator.open()
+    reading = estimator.estimate(use(1.0))
+    estimator.close()
+    assert available.ok == (reading["energy_j"] is not None)
+    assert available.ok == ([metric.name for metric in metrics] == ["package"])
