@@ -125,7 +125,7 @@ def in_own_namespace(arguments: list[str]) -> int:
         "set -e; mount --make-rprivate /; mkdir -p $1/class; mount --rbind /sys/class $1/class;"
         "mount -t tmpfs -o mode=755 none /sys/class;"
         'for e in $1/class/*; do n=$(basename "$e"); mkdir "/sys/class/$n"; mount --bind "$e" "/sys/class/$n"; done;'
-        'umount -l /sys/class/powercap 2>/dev/null || true; rmdir /sys/class/powercap 2>/dev/null || true;'
+        "umount -l /sys/class/powercap 2>/dev/null || true; rmdir /sys/class/powercap 2>/dev/null || true;"
         'shift; exec "$@"'
     )
     with tempfile.TemporaryDirectory(dir=SHM) as place:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from greensdk import builtin, hardware
 from greensdk.attribution import NOTHING, Primary
@@ -27,7 +27,13 @@ NONE_ASKED = "clocks only: no monitor was asked for"
 NONE_WORKS = "no monitor can measure here; `greensdk doctor` tells why"
 
 SPEC_VARIABLE = "GREENSDK_SPEC"
-"""Where an adapter leaves the client's resolved specification for its workers, as JSON."""
+"""
+Where an adapter leaves the client's resolved specification for its workers, as JSON. ``by_name`` in it holds
+pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
+"""
+
+PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "strict"})
+"""The keys that are the same before and after resolving."""
 
 
 def build(runtime: Runtime) -> None:
@@ -69,7 +75,10 @@ def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
         import json
 
         base = json.loads(handed)
-        if not {"monitors", "order"} & spec.keys():
+        for own, resolved in base.pop("by_name", ()):
+            if own == spec:
+                return cast("dict[str, Any]", resolved)
+        if spec.keys() <= PLAIN:
             return {**base, **spec}
     from greensdk.config import resolve
 

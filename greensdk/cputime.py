@@ -112,8 +112,11 @@ def _cpuacct(root: str) -> HostClock | None:
     fd = _open(os.path.join(group, "cpuacct.usage")) if os.path.exists(os.path.join(group, "release_agent")) else None
     if fd is None:
         return None
-    read, close = partial(os.pread, fd, 32, 0), partial(os.close, fd)
-    return HostClock("cpuacct", 5e-6, lambda: int(read()) * 1e-9, close)
+
+    def read(fd: int = fd, pread: Callable[[int, int, int], bytes] = os.pread) -> float:
+        return int(pread(fd, 32, 0)) * 1e-9
+
+    return HostClock("cpuacct", 5e-6, read, partial(os.close, fd))
 
 
 def _cgroup2(root: str) -> HostClock | None:

@@ -22,6 +22,7 @@ from types import (
 )
 from typing import Any, TypeVar, overload
 
+from greensdk.calls import is_disabled
 from greensdk.errors import ConfigError
 from greensdk.runtime import captures, runtime_for
 from greensdk.spec import Spec, make_spec
@@ -241,7 +242,8 @@ class track:  # noqa: N801 - used like a function
         arguments: As for :func:`energy_tracked`.
 
     Attributes:
-        record: The block's record, once it has ended; None before, and None if greensdk itself failed.
+        record: The block's record, once it has ended; None before, with ``GREENSDK_DISABLED=1``, and if greensdk
+            itself failed.
 
     Example:
         >>> with track("sum", sink="memory:") as call:
@@ -257,6 +259,8 @@ class track:  # noqa: N801 - used like a function
         self._window: Window | None = None
 
     def __enter__(self) -> track:
+        if is_disabled():
+            return self
         self._window = open_window(runtime_for(self._spec), self._subject)
         if self._window is not None:
             self._window.resume()

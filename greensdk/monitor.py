@@ -127,11 +127,13 @@ class Source(Protocol):
         """
         Say whether this can work here, and if not, why and what would help. Takes no resource.
         """
+        ...
 
     def open(self) -> Sequence[Metric]:
         """
         Take file descriptors, attach, read tables; say which metrics exist here.
         """
+        ...
 
     def close(self) -> None:
         """
@@ -159,6 +161,7 @@ class Monitor(Source, Protocol):
         """
         Read the meter again and say what it counted since `token`. Hot. Tokens make windows nest and overlap.
         """
+        ...
 
     def poll(self) -> None:
         """
@@ -176,6 +179,7 @@ class Estimator(Source, Protocol):
         """
         Return the joules that a call with this `usage` takes by the model.
         """
+        ...
 
 
 def reading(

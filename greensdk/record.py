@@ -26,7 +26,8 @@ CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of ``ru_maxrss``: kilobytes on Linux (getrusage(2)), bytes on macOS."""
 
-_second = (0, "")
+_second = 0
+_second_text = ""
 
 
 def rfc3339(epoch_s: float) -> str:
@@ -37,12 +38,14 @@ def rfc3339(epoch_s: float) -> str:
         >>> rfc3339(0.25)
         '1970-01-01T00:00:00.250000Z'
     """
-    global _second
-    whole = int(epoch_s)
-    if whole != _second[0]:
+    global _second, _second_text
+    micros = int((epoch_s - _second) * 1e6)
+    if not 0 <= micros < 1_000_000:
         # Formatting a second costs more than everything else here, and calls come many to a second.
-        _second = (whole, strftime("%Y-%m-%dT%H:%M:%S", gmtime(whole)))
-    return f"{_second[1]}.{int((epoch_s - whole) * 1e6):06d}Z"
+        _second = int(epoch_s)
+        _second_text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(_second))
+        micros = int((epoch_s - _second) * 1e6)
+    return _second_text + str(1_000_000 + micros)[1:] + "Z"
 
 
 def status_of(error: BaseException) -> str:
@@ -67,20 +70,20 @@ def light_resources(
     The kernel splits CPU time into user and system, and counts faults, switches and blocks, per
     process only; while other calls run beside this one, those numbers are nobody's and None.
     """
-    resources: dict[str, Any] = {
-        "cpu_percent": 100.0 * cpu_s / duration_s if duration_s else None,
-        "peak_rss_bytes": max(self1[2], kids1[2]) * MAXRSS_BYTES,
-    }
+    cpu_percent = 100.0 * cpu_s / duration_s if duration_s else None
+    peak_rss_bytes = (self1[2] if self1[2] > kids1[2] else kids1[2]) * MAXRSS_BYTES
     if not alone:
-        resources.update(_NOT_ALONE)
-        return resources
-    resources["cpu_user_s"] = self1[0] - self0[0] + kids1[0] - kids0[0]
-    resources["cpu_system_s"] = self1[1] - self0[1] + kids1[1] - kids0[1]
-    resources["minor_faults"] = self1[6] - self0[6]
-    resources["major_faults"] = self1[7] - self0[7]
-    resources["ctx_switches_voluntary"] = self1[14] - self0[14]
-    resources["ctx_switches_involuntary"] = self1[15] - self0[15]
-    return resources
+        return {"cpu_percent": cpu_percent, "peak_rss_bytes": peak_rss_bytes, **_NOT_ALONE}
+    return {
+        "cpu_percent": cpu_percent,
+        "peak_rss_bytes": peak_rss_bytes,
+        "cpu_user_s": self1[0] - self0[0] + kids1[0] - kids0[0],
+        "cpu_system_s": self1[1] - self0[1] + kids1[1] - kids0[1],
+        "minor_faults": self1[6] - self0[6],
+        "major_faults": self1[7] - self0[7],
+        "ctx_switches_voluntary": self1[14] - self0[14],
+        "ctx_switches_involuntary": self1[15] - self0[15],
+    }
 
 
 _NOT_ALONE = dict.fromkeys(

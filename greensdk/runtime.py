@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.attribution import NOTHING
 from greensdk.cputime import HostClock, ledger
-from greensdk.errors import PluginError
+from greensdk.errors import ConfigError, PluginError
 from greensdk.monitor import Estimator, Monitor
 from greensdk.window import current
 
@@ -218,6 +218,8 @@ def _open_source(target: str, config: Mapping[str, Any]) -> tuple[Any, str]:
         if not availability.ok:
             return source, "; ".join(filter(None, (availability.reason, availability.fix))) or "can't measure here"
         source.open()
+    except ConfigError:
+        raise  # somebody's mistake, not the machine's lack
     except BaseException as error:
         return source, f"{type(error).__name__}: {error}"
     return source, ""
@@ -261,7 +263,7 @@ def _ids() -> Callable[[], str]:
     Return a maker of record ids: 20 random hex digits of this process, then a counter of 12.
     """
     base, numbers = os.urandom(10).hex(), count()
-    return lambda: f"{base}{next(numbers):012x}"
+    return lambda: base + "%012x" % next(numbers)  # noqa: UP031 - half as long as an f-string
 
 
 def _after_fork() -> None:

@@ -172,7 +172,8 @@ def _coerce(what: str, value: Any, annotation: str) -> Any:
     """
     import re
 
-    kinds = _KNOWN.intersection(re.findall(r"\w+", annotation))
+    outer = re.sub(r"\b(?!Optional|Union)(\w+)\[.*?\]", r"\1", annotation)  # of list[str], list
+    kinds = _KNOWN.intersection(re.findall(r"\w+", outer))
     if not kinds or value is None:
         return value
     if isinstance(value, str):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -20,6 +21,10 @@ from greensdk.lines import encode
 MEMORY_LIMIT = 10_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
 """The records that ``memory:`` sinks of this process have taken, the newest `MEMORY_LIMIT` of them."""
+
+
+SETTLED_S = 2.0
+"""Seconds after which nobody is in the middle of a write any more."""
 
 
 class Sink(Protocol):
@@ -89,7 +94,8 @@ class JsonlSink:
         self._fsync = fsync
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._torn = _ends_in_a_torn_line(self._fd)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error
 
@@ -100,16 +106,15 @@ class JsonlSink:
         Raises:
             SinkError: The line could not be written whole (disk full, descriptor gone).
         """
-        line = encode(record)
+        line = b"\n" + encode(record) if self._torn else encode(record)
         try:
             written = os.write(self._fd, line)
-            if written != len(line):
-                os.write(self._fd, b"\n")  # ends the torn line, so that the next record is not glued to it
             if self._fsync:
                 os.fsync(self._fd)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error
-        if written != len(line):
+        self._torn = written != len(line)
+        if self._torn:
             raise SinkError(f"{self.path}: wrote {written} of {len(line)} bytes")
 
     def flush(self) -> None:
@@ -124,6 +129,16 @@ class JsonlSink:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _ends_in_a_torn_line(fd: int) -> bool:
+    """
+    Whether a full disk once cut the last line short, to which the next record must not be glued.
+    """
+    status = os.fstat(fd)
+    # What looks torn in a file that was written just now may be a line that another process is writing.
+    settled = status.st_size > 0 and time.time() - status.st_mtime > SETTLED_S
+    return settled and os.pread(fd, 1, status.st_size - 1) != b"\n"
 
 
 class StdoutSink:

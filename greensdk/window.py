@@ -193,7 +193,18 @@ class Window:
         """
         runtime = self.runtime
         self1, children1 = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
-        readings = self._stop_monitors()
+        # In reverse, so that the monitor started last, the cheapest, has the tightest bracket.
+        readings: list[Reading] = []
+        for monitor in runtime.backwards:
+            token = self.tokens.pop()
+            if isinstance(token, BaseException):
+                readings.append(_failed(monitor.name, self.errors[monitor.name]))
+                continue
+            try:
+                readings.append(monitor.stop(token))
+            except BaseException as fault:
+                readings.append(self._refuse(monitor.name, "stop", fault))
+        readings.reverse()
         clock = runtime.host_clock
         host_cpu_s = clock.read() - self.host0 if clock else None
         closed_ns = perf_counter_ns()
@@ -208,8 +219,11 @@ class Window:
             if host_cpu_s < cpu_s:
                 host_cpu_s = cpu_s  # a coarse clock lags behind
             share = share_of(cpu_s, host_cpu_s, clock.resolution_s)
-        for each in readings:
-            attribute(each, share, IDLE_HOST if clock else NO_CLOCK)
+        for place, each in enumerate(readings):
+            try:
+                attribute(each, share, IDLE_HOST if clock else NO_CLOCK)
+            except Exception as fault:  # not a reading: the plugin's fault, and no other's
+                readings[place] = self._refuse(runtime.monitors[place].name, "stop", fault)
         if runtime.estimators:
             self._estimate(readings, Usage(duration_s, cpu_s, host_cpu_s, source))
         for name, reason in runtime.missing.items():
@@ -254,33 +268,13 @@ class Window:
         known_j, known_cpu_s = children.get(primary.source or "", (0.0, 0.0))
         return self_energy(primary.energy_j, cpu_s, known_j, children[""][1] - known_cpu_s)
 
-    def _stop_monitors(self) -> list[Reading]:
-        """
-        Stop in reverse, so that the monitor started last, the cheapest, has the tightest bracket.
-        """
-        readings: list[Reading] = []
-        tokens = self.tokens
-        for monitor in self.runtime.backwards:
-            token = tokens.pop()
-            if isinstance(token, BaseException):
-                readings.append(_failed(monitor.name, self.errors[monitor.name]))
-                continue
-            try:
-                readings.append(monitor.stop(token))
-            except BaseException as error:
-                self._fault(monitor.name, "stop", error)
-                readings.append(_failed(monitor.name, self.errors[monitor.name]))
-        readings.reverse()
-        return readings
-
     def _estimate(self, readings: list[Reading], usage: Usage) -> None:
         for estimator in self.runtime.estimators:
             try:
                 each = estimator.estimate(usage)
                 attribute(each, None)
-            except BaseException as error:
-                self._fault(estimator.name, "estimate", error)
-                each = _failed(estimator.name, self.errors[estimator.name])
+            except BaseException as fault:
+                each = self._refuse(estimator.name, "estimate", fault)
             readings.append(each)
 
     def _probe(self, duration_s: float) -> tuple[float, dict[str, Any]]:
@@ -292,8 +286,8 @@ class Window:
         """
         probe = self.runtime.probe
         living_s, living0_s = probe.live_children_cpu_s(), self.living0_s
-        known = living_s is not None and living0_s is not None
-        return living_s - living0_s if known else 0.0, probe.stop(self.probe_token, duration_s)
+        grown_s = 0.0 if living_s is None or living0_s is None else living_s - living0_s
+        return grown_s, probe.stop(self.probe_token, duration_s)
 
     def _cpu(self, own: Any, kids: Any, alone: bool) -> tuple[float, str]:
         """
@@ -328,6 +322,10 @@ class Window:
                 known = sums.setdefault(each["monitor"], [0.0, 0.0])
                 known[0] += each["call_j"]
                 known[1] += cpu_s
+
+    def _refuse(self, monitor: str, method: str, error: BaseException) -> Reading:
+        self._fault(monitor, method, error)
+        return _failed(monitor, self.errors[monitor])
 
     def _fault(self, monitor: str, method: str, error: BaseException) -> None:
         self.errors[monitor] = f"{method}: {type(error).__name__}: {error}"

@@ -48,13 +48,16 @@ def burn():
 def command(tmp_path):
     """
     Return a function that runs ``greensdk ARGUMENTS`` as a process of its own, in the test's folder.
+
+    Warnings are errors in it, but for those that `ignore` names (other people's libraries have some).
     """
     import subprocess
     import sys
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, ignore: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "TMPDIR": str(tmp_path), **variables}
-        words = [sys.executable, "-W", "error", "-m", "greensdk", *arguments]
+        flags = ["-W", "error", *(["-W", f"ignore::{ignore}"] if ignore else [])]
+        words = [sys.executable, *flags, "-m", "greensdk", *arguments]
         return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     return run

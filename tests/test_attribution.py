@@ -17,7 +17,13 @@ joules = st.floats(0, 1e9, allow_nan=False)
 
 def machine(energy_j, low_j=None, high_j=None, monitor="rapl", boundary="package"):
     return reading(
-        monitor, scope=MACHINE, quality=MEASURED, boundary=boundary, energy_j=energy_j, low_j=low_j, high_j=high_j,
+        monitor,
+        scope=MACHINE,
+        quality=MEASURED,
+        boundary=boundary,
+        energy_j=energy_j,
+        low_j=low_j,
+        high_j=high_j,
         reason=None if energy_j is not None else "unreadable",
     )
 

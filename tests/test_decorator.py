@@ -427,7 +427,9 @@ def test_switched_off(monkeypatch):
     with capture() as records:
         assert (3, 3) == (plain(1), asyncio.run(later(1)))
         assert ([0, 1], [0, 1]) == (list(items(2)), asyncio.run(collect()))
-    assert [] == records
+        with track("block", sink="memory:") as call:
+            pass
+    assert ([], None) == (records, call.record)
 
 
 def test_coroutine_never_awaited_leaves_no_record():

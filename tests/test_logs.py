@@ -5,7 +5,6 @@ Reading records back: from anywhere, and with the file and line of whatever is w
 from __future__ import annotations
 
 import gzip
-import io
 import subprocess
 import sys
 
@@ -104,11 +103,11 @@ def test_a_source_that_is_not_there_is_said(source, expected):
 @pytest.mark.parametrize(
     ("bad", "expected"),
     [
-        (b'{"schema":\n', "not JSON: unexpected end of data: line 2 column 1 (char 11)"),
+        (b'{"schema":\n', "not JSON: "),
         (b"[]\n", "not a JSON object"),
         (b"{}\n", "schema: is missing"),
         (b'{"schema":"greensdk.record/2"}\n', "schema: written by a newer greensdk: pip install -U greensdk"),
-        (b'{"schema":NaN}\n', "not JSON: unexpected character: line 1 column 11 (char 10)"),
+        (b'{"schema":NaN}\n', "not JSON: "),
         (b'{"schema":"greensdk.rec', TORN),
     ],
 )
@@ -120,11 +119,12 @@ def test_a_bad_line_is_named_by_file_and_line(tmp_path, line, bad, expected):
     file.write_bytes(line + b"\n" + bad)
     with pytest.raises(RecordError) as caught:
         list(read(file))
-    assert f"{file}:3: {expected}" == str(caught.value)
+    assert str(caught.value).startswith(f"{file}:3: {expected}")
     skipped = []
     assert 1 == len(list(read(file, skip=skipped.append)))
-    assert [(str(file), 3, expected)] == skipped
-    assert [(str(file), 3, expected)] == list(check(file))
+    assert skipped == list(check(file))
+    assert [(str(file), 3)] == [(problem.file, problem.line) for problem in skipped]
+    assert str(caught.value) == str(skipped[0])
 
 
 def test_a_whole_last_line_without_newline_is_read(tmp_path, line):
@@ -197,8 +197,8 @@ def test_the_names_of_the_package_are_functions_whoever_imports_first():
     """
     The modules ``read`` and ``worker_func`` have the names of their functions; the package's names stay functions.
     """
-    for first in ("greensdk.logs.read", "greensdk.logs.validate", "greensdk.logs"):
-        code = f"import {first}, greensdk.logs as logs; assert callable(logs.read) and callable(logs.check), logs.read"
+    for first in ("greensdk.logs.read", "greensdk.logs.worker_func", "greensdk.logs.validate", "greensdk.logs"):
+        code = f"import {first}, greensdk.logs as l; assert all(map(callable, (l.read, l.check, l.worker_func)))"
         subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -212,10 +212,19 @@ def test_an_unknown_name_of_the_package_is_refused():
         greensdk.logs.reed  # noqa: B018 - looking is the test
 
 
+def test_the_column_of_a_fault_is_told(tmp_path):
+    """
+    A line may be long.
+    """
+    (tmp_path / "e.jsonl").write_bytes(b'{"schema":?}\n')
+    with pytest.raises(RecordError, match=r":1: not JSON: .* \(column 11\)$"):
+        list(read(tmp_path / "e.jsonl"))
+
+
 def test_importing_the_package_costs_a_worker_nothing():
     """
     Neither orjson nor gzip nor the table of fields comes along.
     """
     code = "import sys, greensdk.logs; print(sorted({'orjson', 'gzip', 'greensdk.schema', 'glob'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert io.BytesIO(b"[]\n").read() == done.stdout
+    assert b"[]\n" == done.stdout

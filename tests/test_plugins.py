@@ -510,7 +510,7 @@ def test_every_method_of_a_contract_is_documented(contract):
     docs/plugins.md names each method and attribute an author has to write.
     """
     text = (TREE / "docs" / "plugins.md").read_text()
-    members = {name for each in contract.__mro__ for name in (*vars(each), *each.__dict__.get("__annotations__", ()))}
+    members = {name for each in contract.__mro__ for name in (*vars(each), *inspect.get_annotations(each))}
 
     assert [] == [name for name in members if not name.startswith("_") and f"`{name}" not in text]
 
@@ -520,6 +520,8 @@ def test_plugins_are_imported_by_their_own_names():
     ``plugins``, ``adapters`` and ``examples`` are source roots; through them a module would be there twice.
     """
     wrong = re.compile(r"^\s*(?:from|import)\s+(?:plugins|adapters|examples)\b|\bplugins\.greensdk_\w", re.MULTILINE)
-    sources = [path for folder in ("greensdk", "plugins", "adapters", "examples") for path in (TREE / folder).rglob("*.py")]
+    sources = [
+        path for folder in ("greensdk", "plugins", "adapters", "examples") for path in (TREE / folder).rglob("*.py")
+    ]
 
     assert [] == [str(path) for path in sources if wrong.search(path.read_text())]

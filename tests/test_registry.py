@@ -52,7 +52,7 @@ def test_what_is_not_at_the_top_of_a_module_is_refused(registry):
     class Local:
         pass
 
-    with pytest.raises(PluginError, match="acme: .*Local is not at the top of a module"):
+    with pytest.raises(PluginError, match=r"acme: .*Local is not at the top of a module"):
         registry.monitor("local", Local)
     with pytest.raises(PluginError, match=r"FakeMonitor\.stop is not at the top"):
         reference("acme", FakeMonitor.stop)

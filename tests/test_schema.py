@@ -17,6 +17,7 @@ from greensdk.lines import encode
 from greensdk.record import SCHEMA
 from greensdk.resources import RESOURCE_FIELDS
 from greensdk.schema import FIELDS, json_schema, problems
+from greensdk.sink import memory
 
 READING = {
     "monitor": "rapl",
@@ -101,11 +102,8 @@ def test_what_the_core_writes_is_good(resources, monitors):
     def fail():
         raise ValueError
 
-    with track("x", resources=resources, monitors=monitors, sink="memory:") as call:
-        with pytest.raises(ValueError):
-            fail()
-    from greensdk.sink import memory
-
+    with track("x", resources=resources, monitors=monitors, sink="memory:") as call, pytest.raises(ValueError):
+        fail()
     for record in [call.record, *memory]:
         line = json.loads(encode(record))
         assert [] == problems(line)
@@ -189,7 +187,8 @@ def test_the_resource_probe_and_the_table_agree():
         ({"resources": {"cpu_percent_per_core": [1, "x"]}},
          "resources.cpu_percent_per_core[1]: expected number or null, found 'x'"),
         ({"readings": [1]}, "readings[0]: expected object, found 1"),
-        ({"readings": [{**READING, "scope": "moon"}]}, "readings[0].scope: expected one of machine, call, found 'moon'"),
+        ({"readings": [{**READING, "scope": "moon"}]},
+         "readings[0].scope: expected one of machine, call, found 'moon'"),
         ({"readings": [{**READING, "domains": {"a": "b"}}]},
          "readings[0].domains.a: expected number or null, found 'b'"),
         ({"readings": [{**READING, "call_j": None}]}, "readings[0].reason: call_j is null and nothing says why"),

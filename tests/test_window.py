@@ -257,6 +257,34 @@ def test_a_monitor_that_raises_is_named_and_changes_nothing(method, error):
     assert 2.0 == good["energy_j"]
 
 
+@pytest.mark.parametrize(
+    "nonsense", [None, "5 J", {}, {"energy_j": 5.0}, 7], ids=["none", "text", "empty", "one key", "number"]
+)
+def test_a_monitor_that_returns_nonsense_is_named_and_changes_nothing(nonsense):
+    """
+    What is not a reading is that plugin's error; the others keep their numbers and the record is whole.
+    """
+    bad = FakeMonitor("bad")
+    bad.stop = lambda token: nonsense
+    with capture() as records:
+        assert "result" == tracked_by(bad, FakeMonitor("good", joules=2.0))(lambda: "result")()
+
+    assert records[0]["errors"]["bad"].startswith("stop: ")
+    assert [None, 2.0] == [each["energy_j"] for each in records[0]["readings"]]
+
+
+@pytest.mark.parametrize("joules", [float("nan"), -1.0, float("inf"), "5"])
+def test_what_is_no_number_of_joules_is_refused(joules):
+    """
+    NaN, infinite, negative and textual joules never reach a record.
+    """
+    with capture() as records:
+        tracked_by(FakeMonitor("bad", joules=[joules]))(lambda: None)()
+
+    assert None is records[0]["energy_j"]
+    assert repr(joules) in records[0]["reason"] or "TypeError" in records[0]["reason"]
+
+
 def test_strict_raises_the_monitors_error_after_the_call():
     """
     With strict=True the call runs and leaves its record, then the monitor's error comes out.

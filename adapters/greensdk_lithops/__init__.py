@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from greensdk_lithops.collect import collect
+    from greensdk_lithops.records import collect
     from greensdk_lithops.executor import EnergyFunctionExecutor, instrument
     from greensdk_lithops.report import EnergyReport
 
@@ -23,7 +23,7 @@ __all__ = ["EnergyFunctionExecutor", "EnergyReport", "collect", "instrument"]
 _HOMES = {
     "EnergyFunctionExecutor": "executor",
     "EnergyReport": "report",
-    "collect": "collect",
+    "collect": "records",
     "instrument": "executor",
 }
 
@@ -34,6 +34,5 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     module = import_module(f"{__name__}.{_HOMES[name]}")
-    # The import of `collect` has put the module of that name in the function's place.
     value = globals()[name] = getattr(module, name)
     return value

@@ -20,7 +20,7 @@ from greensdk_lithops.place import find_writer
 RECORD_KEY = "worker_func_energy_record"
 JOULES_KEY = "worker_func_energy_j"
 LIMIT_BYTES = 1000
-"""Longest text of `RECORD_KEY`: monitoring by message queue has limits, and 1000 calls' statistics are kept in memory."""
+"""Longest text of `RECORD_KEY`: message queues have limits, and a client keeps the statistics of all calls."""
 TEXT_LIMIT = 120
 
 KEPT = (
@@ -42,6 +42,7 @@ FLAT_ADDED = (JOULES_KEY, "worker_func_energy_pkg", "worker_func_energy_cores", 
 Sums = tuple[dict[str, Any], dict[str, Any]]
 
 _sums: Sums | None = None
+_written: Sums | None = None
 _pace: tuple[int, Pace] | None = None
 
 
@@ -87,19 +88,16 @@ def write_out() -> None:
     """
     Write the sums; a later line of a key replaces an earlier one.
     """
-    global _last
+    global _written
     write = find_writer()
-    if _sums is None or write is None or _sums is _last:
+    if _sums is None or write is None or _sums is _written:
         return
     for key, value in _sums[0].items():
         text = sanitised(value)
         if text:
             write(key, text)
     write(RECORD_KEY, compact(_sums[1]))
-    _last = _sums
-
-
-_last: Sums | None = None
+    _written = _sums
 
 
 def flat(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -62,14 +65,22 @@ class Cli(click.Group):
 
             load_plugins().commands(self)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """
         Run a command; what a person can put right is one line on standard error, never a traceback.
         """
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return super().main(args, prog_name, complete_var, False, **extra)
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            with _warnings_as_lines():
+                code = super().main(args, prog_name, complete_var, False, **extra)
             sys.stdout.flush()
         except click.Abort:
             code = 130
@@ -92,6 +103,25 @@ def complain(text: str) -> int:
     """
     click.echo(f"greensdk: {' '.join(text.splitlines())}", err=True)
     return WRONG
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """
+    Print our own warnings (a sink that failed, a call that went unmeasured) as lines for a person.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", "greensdk ", RuntimeWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if str(message).startswith("greensdk "):
+                click.echo(str(message), err=True)
+            else:
+                usual(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _with_hint(error: click.ClickException) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from greensdk.errors import GreensdkError
+from greensdk.errors import GreensdkError, SinkError
 
 if TYPE_CHECKING:
     from greensdk_lithops import EnergyReport
@@ -24,9 +24,11 @@ SIGMAS = 4.0
 
 
 @click.command()
-@click.option("--points", type=click.IntRange(min=1), default=8_000_000, show_default=True, help="Points in all.")
+@click.option("--points", type=click.IntRange(min=1), default=20_000_000, show_default=True, help="Points in all.")
 @click.option("--workers", type=click.IntRange(min=1), help="Calls at a time. [default: as many as there are CPUs]")
-@click.option("--out", metavar="FILE", default="energy.jsonl", show_default=True, help="Append the records to this file.")
+@click.option(
+    "--out", metavar="FILE", default="energy.jsonl", show_default=True, help="Append the records to this file."
+)
 def demo(points: int, workers: int | None, out: str) -> int:
     """
     Compute pi in parallel with Lithops on this machine and show what each call cost.
@@ -34,27 +36,35 @@ def demo(points: int, workers: int | None, out: str) -> int:
     The exit code is 1 when the result is further than 4 standard deviations from pi.
     """
     from math import pi
+    from shlex import quote
 
+    from greensdk_workloads.pi import estimate, split
+
+    from greensdk import spool
     from greensdk.calls import is_disabled
     from greensdk.cli.extras import need
     from greensdk.sink import JsonlSink
-    from greensdk_workloads.pi import estimate, split
 
     need("lithops", "greensdk demo")
     if is_disabled():
         raise GreensdkError("GREENSDK_DISABLED switches measuring off, and there is nothing else to show")
-    JsonlSink(out).close()  # a place that can't be written to is said before the work, not after it
+    sink = JsonlSink(out)  # a place that can't be written to is said before the work, not after it
     workers = workers or _cpus()
     parts = split(points, max(1, min(points, max(CALLS, workers))))
     with private_temp():
         inside, report = measure(parts, workers)
-    report.to_jsonl(out)
+    for record in report.records:
+        try:
+            sink.emit(record)
+        except SinkError as error:
+            spool.keep(record, sink.path, error)
+    sink.close()
     pi_hat, sigma = estimate(inside, points)
     off = abs(pi_hat - pi) / sigma
     show_calls(report.records)
-    show_sums(report, out)
+    show_sums(report, sink.path)
     click.echo(f"pi       {pi_hat:.6f} +- {sigma:.6f}, {off:.1f} standard deviations off, from {points} points")
-    click.echo(f"next     greensdk validate {out}")
+    click.echo(f"next     greensdk validate {quote(out)}")
     click.echo("         greensdk doctor\n         greensdk run -- COMMAND")
     return int(off >= SIGMAS)
 
@@ -133,7 +143,7 @@ def show_calls(records: Sequence[Mapping[str, Any]]) -> None:
     table(["call", "seconds", "CPU s", "energy (90 %)", "method", "quality"], rows)
 
 
-def show_sums(report: EnergyReport, out: str) -> None:
+def show_sums(report: EnergyReport, path: str) -> None:
     """
     Print what all calls cost together, and where their records are.
     """
@@ -141,4 +151,4 @@ def show_sums(report: EnergyReport, out: str) -> None:
 
     total = joules(report.energy_j, report.energy_low_j, report.energy_high_j)
     click.echo(f"\nenergy   {total} in {len(report.records)} calls")
-    click.echo(f"records  {os.path.abspath(out)}")
+    click.echo(f"records  {path}")

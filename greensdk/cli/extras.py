@@ -16,7 +16,11 @@ def missing(library: str) -> str:
     """
     Return the command that installs `library`; empty when it is here.
     """
-    return "" if find_spec(library) else f'pip install "greensdk[{EXTRAS[library]}]"'
+    try:
+        found = find_spec(library) is not None
+    except ImportError:  # an import hook may raise instead of finding nothing
+        found = False
+    return "" if found else f'pip install "greensdk[{EXTRAS[library]}]"'
 
 
 def need(library: str, what: str) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from greensdk.logs.read import read
+# At once, not when asked for: a module that is imported later would take the place of the function of its name.
+from greensdk.logs.read import Problem, read
+from greensdk.logs.worker_func import worker_func
 
 if TYPE_CHECKING:
-    from greensdk.logs.validate import Problem, check, verdicts
-    from greensdk.logs.worker_func import worker_func
+    from greensdk.logs.validate import check, verdicts
 
 __all__ = ["Problem", "check", "read", "verdicts", "worker_func"]
 
@@ -20,9 +21,6 @@ __all__ = ["Problem", "check", "read", "verdicts", "worker_func"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from greensdk.logs import validate
 
-    module = import_module(f"{__name__}.{name if name == 'worker_func' else 'validate'}")
-    # The import has put the module of the same name in the function's place.
-    value = globals()[name] = getattr(module, name)
-    return value
+    return getattr(validate, name)

@@ -72,8 +72,8 @@ def parse(line: bytes) -> dict[str, Any] | str:
 
     try:
         record = orjson.loads(line)
-    except ValueError as error:
-        return f"not JSON: {error}" if line.endswith(b"\n") else TORN
+    except orjson.JSONDecodeError as error:
+        return f"not JSON: {error.msg} (column {error.pos + 1})" if line.endswith(b"\n") else TORN
     if record.__class__ is not dict:
         return "not a JSON object"
     if "schema" not in record:

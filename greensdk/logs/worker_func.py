@@ -157,7 +157,9 @@ def _enhanced(
     return {
         "worker_func_enhanced_available": joules is not None,
         "worker_func_enhanced_energy_total": joules,
-        "worker_func_enhanced_power_consumption_watts": joules / duration_s if joules is not None and duration_s else None,
+        "worker_func_enhanced_power_consumption_watts": joules / duration_s
+        if joules is not None and duration_s
+        else None,
         "worker_func_enhanced_efficiency_percent": resources.get("cpu_percent_allotted"),
         "worker_func_enhanced_tdp_watts": host.get("tdp_w"),
         "worker_func_enhanced_processor_type": host.get("cpu_class"),

@@ -72,11 +72,16 @@ class RaplMonitor:
         wrap_s = min((zone.wrap_s for zone in meter.zones), default=inf)
         self.max_window_s = None if wrap_s == inf else wrap_s / 2
         # A window outside of these limits takes the careful way, and every window if a zone is lost or nothing is open.
-        self._blur_ns = RESOLUTION_90 * self.update_interval_s * 1e9
-        self._shortest_ns = inf if meter.lost or not meter.fds else self.update_interval_s * 1e9
+        self._update_ns = self.update_interval_s * 1e9
+        self._blur_ns = RESOLUTION_90 * self._update_ns
+        self._shortest_ns = inf if meter.lost or not meter.fds else self._update_ns
         self._longest_ns = wrap_s * 1e9
         self._last: Mark | None = None
         self._cell: list[Mark] = []
+        # Most calls of a tiny function end here, so the reading lies ready.
+        text = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
+        nothing = dict.fromkeys([*(zone.key for zone in meter.zones), *meter.lost])
+        self._too_short = self._reading(None, 0, nothing, {}, text)
 
     def probe(self) -> Availability:
         """
@@ -140,6 +145,10 @@ class RaplMonitor:
             after = self._read_each()
         elapsed_ns = ended_ns - began_ns
         if polled or not self._shortest_ns <= elapsed_ns <= self._longest_ns:
+            if elapsed_ns < self._update_ns:
+                made = self._short(before, after)
+                if made is not None:
+                    return made
             return self._careful(before, after, Side(began_ns, (), first), Side(ended_ns, (), last))
         total_uj, counters, domains = 0, {}, {}
         try:
@@ -155,6 +164,20 @@ class RaplMonitor:
         except (TypeError, ValueError):
             pass  # an error or a text where a number should be: the careful way tells which
         return self._careful(before, after, Side(began_ns, (), None), Side(ended_ns, (), None))
+
+    def _short(self, before: Any, after: Any) -> Reading | None:
+        """
+        Return the reading of a window shorter than an update, or None if a read failed.
+        """
+        try:
+            counters = {
+                key: [int(start), int(stop)] for (key, _), start, stop in zip(self._columns, before, after, strict=True)
+            }
+        except (TypeError, ValueError):
+            return None
+        made = self._too_short.copy()
+        made["attributes"] = {**self._facts, "counters_uj": counters}
+        return made
 
     def poll(self) -> None:
         """
@@ -190,9 +213,10 @@ class RaplMonitor:
             for zone, *pair in zip(zones, start.values, stop.values, strict=True)
         }
         elapsed_ns = stop.at_ns - start.at_ns
-        if elapsed_ns < self.update_interval_s * 1e9:
-            domains = dict.fromkeys([*counters, *lost])
-            return self._reading(None, elapsed_ns, domains, counters, self._too_short(elapsed_ns))
+        if elapsed_ns < self._update_ns:
+            made = self._too_short.copy()
+            made["attributes"] = {**self._facts, "counters_uj": counters}
+            return made
         parts = dict(zip(zones, window(zones, start, stop), strict=True))
         against = [f"{zone.key}: {part.reason}" for zone, part in parts.items() if zone.counted and part.reason]
         against += self._meter.against
@@ -211,12 +235,6 @@ class RaplMonitor:
         }
         made["attributes"] = {**made["attributes"], **{key: found for key, found in extra.items() if found}}
         return made
-
-    def _too_short(self, elapsed_ns: float) -> str:
-        return (
-            f"window of {elapsed_ns / 1e6:.3g} ms is shorter than the meter's update interval "
-            f"of {self.update_interval_s * 1e3:.3g} ms"
-        )
 
     def _reading(
         self, total_uj: int | None, elapsed_ns: int, domains: Any, counters: Any, reason: str | None = None

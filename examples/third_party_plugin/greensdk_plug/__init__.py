@@ -84,7 +84,7 @@ class PlugMonitor:
         """
 
 
-def enrich(record: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:
+def greensdk_enrich(record: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Return what a finished record gets under ``plug``: the share of the plug's power that the call had.
 

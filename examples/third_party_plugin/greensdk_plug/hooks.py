@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greensdk.hookspecs import hookimpl
-from greensdk_plug import enrich
+from greensdk_plug import greensdk_enrich
 
 if TYPE_CHECKING:
     from greensdk.registry import Registry
@@ -21,4 +21,4 @@ def greensdk_register_monitors(registry: Registry) -> None:
     registry.monitor("plug", "greensdk_plug:PlugMonitor")
 
 
-greensdk_enrich = hookimpl(enrich)
+hookimpl(greensdk_enrich)  # marked here and not where it is defined, which workers import

@@ -5,7 +5,7 @@ The plugin, alone and in a record.
 from __future__ import annotations
 
 import pytest
-from greensdk_plug import PlugMonitor, enrich
+from greensdk_plug import PlugMonitor, greensdk_enrich
 
 from greensdk import ConfigError, capture, energy_tracked
 from greensdk.testing import check_monitor
@@ -72,4 +72,4 @@ def test_a_record_without_its_reading_says_so():
     """
     Where the plug's number is missing, so is the power.
     """
-    assert {"call_w": None, "known_w": None} == enrich({"readings": [], "duration_s": 1.0}, {})
+    assert {"call_w": None, "known_w": None} == greensdk_enrich({"readings": [], "duration_s": 1.0}, {})

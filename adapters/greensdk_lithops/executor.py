@@ -1,0 +1,135 @@
+"""
+The client's side: an executor whose jobs are measured.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from lithops import FunctionExecutor
+
+from greensdk.errors import ConfigError
+from greensdk.spec import make_spec
+from greensdk_lithops.records import collect
+from greensdk_lithops.localhost import with_runtime
+from greensdk_lithops.report import EnergyReport
+from greensdk_lithops.shipping import make_ready
+from greensdk_lithops.storage import DEFAULT_PREFIX, SCHEME, prefix_of
+
+E = TypeVar("E")
+
+_INSIDE = ("lithops_executor", "executor", "_executor")
+"""Where concurrent.futures, RetryingFunctionExecutor and multiprocessing.Pool keep their executor."""
+
+
+class _Measuring:
+    """
+    What an executor does besides: its functions are measured, its records read back.
+    """
+
+    futures: list[Any]
+    config: dict[str, Any]
+    _energy: Mapping[str, Any]
+
+    @functools.wraps(FunctionExecutor.call_async)
+    def call_async(self, *args: Any, **kwargs: Any) -> Any:
+        return self._submit("call_async", args, kwargs)
+
+    @functools.wraps(FunctionExecutor.map)
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        return self._submit("map", args, kwargs)
+
+    @functools.wraps(FunctionExecutor.map_reduce)
+    def map_reduce(self, *args: Any, **kwargs: Any) -> Any:
+        return self._submit("map_reduce", args, kwargs)
+
+    def energy_report(self) -> EnergyReport:
+        """
+        Return the records of all calls of this executor so far, failed attempts and lost calls too.
+        """
+        return EnergyReport(collect(self.futures, prefix=_prefix_of(self._energy)))
+
+    def _submit(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        method = getattr(super(), name)
+        try:
+            call = inspect.signature(method).bind(*args, **kwargs)
+        except TypeError:
+            return method(*args, **kwargs)  # Lithops says what is wrong with the call
+        make_ready(call.arguments, self._energy, self.config)
+        return method(*call.args, **call.kwargs)
+
+
+class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc]
+    """
+    A :class:`lithops.FunctionExecutor` that measures every call, decorated or not, once.
+
+    On localhost the workers run this very Python unless ``localhost.runtime`` is configured.
+
+    Args:
+        args: As for :class:`lithops.FunctionExecutor`.
+        energy: The arguments of :func:`greensdk.energy_tracked` for all functions; those of a decorated function win.
+        kwargs: As for :class:`lithops.FunctionExecutor`.
+
+    Raises:
+        ConfigError: An item of `energy` is unknown or of the wrong kind.
+
+    Example:
+        >>> with EnergyFunctionExecutor(backend="localhost", energy={"monitors": ["rapl"]}) as fexec:  # doctest: +SKIP
+        ...     fexec.get_result(fexec.map(work, range(100)))
+        ...     print(fexec.energy_report())
+    """
+
+    def __init__(self, *args: Any, energy: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        self._energy = _checked(energy)
+        call = inspect.signature(FunctionExecutor).bind(*args, **kwargs)
+        given = {**call.arguments, **call.arguments.get("kwargs", {})}
+        given.pop("kwargs", None)
+        super().__init__(**with_runtime(given))
+
+
+def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
+    """
+    Have an existing executor measure every further call, as :class:`EnergyFunctionExecutor` does.
+
+    Args:
+        executor: Any Lithops executor, also a ``lithops.multiprocessing.Pool``, a ``RetryingFunctionExecutor`` or
+            an executor of ``lithops.concurrent.futures``.
+        energy: As for :class:`EnergyFunctionExecutor`. A second call with it replaces the settings of the first.
+
+    Returns:
+        The same object.
+
+    Raises:
+        ConfigError: `executor` has nothing of Lithops in it, or an item of `energy` is wrong.
+    """
+    inner = _inside(executor)
+    if not isinstance(inner, _Measuring):
+        kind = type(inner)
+        inner.__class__ = type(f"Energy{kind.__name__}", (_Measuring, kind), {})
+        inner._energy = _checked(energy)
+    elif energy is not None:
+        inner._energy = _checked(energy)
+    return executor
+
+
+def _inside(executor: Any) -> Any:
+    for name in ("", *_INSIDE):
+        inner = getattr(executor, name, None) if name else executor
+        if isinstance(inner, FunctionExecutor):
+            return inner
+    raise ConfigError(f"instrument: {executor!r} is no Lithops executor and has none")
+
+
+def _checked(energy: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    arguments = dict(energy or {})
+    plugins = arguments.pop("plugins", None)
+    return make_spec(arguments, plugins)
+
+
+def _prefix_of(energy: Mapping[str, Any]) -> str:
+    wanted = energy.get("sink") or ()
+    uris = [wanted] if isinstance(wanted, str) else wanted
+    return next((prefix_of(uri) for uri in uris if uri.startswith(f"{SCHEME}:")), DEFAULT_PREFIX)

@@ -1,0 +1,124 @@
+"""
+Records made on the client: from the compact JSON in ``future.stats``, or from nothing but the future itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from hashlib import sha256
+from typing import Any
+
+from greensdk.record import SCHEMA, rfc3339
+from greensdk.version import __version__
+from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
+
+LOST = "lost"
+TIMINGS = ("host_submit_tstamp", "host_status_done_tstamp", "worker_start_tstamp", "worker_end_tstamp")
+
+
+def from_stats(future: Any) -> dict[str, Any] | None:
+    """
+    Return the record whose compact form is in the future's statistics; None when there is none.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    text = future.stats.get(RECORD_KEY)
+    if not isinstance(text, str):
+        return None
+    kept = json.loads(text)
+    readings = [_reading(values) for values in kept.get("readings", ())]
+    return {**_blank(future), **kept, "readings": readings, "worker": worker_of(future)}
+
+
+def lost(future: Any, reason: str) -> dict[str, Any]:
+    """
+    Return a record of a call that left none: what the client knows of it, and why there is nothing else.
+
+    ``duration_s`` is the handler's word if there is one, else from submission to status, which includes waiting.
+    """
+    stats = getattr(future, "stats", None) or {}
+    error = getattr(future, "_exception", None)
+    kind = error[0] if isinstance(error, tuple) else None
+    return {
+        **_blank(future),
+        "function": getattr(future, "function_name", None),
+        "status": LOST,
+        "error_type": getattr(kind, "__name__", None),
+        "duration_s": _duration_s(stats),
+        "reason": reason,
+        "phases": {key: stats[key] for key in TIMINGS if key in stats},
+    }
+
+
+def worker_of(future: Any) -> dict[str, Any]:
+    """
+    Return the ``worker`` block as far as the client knows it.
+    """
+    stats = getattr(future, "stats", None) or {}
+    memory_mb, cold = getattr(future, "runtime_memory", None), stats.get("worker_cold_start")
+    return {
+        "adapter": "lithops",
+        "backend": getattr(future, "backend", None),
+        "executor_id": getattr(future, "executor_id", None),
+        "job_id": getattr(future, "job_id", None),
+        "call_id": getattr(future, "call_id", None),
+        "activation_id": getattr(future, "activation_id", None),
+        "attempt": None,
+        "memory_mb": None if memory_mb is None else float(memory_mb),
+        "cold_start": None if cold is None else bool(cold),
+        "stage": None,
+        "workflow": None,
+    }
+
+
+def _reading(values: list[Any]) -> dict[str, Any]:
+    return {**dict(zip(KEPT_OF_READING, values, strict=True)), "domains": {}, "attributes": {}}
+
+
+def _duration_s(stats: dict[str, Any]) -> float | None:
+    for start, end in (("worker_start_tstamp", "worker_end_tstamp"), ("host_submit_tstamp", "host_status_done_tstamp")):
+        if start in stats and end in stats:
+            return max(0.0, float(stats[end] - stats[start]))
+    return None
+
+
+def _blank(future: Any) -> dict[str, Any]:
+    stats = getattr(future, "stats", None) or {}
+    worker = worker_of(future)
+    ids = ":".join(str(worker[key]) for key in ("executor_id", "job_id", "call_id", "activation_id"))
+    began_s = next((stats[key] for key in ("worker_start_tstamp", "host_submit_tstamp") if key in stats), None)
+    return {
+        "schema": SCHEMA,
+        "record_id": sha256(ids.encode()).hexdigest()[:32],
+        "parent_id": None,
+        "depth": 0,
+        "function": None,
+        "label": None,
+        "tags": {},
+        "status": "ok",
+        "error_type": None,
+        "started_at": rfc3339(time.time() if began_s is None else began_s),
+        "duration_s": None,
+        "cpu_s": None,
+        "energy_j": None,
+        "energy_low_j": None,
+        "energy_high_j": None,
+        "energy_source": None,
+        "energy_quality": None,
+        "energy_boundary": None,
+        "energy_self_j": None,
+        "active_j": None,
+        "reason": None,
+        "readings": [],
+        "resources": {},
+        "host": {},
+        "worker": worker,
+        "cost": {},
+        "carbon": {},
+        "errors": {},
+        "phases": {},
+        "overhead_s": None,
+        "greensdk": __version__,
+    }

@@ -1,0 +1,198 @@
+"""
+What all calls of an executor used together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from greensdk.lines import encode
+
+
+@attrs.frozen
+class Group:
+    """
+    Calls added up.
+
+    Attributes:
+        calls: How many.
+        unknown: How many of them have no number; they are not in the sum.
+        energy_j: Joules of the others; None when there are none.
+        energy_low_j: Sum of the lower ends of their intervals.
+        energy_high_j: Sum of the upper ends.
+        duration_s: Wall seconds, added up.
+        cpu_s: CPU seconds, added up.
+        sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
+    """
+
+    calls: int
+    unknown: int
+    energy_j: float | None
+    energy_low_j: float | None
+    energy_high_j: float | None
+    duration_s: float
+    cpu_s: float
+    sources: tuple[str, ...]
+
+
+def _once(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({record["record_id"]: record for record in records}.values())
+
+
+@attrs.define(slots=False)
+class EnergyReport:
+    """
+    Records, and what they add up to. ``str()`` of it is a table.
+
+    Attributes:
+        records: All of them, as :func:`greensdk_lithops.collect` gave them, each once.
+    """
+
+    records: list[dict[str, Any]] = attrs.field(converter=_once)
+
+    @cached_property
+    def counted(self) -> list[dict[str, Any]]:
+        """
+        The records that go into sums: a call's joules hold those of the calls inside it.
+
+        A call of an executor made inside a worker is inside only if it ran on the same machine.
+        """
+        ids = {record["record_id"] for record in self.records}
+        callers = {_address(record): _machine(record) for record in self.records if record["energy_j"] is not None}
+        return [
+            record
+            for record in self.records
+            if record["parent_id"] not in ids
+            and not any(callers.get(address) == _machine(record) for address in _addresses_around(record))
+        ]
+
+    @property
+    def total(self) -> Group:
+        """
+        Everything.
+        """
+        return _added(self.counted)
+
+    @property
+    def energy_j(self) -> float | None:
+        """
+        Joules of all calls; None when no call has a number.
+        """
+        return self.total.energy_j
+
+    @property
+    def energy_low_j(self) -> float | None:
+        """
+        Lower end: the sum of the lower ends.
+        """
+        return self.total.energy_low_j
+
+    @property
+    def energy_high_j(self) -> float | None:
+        """
+        Upper end: the sum of the upper ends.
+        """
+        return self.total.energy_high_j
+
+    def by(self, key: str) -> dict[Any, Group]:
+        """
+        Return a sum for each value of a key, the most joules first.
+
+        Args:
+            key: ``function``, ``label``, ``status``, or a dotted name such as ``worker.job_id`` and ``host.host_id``.
+        """
+        groups: dict[Any, list[dict[str, Any]]] = {}
+        for record in self.counted:
+            value: Any = record
+            for part in key.split("."):
+                value = value.get(part) if isinstance(value, Mapping) else None
+            groups.setdefault(value, []).append(record)
+        sums = {value: _added(records) for value, records in groups.items()}
+        return dict(sorted(sums.items(), key=lambda item: -(item[1].energy_j or 0.0)))
+
+    def to_jsonl(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write all records, one line each; a file that is there is replaced.
+        """
+        with open(path, "wb") as lines:
+            lines.writelines(map(encode, self.records))
+
+    def __str__(self) -> str:
+        rows: list[tuple[str, ...]] = [("function", "calls", "J", "90 % interval", "s", "CPU s", "from")]
+        rows += [_row(str(name), group) for name, group in self.by("function").items()]
+        rows.append(_row("total", self.total))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if place in range(1, 6) else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, *self._notes()])
+
+    def _notes(self) -> Iterable[str]:
+        unknown = [record for record in self.counted if record["energy_j"] is None]
+        reasons: dict[tuple[str, str], int] = {}
+        for record in unknown:
+            why = record["status"], str(record["reason"])
+            reasons[why] = reasons.get(why, 0) + 1
+        for (status, reason), number in reasons.items():
+            yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
+        if len(self.total.sources) > 1:
+            yield "the sum mixes numbers of different meters or boundaries"
+
+
+def _row(name: str, group: Group) -> tuple[str, ...]:
+    low, high = group.energy_low_j, group.energy_high_j
+    return (
+        name,
+        str(group.calls),
+        "-" if group.energy_j is None else f"{group.energy_j:.4g}",
+        "-" if low is None or high is None else f"{low:.4g} .. {high:.4g}",
+        f"{group.duration_s:.3f}",
+        f"{group.cpu_s:.3f}",
+        ", ".join(group.sources) or "-",
+    )
+
+
+def _added(records: list[dict[str, Any]]) -> Group:
+    known = [record for record in records if record["energy_j"] is not None]
+    ends = [
+        None if not known or None in values else sum(values)
+        for values in ([record[key] for record in known] for key in ("energy_low_j", "energy_high_j"))
+    ]
+    return Group(
+        calls=len(records),
+        unknown=len(records) - len(known),
+        energy_j=sum(record["energy_j"] for record in known) if known else None,
+        energy_low_j=ends[0],
+        energy_high_j=ends[1],
+        duration_s=sum(record["duration_s"] or 0.0 for record in records),
+        cpu_s=sum(record["cpu_s"] or 0.0 for record in records),
+        sources=tuple(sorted({f"{record['energy_source']} ({record['energy_boundary']})" for record in known})),
+    )
+
+
+def _address(record: Mapping[str, Any]) -> str | None:
+    worker = record["worker"]
+    return "-".join(str(worker[key]) for key in ("executor_id", "job_id", "call_id")) if worker else None
+
+
+def _machine(record: Mapping[str, Any]) -> tuple[Any, Any]:
+    return record["host"].get("host_id"), record["host"].get("boot_id")
+
+
+def _addresses_around(record: Mapping[str, Any]) -> list[str]:
+    """
+    Return the addresses of the calls whose workers made the executors that made this call.
+
+    An executor made in a worker is called ``<executor>-<job>-<call>-<number>`` after it.
+    """
+    parts = str((record["worker"] or {}).get("executor_id") or "").split("-")
+    return ["-".join(parts[:end]) for end in range(4, len(parts))]

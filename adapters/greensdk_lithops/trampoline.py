@@ -1,0 +1,53 @@
+"""
+The functions in Lithops that call the user's: ``multiprocessing`` and ``concurrent.futures`` send these.
+
+Their calls carry the user's function as data. It is measured there, so that the record has its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+POOL = "lithops.multiprocessing.process"
+FUTURES = "lithops.concurrent.futures"
+
+
+def unfold(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
+    """
+    Change the user's function inside a trampoline's data; False when there is no trampoline.
+
+    Args:
+        arguments: Of ``call_async`` or ``map``, by name; changed in place.
+        ready: Makes a function measured.
+    """
+    home = getattr(arguments.get("func") or arguments.get("map_function"), "__module__", None)
+    if home == POOL:
+        return _unfold_pool(arguments, ready)
+    if home == FUTURES:
+        return _unfold_futures(arguments, ready)
+    return False
+
+
+def _unfold_pool(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
+    data, extra = arguments.get("data"), arguments.get("extra_args")
+    if isinstance(data, dict) and "func" in data:
+        arguments["data"] = {**data, "func": ready(data["func"])}
+        return True
+    if isinstance(extra, tuple) and extra:
+        arguments["extra_args"] = (ready(extra[0]), *extra[1:])
+        return True
+    return False
+
+
+def _unfold_futures(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
+    calls = [arguments["data"]] if "data" in arguments else arguments.get("map_iterdata")
+    if not isinstance(calls, list) or not all(isinstance(call, tuple) and len(call) == 3 for call in calls):
+        return False
+    functions = {id(fn): ready(fn) for fn, _, _ in calls}
+    unfolded = [(functions[id(fn)], args, kwargs) for fn, args, kwargs in calls]
+    if "data" in arguments:
+        arguments["data"] = unfolded[0]
+    else:
+        arguments["map_iterdata"] = unfolded
+    return True
