@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from greensdk.errors import ConfigError
 from greensdk.schema import problems
 from greensdk.testing import PowercapTree, ticking
 
-lithops = pytest.importorskip("lithops")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(find_spec("lithops") is None, reason="lithops is not installed"),
     # Lithops leaves streams and sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -32,9 +33,11 @@ def config(tmp_path_factory):
     """
     Return a configuration whose workers find this Python, this folder, and Lithops' files where the client put them.
     """
-    from lithops.constants import TEMP_DIR
-
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("lithops")))
+        # Lithops decides when it is imported, which an earlier test may have done.
+        from lithops.constants import TEMP_DIR
+
         patch.setenv("TMPDIR", TEMP_DIR)
         patch.syspath_prepend(TESTS)
         patch.setenv("PYTHONPATH", os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
@@ -91,9 +94,8 @@ def test_an_undecorated_function_is_measured_once(fexec):
     """
     One good record per call, with where it ran and joules from the meter, and the plain keys beside it.
     """
-    from lithops_functions import plus_one
-
     from greensdk_lithops import collect
+    from lithops_functions import plus_one
 
     futures = fexec.map(plus_one, [1, 2])
     assert [2, 3] == results(fexec, futures)
@@ -225,9 +227,9 @@ def test_a_plain_executor_reports_decorated_functions(config, rapl):
     """
     Several outermost calls in one Lithops call: the statistics hold their sum, the storage each of them.
     """
-    from lithops_functions import calls_inner
-
+    import lithops
     from greensdk_lithops import collect
+    from lithops_functions import calls_inner
 
     with lithops.FunctionExecutor(config=config, log_level=None) as executor:
         futures = executor.map(calls_inner, [3])
@@ -259,9 +261,8 @@ def test_without_storage_the_statistics_are_enough(fexec):
     """
     With the objects gone, a good record is rebuilt from ``future.stats``.
     """
-    from lithops_functions import plus_one
-
     from greensdk_lithops import collect
+    from lithops_functions import plus_one
 
     futures = fexec.map(plus_one, [1])
     results(fexec, futures)
@@ -298,13 +299,38 @@ def test_a_killed_worker_leaves_a_lost_record(fexec):
     assert "1 lost: its worker left no record" in str(report)
 
 
+def test_failed_attempts_are_in_the_report(config, rapl, tmp_path):
+    """
+    They took joules, too.
+    """
+    import lithops
+    from greensdk_lithops import collect, instrument
+
+    mark = tmp_path / "tried"
+
+    def second_time_lucky(path):
+        import pathlib
+
+        if not pathlib.Path(path).exists():
+            pathlib.Path(path).touch()
+            raise OSError("not yet")
+        return "done"
+
+    with lithops.FunctionExecutor(config=config, log_level=None) as executor:
+        retrying = instrument(lithops.RetryingFunctionExecutor(executor), {"label": "retry"})
+        futures = retrying.map(second_time_lucky, [str(mark)], retries=2)
+        done, _ = retrying.wait(futures, throw_except=False, show_progressbar=False)
+        assert ["done"] == [future.result() for future in done]
+        assert ["error", "ok"] == [record["status"] for record in executor.energy_report().records]
+        assert ["ok"] == [record["status"] for record in collect(futures)]
+
+
 def test_an_explicit_sink_comes_beside_the_statistics(config, rapl, tmp_path):
     """
     The records go to the file, and none to storage; the monitor asked for is the only one.
     """
-    from lithops_functions import plus_one
-
     from greensdk_lithops import EnergyFunctionExecutor, collect
+    from lithops_functions import plus_one
 
     out = tmp_path / "mine.jsonl"
     energy = {"sink": str(out), "monitors": ["lithops_functions:FixedMeter"], "tags": {"run": 7}}
@@ -321,9 +347,8 @@ def test_a_lithops_sink_has_its_own_prefix(config, rapl):
     """
     ``lithops://prefix`` is where the report looks, too.
     """
-    from lithops_functions import plus_one
-
     from greensdk_lithops import EnergyFunctionExecutor
+    from lithops_functions import plus_one
 
     with EnergyFunctionExecutor(config=config, log_level=None, energy={"sink": "lithops://my/runs"}) as executor:
         results(executor, executor.map(plus_one, [1]))
@@ -336,9 +361,9 @@ def test_an_existing_executor_is_instrumented_once(config, rapl):
     """
     It is the same object, and a second call changes nothing but the settings given with it.
     """
-    from lithops_functions import plus_one
-
+    import lithops
     from greensdk_lithops import instrument
+    from lithops_functions import plus_one
 
     with lithops.FunctionExecutor(config=config, log_level=None) as executor:
         assert executor is instrument(instrument(executor, {"label": "first"}))
@@ -353,9 +378,8 @@ def test_concurrent_futures_have_the_users_function(config, rapl):
     The record has its name, not that of the function in Lithops that calls it, and the futures can be collected.
     """
     futures = pytest.importorskip("lithops.concurrent.futures")
-    from lithops_functions import inner, plus_one
-
     from greensdk_lithops import collect, instrument
+    from lithops_functions import inner, plus_one
 
     with instrument(futures.FunctionExecutor(config=config, log_level=None)) as executor:
         assert [2, 3] == list(executor.map(plus_one, [1, 2]))
@@ -371,11 +395,10 @@ def test_a_pool_has_the_users_function(config, rapl):
     The same for Lithops' multiprocessing, in both of its ways to call.
     """
     pytest.importorskip("redis")  # which lithops.multiprocessing imports, whether it uses it or not
+    from greensdk_lithops import instrument
     from lithops.multiprocessing import Pool
     from lithops.multiprocessing import config as pool_config
     from lithops_functions import plus_one
-
-    from greensdk_lithops import instrument
 
     pool_config.set_parameter(pool_config.LITHOPS_CONFIG, {"config": config, "log_level": None})
     with Pool(2) as pool:

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("lithops")
 pytestmark = pytest.mark.slow
 
-METER = '''
+METER = """
 from greensdk.monitor import CALL, ESTIMATED, Availability, reading
 import meter_table
 
@@ -28,7 +28,7 @@ class Meter:
     def close(self): pass
     def estimate(self, usage):
         return reading("meter", scope=CALL, quality=ESTIMATED, boundary="package", energy_j=meter_table.JOULES)
-'''
+"""
 
 HEAD = """
     import json, os, sys
@@ -55,8 +55,9 @@ def script(tmp_path):
         path = tmp_path / "script.py"
         path.write_text(dedent(HEAD) + dedent(body))
         environment = {**os.environ, "TMPDIR": str(tmp_path), **variables}
+        command = [sys.executable, str(path)]
         done = subprocess.run(
-            [sys.executable, str(path)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            command, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
         )
         shown = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         assert shown, done.stderr
@@ -128,7 +129,7 @@ def test_a_worker_without_greensdk_gets_it_sent(script, tmp_path, bare_python):
                 return my_helper.add(x)
 
         energy = {"monitors": ["meter_plugin:Meter"]}
-        with EnergyFunctionExecutor(config=config(runtime=sys.argv[0] and os.environ["BARE"]), log_level=None,
+        with EnergyFunctionExecutor(config=config(runtime=os.environ["BARE"]), log_level=None,
                                     energy=energy) as f:
             futures = f.map(work, [1]) + f.map(Object(), [2]) + f.map(work, [3], include_modules=["my_helper"])
             values = f.get_result(futures)

@@ -294,6 +294,17 @@ class TestReading:
         assert {"package-0": None, "dram-0": None} == reading["domains"]
         assert {"package-0", "dram-0"} == set(reading["attributes"]["counters_uj"])
 
+    def test_counters_that_stand_still_have_no_number(self, tree):
+        """
+        A package that draws nothing for 20 updates is a stuck counter or a hypervisor's zeros, not 0 J.
+        """
+        package = tree.package(0)
+
+        assert 0.0 == joules(tree, {package: 0.0}, seconds=0.019)["energy_j"]
+        stuck = joules(tree, {package: 0.0}, seconds=0.021)
+        assert None is stuck["energy_j"]
+        assert "no counter moved in 21 ms: they are stuck, or a hypervisor's zeros" == stuck["reason"]
+
     def test_another_tree_is_another_meter(self, tmp_path):
         """
         Readings of two roots must not be taken for one meter.

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from greensdk_lithops.records import collect
     from greensdk_lithops.executor import EnergyFunctionExecutor, instrument
+    from greensdk_lithops.records import collect
     from greensdk_lithops.report import EnergyReport
 
 __all__ = ["EnergyFunctionExecutor", "EnergyReport", "collect", "instrument"]

@@ -13,8 +13,8 @@ from lithops import FunctionExecutor
 
 from greensdk.errors import ConfigError
 from greensdk.spec import make_spec
-from greensdk_lithops.records import collect
 from greensdk_lithops.localhost import with_runtime
+from greensdk_lithops.records import collect
 from greensdk_lithops.report import EnergyReport
 from greensdk_lithops.shipping import make_ready
 from greensdk_lithops.storage import DEFAULT_PREFIX, SCHEME, prefix_of

@@ -14,12 +14,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 WriteStat = Callable[[str, Any], None]
 
 
-class Place(NamedTuple):
+class Place:
     """
     What the stack tells.
 
@@ -30,10 +30,13 @@ class Place(NamedTuple):
         forked: The user's function has forked this process.
     """
 
-    pid: int
-    runner: Any = None
-    cold: bool | None = None
-    forked: bool = False
+    __slots__ = ("cold", "forked", "pid", "runner")
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.runner: Any = None
+        self.cold: bool | None = None
+        self.forked = False
 
 
 _place = Place(0)
@@ -56,9 +59,10 @@ def _look() -> Place:
         if found.runner is not None:
             if name == "run_task":
                 status = getattr(frame.f_locals.get("call_status"), "status", None) or {}
-                return found._replace(cold=status.get("worker_cold_start"))
+                found.cold = status.get("worker_cold_start")
+                break
         elif (name, file) == ("run", "jobrunner.py"):
-            found = found._replace(runner=frame.f_locals.get("self"), forked=started)
+            found.runner, found.forked = frame.f_locals.get("self"), started
         elif (name, file) == ("_bootstrap", "process.py"):
             started = True
     return found

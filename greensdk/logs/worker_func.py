@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Flat = dict[str, float | str | int | bool]
+from greensdk.flat import Flat, domain_j, energy, source_of
 
 MEBIBYTE = 2**20
 """What ``_mb`` in the names means: the fork divides psutil's bytes by 1024 * 1024, as psutil's manual does."""
@@ -73,51 +73,6 @@ def worker_func(record: Mapping[str, Any]) -> Flat:
     flat["worker_func_cpu_user_time"] = resources.get("cpu_user_s")
     flat["worker_func_avg_cpu_usage"] = resources.get("host_cpu_percent")
     return {name: value for name, value in flat.items() if value is not None}
-
-
-def energy(record: Mapping[str, Any]) -> Flat:
-    """
-    Return ``worker_func_energy_{pkg,cores,duration,method_used,source}``: the number that stands for the call.
-    """
-    method = record.get("energy_source")
-    reading = next((each for each in record.get("readings") or () if each["monitor"] == method), None)
-    flat = {
-        "worker_func_energy_pkg": domain_j(reading, "package"),
-        "worker_func_energy_cores": domain_j(reading, "core"),
-        "worker_func_energy_duration": record.get("duration_s"),
-        "worker_func_energy_method_used": method,
-        "worker_func_energy_source": None if reading is None else source_of(reading),
-    }
-    return {name: value for name, value in flat.items() if value is not None}
-
-
-def source_of(reading: Mapping[str, Any]) -> str:
-    """
-    Return ``monitor:boundary:quality``, the quality being that of the call's joules.
-    """
-    quality = "attributed" if reading["scope"] == "machine" else reading["quality"]
-    return f"{reading['monitor']}:{reading['boundary']}:{quality}"
-
-
-def domain_j(reading: Mapping[str, Any] | None, kind: str) -> float | None:
-    """
-    Return the call's joules in all domains of a kind, over all sockets.
-
-    Args:
-        reading: One monitor's word on the call.
-        kind: ``package``, ``core``, ``dram`` and so on: what a domain's name begins with.
-
-    Returns:
-        None when the meter has no such domain, or could not read one of them.
-    """
-    if reading is None or reading["call_j"] is None:
-        return None
-    parts = [joules for name, joules in reading["domains"].items() if name.partition("-")[0] == kind]
-    if not parts or None in parts:
-        return None
-    whole = reading["energy_j"]
-    share = 1.0 if reading["scope"] != "machine" else reading["call_j"] / whole if whole else 0.0
-    return float(sum(parts) * share)
 
 
 def _method(method: str, reading: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -30,6 +30,9 @@ over one interval and independent of the other end's, so the error is triangular
 ``2 a - a**2 = 0.9``.
 """
 
+STUCK_UPDATES = 20
+"""A package draws watts even when it is idle: counters that stood still for so many updates are stuck, or emulated."""
+
 
 class RaplMonitor:
     """
@@ -74,6 +77,7 @@ class RaplMonitor:
         # A window outside of these limits takes the careful way, and every window if a zone is lost or nothing is open.
         self._update_ns = self.update_interval_s * 1e9
         self._blur_ns = RESOLUTION_90 * self._update_ns
+        self._stuck_ns = STUCK_UPDATES * self._update_ns or inf
         self._shortest_ns = inf if meter.lost or not meter.fds else self._update_ns
         self._longest_ns = wrap_s * 1e9
         self._last: Mark | None = None
@@ -160,7 +164,8 @@ class RaplMonitor:
                 if counted:
                     total_uj += stop - start
             else:
-                return self._reading(total_uj, elapsed_ns, domains, counters)
+                if total_uj or elapsed_ns < self._stuck_ns:
+                    return self._reading(total_uj, elapsed_ns, domains, counters)
         except (TypeError, ValueError):
             pass  # an error or a text where a number should be: the careful way tells which
         return self._careful(before, after, Side(began_ns, (), None), Side(ended_ns, (), None))
@@ -221,6 +226,9 @@ class RaplMonitor:
         against = [f"{zone.key}: {part.reason}" for zone, part in parts.items() if zone.counted and part.reason]
         against += self._meter.against
         total_uj = None if against else sum(part.uj or 0 for zone, part in parts.items() if zone.counted)
+        if total_uj == 0 and elapsed_ns >= self._stuck_ns:
+            against.append(f"no counter moved in {elapsed_ns / 1e6:.3g} ms: they are stuck, or a hypervisor's zeros")
+            total_uj = None
         made = self._reading(
             total_uj,
             elapsed_ns,

@@ -1,0 +1,321 @@
+"""
+The client's side of the Lithops adapter, without a job.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+from greensdk_lithops import EnergyReport, collect
+from greensdk_lithops.rebuild import lost
+from greensdk_lithops.shipping import CARRIED, OURS, is_importable, measured, modules_of, send_modules
+from greensdk_lithops.trampoline import FUTURES, POOL, unfold
+
+from greensdk import energy_tracked
+from greensdk.schema import problems
+
+LOCAL = {"lithops": {"backend": "localhost"}, "localhost": {}}
+
+
+def future(call_id="00000", **attributes):
+    """
+    Return what collect() reads of a future, and a storage that isn't there.
+    """
+    known = {"executor_id": "ab12-0", "job_id": "M000", "call_id": call_id, "activation_id": "f00d", "stats": {}}
+    return SimpleNamespace(**{**known, "function_name": "work", "_storage_config": {"backend": "none"}, **attributes})
+
+
+def record(number, energy_j, **changes):
+    """
+    Return a record of a call.
+    """
+    worker = {"executor_id": "ab12-0", "job_id": "M000", "call_id": f"{number:05d}", "activation_id": "f00d"}
+    made = lost(future(), "as the test asked for")
+    known = {} if energy_j is None else {"energy_source": "rapl", "energy_boundary": "package", "status": "ok"}
+    joules = {"energy_j": energy_j, "energy_low_j": energy_j, "energy_high_j": energy_j, **known}
+    host = {"host_id": "h", "boot_id": "b"}
+    return {**made, "record_id": f"{number:032x}", "worker": worker, "host": host, **joules, **changes}
+
+
+def plain(x):
+    """
+    Give back what it gets.
+    """
+    return x
+
+
+@energy_tracked(label="own")
+def decorated(x):
+    """
+    Give back what it gets, measured.
+    """
+    return x
+
+
+class Odd:
+    """
+    Callable, with a method.
+    """
+
+    def __call__(self, x):
+        """
+        Give back what it gets.
+        """
+        return x
+
+    def method(self, x):
+        """
+        Give back what it gets.
+        """
+        return x
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_bad_futures_give_lost_records():
+    """
+    One for each, all of them good records, with the best reason there is.
+    """
+    pytest.importorskip("lithops")
+    over = {"worker_start_tstamp": 10.0, "worker_end_tstamp": 12.5}
+    futures = [
+        future("00000"),
+        future("00001", stats=over),
+        future("00002", stats=over, _exception=(TimeoutError, TimeoutError("too long"), None)),
+        future("00003", stats={"worker_func_energy_record": "{torn"}),
+        SimpleNamespace(call_id="00004"),
+        SimpleNamespace(lithops_future=future("00005", _storage_config=None)),
+    ]
+    records = collect(futures)
+    assert [[]] * 6 == [problems(each) for each in records]
+    assert ["lost"] * 6 == [each["status"] for each in records]
+    reasons = [each["reason"] for each in records]
+    assert "was not over" in reasons[0]
+    assert "not measured, or its worker has no greensdk" in reasons[1]
+    assert "its worker left no record: TimeoutError: too long" == reasons[2]
+    assert "can't be read" in reasons[3]
+    assert [None, 2.5, 2.5] == [each["duration_s"] for each in records[:3]]
+    assert "1970-01-01T00:00:10.000000Z" == records[1]["started_at"]
+    assert 6 == len({each["record_id"] for each in records})
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_single_future_a_chain_and_returned_futures_are_followed():
+    """
+    Each call once, wherever it is found.
+    """
+    pytest.importorskip("lithops")
+    inner = future("00001")
+    outer = future("00000", _new_futures=[inner])
+    assert ["00000", "00001"] == [each["worker"]["call_id"] for each in collect(outer)]
+
+    class Chain(list):
+        alt_list = (outer, inner, future("00002"))
+
+    assert ["00000", "00001", "00002"] == [each["worker"]["call_id"] for each in collect(Chain([inner]))]
+    assert ["00002"] == [
+        each["worker"]["call_id"] for each in collect(SimpleNamespace(response_future=future("00002")))
+    ]
+    assert [] == collect([])
+
+
+def test_a_report_adds_up_and_groups():
+    """
+    The biggest first, by any key; calls without a number are counted, not summed.
+    """
+    records = [record(1, 2.0, function="a"), record(2, 3.0, function="b"), record(3, None, function="b")]
+    report = EnergyReport([*records, records[0]])
+    assert (3, 5.0, 5.0, 5.0) == (len(report.records), report.energy_j, report.energy_low_j, report.energy_high_j)
+    assert [("b", 2, 1, 3.0), ("a", 1, 0, 2.0)] == [
+        (name, group.calls, group.unknown, group.energy_j) for name, group in report.by("function").items()
+    ]
+    assert {"00001", "00002", "00003"} == set(report.by("worker.call_id"))
+    assert {None: 3} == {name: group.calls for name, group in report.by("nothing.like.this").items()}
+
+
+def test_a_report_of_nothing_has_no_joules():
+    """
+    None, not 0.
+    """
+    assert EnergyReport([]).energy_j is None
+    assert EnergyReport([record(1, None)]).energy_low_j is None
+    assert "total" in str(EnergyReport([]))
+
+
+def test_calls_inside_calls_are_not_added_twice():
+    """
+    By parent; a call whose parent is not in the report counts.
+    """
+    outer = record(1, 10.0)
+    inner = record(2, 4.0, depth=1, parent_id=outer["record_id"])
+    assert 10.0 == EnergyReport([inner, outer]).energy_j
+    assert 4.0 == EnergyReport([inner]).energy_j
+
+
+@pytest.mark.parametrize(("host", "total"), [("h", 10.0), ("another machine", 14.0)])
+def test_calls_of_an_executor_in_a_worker_are_inside_on_the_same_machine(host, total):
+    """
+    Elsewhere they took joules of their own.
+    """
+    worker = {"executor_id": "ab12-0-M000-00001-3", "job_id": "M000", "call_id": "00000", "activation_id": "beef"}
+    nested = record(2, 4.0, worker=worker, host={"host_id": host, "boot_id": "b"})
+    assert total == EnergyReport([record(1, 10.0), nested]).energy_j
+
+
+def test_a_report_prints_and_writes(tmp_path):
+    """
+    A table that lines up, why there are holes, what is mixed; and all records as lines.
+    """
+    report = EnergyReport([record(1, 2.0), record(2, 30.0, energy_boundary="wall"), record(3, None)])
+    lines = str(report).splitlines()
+    assert ["function", "calls", "J", "90", "%", "interval", "s", "CPU", "s", "from"] == lines[0].split()
+    assert ["total", "3", "32", "32", "..", "32"] == lines[2].split()[:6]
+    assert lines[1].index(" 3 ") == lines[2].index(" 3 ")
+    assert ["1 lost: as the test asked for", "the sum mixes numbers of different meters or boundaries"] == lines[3:]
+    report.to_jsonl(tmp_path / "out.jsonl")
+    assert report.records == [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("given", "configured", "expected"),
+    [
+        ({}, None, {"exclude_modules"}),
+        ({"include_modules": []}, [], {"include_modules": [], "exclude_modules": ...}),
+        ({"include_modules": None}, [], {"include_modules": None}),
+        ({"include_modules": ["mine"]}, [], {"include_modules": ["mine", *OURS]}),
+        ({"include_modules": ["mine"]}, "none", {"include_modules": ["mine", *OURS]}),
+        ({}, ["theirs"], {"include_modules": [*OURS]}),
+        ({}, "none", {}),
+    ],
+)
+def test_modules_are_added_to_what_travels_anyway(given, configured, expected):
+    """
+    To an explicit list; never to nothing; and where Lithops looks by itself, only what it need not follow is kept out.
+    """
+    settings = {"lithops": {} if configured is None else {"include_modules": configured}}
+    arguments = dict(given)
+    send_modules(arguments, OURS, settings)
+    assert set(expected) == set(arguments)
+    if isinstance(expected, dict):
+        assert expected.get("include_modules") == arguments.get("include_modules")
+    excluded = set(arguments.get("exclude_modules", ()))
+    assert not excluded & sys.modules.keys()
+
+
+def test_every_target_of_a_specification_travels():
+    """
+    Monitors, sinks, adapters and enrichers, by their top-level module.
+    """
+    spec = {
+        "sources": [["a", "one.deep:A", {}, "named"]],
+        "sinks": [["x:", "two:B", {}]],
+        "enrichers": [["c", "three.x.y:c"]],
+        "adapters": [["four:D", "VARIABLE"]],
+    }
+    assert ["one", "two", "three", "four"] == list(modules_of(spec))
+
+
+def test_a_function_is_made_ready_once():
+    """
+    With the name, signature and result that it had; what can't be measured is left alone.
+    """
+    for fn in (plain, decorated, Odd().method, functools.partial(plain, 1)):
+        ready = measured(fn, {}, OURS, LOCAL)
+        assert hasattr(ready, CARRIED)
+        assert ready is measured(ready, {}, OURS, LOCAL)
+    assert "plain" == measured(plain, {}, OURS, LOCAL).__name__
+    assert "Odd" == measured(Odd(), {}, OURS, LOCAL).__name__
+    for fn in (abs, Odd, "text"):
+        assert fn is measured(fn, {}, OURS, LOCAL)
+
+
+def test_lithops_sees_what_it_would_have_seen():
+    """
+    The modules of the function inside a partial, a method or an object, and ours beside them.
+    """
+    serialize = pytest.importorskip("lithops.job.serialize")
+
+    def parses(x):
+        import sqlite3
+
+        return sqlite3.sqlite_version, x
+
+    class Parser:
+        def __call__(self, x):
+            return parses(x)
+
+    for fn in (parses, functools.partial(parses, 1), Parser(), Parser().__call__):
+        seen = serialize.SerializeIndependent([])._module_inspect(measured(fn, {}, ["json"], LOCAL))
+        assert {"sqlite3", "greensdk", "json"} <= seen
+
+
+def test_a_runtime_named_after_the_function_keeps_its_name():
+    """
+    Lithops builds ``runtime_include_function`` images under a hash of the file that the code comes from.
+    """
+    config = {"lithops": {"backend": "k8s"}, "k8s": {"runtime_include_function": True}}
+    assert plain.__code__.co_filename == measured(plain, {}, OURS, config).__code__.co_filename
+
+
+def test_functions_that_travel_by_name_are_known():
+    """
+    Those that their module has under their name.
+    """
+    assert is_importable(plain)
+    assert is_importable(decorated)
+    assert not is_importable(lambda: None)
+    assert not is_importable(measured(plain, {}, OURS, LOCAL))
+
+
+@pytest.mark.parametrize(
+    ("home", "before", "after"),
+    [
+        (POOL, {"func": ..., "data": {"func": "f", "op": "apply"}}, {"data": {"func": "F", "op": "apply"}}),
+        (POOL, {"map_function": ..., "extra_args": ("f", None)}, {"extra_args": ("F", None)}),
+        (FUTURES, {"func": ..., "data": ("f", (), {})}, {"data": ("F", (), {})}),
+        (
+            FUTURES,
+            {"map_function": ..., "map_iterdata": [("f", (1,), {})] * 2},
+            {"map_iterdata": [("F", (1,), {})] * 2},
+        ),
+        (FUTURES, {"map_function": ..., "map_iterdata": iter(())}, None),
+        (POOL, {"func": ..., "data": 7}, None),
+        ("mine", {"func": ..., "data": ("f", (), {})}, None),
+    ],
+)
+def test_trampolines_are_unfolded(home, before, after):
+    """
+    The user's function is in their data; anything else in there is left as it is.
+    """
+    fn = SimpleNamespace(__module__=home)
+    arguments = {key: fn if value is ... else value for key, value in before.items()}
+    unchanged = dict(arguments)
+    assert (after is not None) is unfold(arguments, str.upper)
+    assert {**unchanged, **(after or {})} == arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added"),
+    [
+        ({"config": {"lithops": {"backend": "localhost"}}}, True),
+        ({"config": {"lithops": {"mode": "localhost"}, "localhost": None}}, True),
+        ({"config": {"lithops": {"backend": "k8s"}}, "backend": "localhost"}, True),
+        ({"config": {"lithops": {}}, "mode": "localhost"}, True),
+        ({"config": {"lithops": {"backend": "localhost"}, "localhost": {"runtime": "image"}}}, False),
+        ({"config": {"lithops": {"backend": "localhost"}}, "runtime": "python3"}, False),
+        ({"config": {"lithops": {"backend": "localhost"}}, "backend": "k8s"}, False),
+        ({"config": {"lithops": {}}}, False),
+        ({"config": {"lithops": {"mode": "serverless"}, "serverless": {"backend": "k8s"}}}, False),
+    ],
+)
+def test_localhost_gets_this_python_where_none_is_configured(arguments, added):
+    """
+    Whatever says that it is localhost; nothing is touched elsewhere.
+    """
+    pytest.importorskip("lithops")
+    from greensdk_lithops.localhost import with_runtime
+
+    assert {**arguments, **({"runtime": sys.executable} if added else {})} == with_runtime(arguments)
