@@ -16,7 +16,9 @@ BENCHMARKS = ("overhead", "imports", "throughput")
 def main() -> int:
     for name in BENCHMARKS:
         print(f"\n== {name}", flush=True)
-        code = subprocess.run([sys.executable, Path(__file__).with_name(f"{name}.py"), *sys.argv[1:]], check=False).returncode
+        code = subprocess.run(
+            [sys.executable, Path(__file__).with_name(f"{name}.py"), *sys.argv[1:]], check=False
+        ).returncode
         if code:
             return code
     return 0

@@ -137,6 +137,7 @@ def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
     limits = [m.max_window_s for m in monitors if m.max_window_s is not None]
     runtime.poll_every_s = min(limits, default=inf)
     runtime.poll_due_ns = 0.0 if limits else inf
+    runtime.listen(bool(limits) and not runtime.is_eager())
 
 
 def _enricher(target: str, config: Mapping[str, Any]) -> Callable[..., Any]:

@@ -8,12 +8,14 @@ child, where descriptors and client objects of the parent must not be used.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
 from math import inf
+from time import perf_counter_ns
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from greensdk.attribution import NOTHING
 from greensdk.cputime import HostClock, ledger
@@ -52,8 +54,11 @@ class Runtime:
         estimators: Open estimators.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         counts: Anything but the clocks of the calling thread is read.
+        tickers: The threads of all runtimes that poll meters right now.
         nothing: What stands in a record's energy fields when there is no reading at all.
     """
+
+    tickers: ClassVar[list[Ticker]] = []
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec = spec
@@ -144,22 +149,39 @@ class Runtime:
         """
         Poll, or have polled, the meters that wrap around; called when a window opens and a poll is due.
         """
-        if self.poll_every_s > EAGER_S and self.resources != "full":
+        if not self.is_eager():
             self.poll()
             self.poll_due_ns = now_ns + self.poll_every_s * 1e9
         elif self.ticker is None:
             from greensdk.ticker import Ticker
 
             self.ticker = Ticker(self, self.poll_every_s)
+            self.tickers.append(self.ticker)
             self.ticker.start()
+
+    def is_eager(self) -> bool:
+        """
+        Say whether a thread polls, because the meters wrap soon or because a millisecond is nothing here.
+        """
+        return self.poll_every_s <= EAGER_S or self.resources == "full"
+
+    def collected(self, phase: str, _: Mapping[str, int]) -> None:
+        """
+        Poll when it is due; Python calls this at each garbage collection, which a busy function has many of.
+        """
+        now_ns = perf_counter_ns()
+        if phase == "stop" and self.ready and ledger.open and now_ns > self.poll_due_ns:
+            self.poll()
+            self.poll_due_ns = now_ns + self.poll_every_s * 1e9
 
     def rest(self) -> None:
         """
-        Let the ticker die with the last window.
+        Let the tickers die with the last window of the process.
         """
-        if ledger.open == 0 and self.ticker is not None:
-            ticker, self.ticker = self.ticker, None
-            ticker.stop()
+        if ledger.open == 0:
+            dying, self.tickers[:] = self.tickers[:], []
+            for ticker in dying:
+                ticker.stop()
 
     def poll(self) -> None:
         """
@@ -183,6 +205,15 @@ class Runtime:
                 self.failures.append(f"{uri}: close: {error}")
         self.sinks = ()
         self.ready = False
+        self.listen(False)
+
+    def listen(self, wanted: bool) -> None:
+        """
+        Begin or cease to be told of garbage collections.
+        """
+        gc.callbacks[:] = [callback for callback in gc.callbacks if callback != self.collected]
+        if wanted:
+            gc.callbacks.append(self.collected)
 
 
 def runtime_for(spec: Mapping[str, Any]) -> Runtime:
@@ -279,6 +310,7 @@ def _after_fork() -> None:
         if source is not None and not problem:
             _close_quietly(source)
     _sources.clear()
+    Runtime.tickers.clear()
     ledger.open = 0 if current.get() is None else 1
 
 

@@ -3,9 +3,11 @@ The one thread that may exist beside a measured call: it polls meters that wrap 
 
 A meter of 32 bits at the power of a large server wraps within minutes, and nobody can tell from its
 two ends how often it did. Nothing can wake a process later without a thread waiting already, so the
-thread is born with the window, but only where that matters: for meters that wrap within
-:data:`greensdk.runtime.EAGER_S`, and where ``resources="full"`` says that a millisecond is nothing. For slower meters every
-new call polls when it is due, and a lone call that outlasts a whole wrap has no reading, and the reason.
+thread is born with the window, but only where that matters: for meters that wrap within two minutes
+(:data:`greensdk.runtime.EAGER_S` is half of that), and where ``resources="full"`` says that a
+millisecond is nothing. For slower meters each new call and each garbage collection polls when it is
+due, which a busy function has enough of; a lone call that sleeps through a whole wrap has no
+reading, and the reason.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class Ticker:
         """
         self._stopped.set()
         self._thread.join(1.0)
+        if self._runtime.ticker is self:
+            self._runtime.ticker = None
 
     def _run(self) -> None:
         while not self._stopped.wait(self._every_s) and self._runtime.ticker is self:

@@ -178,12 +178,12 @@ class Window:
         try:
             if self.runtime.counts:
                 self._read(error)
-                if self.runtime.ticker is not None:
-                    self.runtime.rest()
             else:
                 ran_ns, duration_ns = self.cpu_ns, self.stopped_ns - self.started_ns
                 cpu_s = (ran_ns if ran_ns < duration_ns else duration_ns) * 1e-9
                 self._finish(error, self.stopped_ns, cpu_s, self.cpu_source, None, None, [], {})
+            if self.runtime.tickers:
+                self.runtime.rest()
         except Exception as problem:
             self.runtime.note_failure(problem)
 

@@ -441,7 +441,7 @@ class TestPoll:
         assert reading["energy_j"] is None
         assert reading["domains"] == {"package-0": None}
         assert "how often it wrapped can't be known" in reading["reason"]
-        assert "sample_every_s or resources='full'" in reading["reason"]
+        assert "with resources='full' a thread polls" in reading["reason"]
 
     def test_polls_carry_a_window_over_many_wraps(self, tree):
         """

@@ -5,6 +5,7 @@ What a window counts: wall and CPU time, nesting, threads, coroutines, children,
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -382,3 +383,26 @@ def test_a_slow_meter_is_polled_by_the_calls_themselves():
     assert (threading.active_count(), 1) == (work(), monitor.count("poll"))
     work()
     assert 1 == monitor.count("poll")
+
+
+def test_a_busy_call_is_polled_by_the_garbage_collector():
+    """
+    A lone call on a slow meter polls without a thread, whenever Python collects garbage and a poll is due.
+    """
+    monitor = FakeMonitor("slow", max_window_s=3600.0)
+
+    def busy():
+        runtime.poll_due_ns = 0.0
+        gc.collect()
+        return monitor.count("poll"), [thread.name for thread in threading.enumerate() if "greensdk" in thread.name]
+
+    work = tracked_by(monitor)(busy)
+    runtime = work.runtime
+
+    assert (2, []) == work()
+    gc.collect()
+    runtime.poll_due_ns = 0.0
+    gc.collect()
+    assert 2 == monitor.count("poll"), "no window is open, so nobody needs a poll"
+    runtime.close()
+    assert runtime.collected not in gc.callbacks

@@ -48,4 +48,5 @@ def tracked_by(
     limits = [m.max_window_s for m in runtime.monitors if m.max_window_s is not None]
     if limits:
         runtime.poll_every_s, runtime.poll_due_ns = min(limits), 0.0
+        runtime.listen(not runtime.is_eager())
     return lambda fn: Call(fn, runtime, Subject(name_of(fn)))

@@ -69,8 +69,8 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float) -> Sp
         return Spent(
             None,
             reason=f"{elapsed_s:.0f} s went by between two reads, and at {zone.max_power_w:g} W the counter goes round "
-            f"in {zone.wrap_s:.0f} s: how often it wrapped can't be known; sample_every_s or resources='full' "
-            "have the meter polled in between",
+            f"in {zone.wrap_s:.0f} s: how often it wrapped can't be known; with resources='full' "
+            "a thread polls the meter in between",
         )
     if stop >= start:
         return Spent(stop - start)
