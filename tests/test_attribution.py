@@ -16,6 +16,9 @@ joules = st.floats(0, 1e9, allow_nan=False)
 
 
 def machine(energy_j, low_j=None, high_j=None, monitor="rapl", boundary="package"):
+    """
+    A reading of the whole machine, as a monitor hands it over.
+    """
     return reading(
         monitor,
         scope=MACHINE,

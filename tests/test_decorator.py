@@ -31,60 +31,102 @@ def fail(error: BaseException) -> None:
 
 @tracked
 async def add_later(x: int, y: int = 2) -> int:
+    """
+    Add after a turn of the loop.
+    """
     await asyncio.sleep(0)
     return x + y
 
 
 @tracked
 def count_up(n: int):
+    """
+    Count, and return what was sent in between.
+    """
     got = []
     for i in range(n):
-        got.append((yield i))
+        sent = yield i
+        got.append(sent)
     return got
 
 
 @tracked
 async def count_later(n: int):
+    """
+    Count, with a turn of the loop before each number.
+    """
     for i in range(n):
         await asyncio.sleep(0)
         yield i
 
 
 class Shop:
+    """
+    Methods of every kind.
+    """
+
     @tracked
     def price(self, n: int) -> int:
+        """
+        A method.
+        """
         return n * self.unit()
 
     @staticmethod
     @tracked
     def unit() -> int:
+        """
+        Tracked inside staticmethod.
+        """
         return 3
 
     @tracked
     @staticmethod
     def twice(n: int) -> int:
+        """
+        Tracked outside staticmethod.
+        """
         return 2 * n
 
     @classmethod
     @tracked
     def name(cls) -> str:
+        """
+        Tracked inside classmethod.
+        """
         return cls.__name__
 
     @tracked
     @classmethod
     def also_name(cls) -> str:
+        """
+        Tracked outside classmethod.
+        """
         return cls.__name__
 
     def __call__(self, n: int) -> int:
+        """
+        An object that can be called.
+        """
         return n + 100
 
 
 class AsyncShop:
+    """
+    Called, it gives a coroutine.
+    """
+
     async def __call__(self, n: int) -> int:
+        """
+        An object whose call is a coroutine.
+        """
         return n + 200
 
 
 def functions(records) -> list[str]:
+    """
+    The last part of each record's function.
+    """
     return [record["function"].rpartition(".")[2] for record in records]
 
 

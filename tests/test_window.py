@@ -23,6 +23,9 @@ BURN_CHILD = "import time\nwhile time.process_time() < 0.3: sum(range(500))"
 
 
 def near(expected, within=0.02):
+    """
+    Equal within the jitter of a busy machine.
+    """
     return pytest.approx(expected, abs=within)
 
 
