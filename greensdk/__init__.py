@@ -9,21 +9,28 @@ greensdk: see what a Python function costs in joules.
     ...     result = work(10)
     >>> records[0]["function"].endswith("work"), records[0]["status"]
     (True, 'ok')
+
+A worker imports this package with every call and needs none of these names, so each is imported when it
+is asked for.
 """
 
 from __future__ import annotations
 
-from greensdk.decorator import capture, energy_tracked, track
-from greensdk.errors import (
-    ConfigError,
-    GreensdkError,
-    MonitorUnavailable,
-    PluginError,
-    RecordError,
-    SinkError,
-)
-from greensdk.runtime import reset
+from typing import TYPE_CHECKING, Any
+
 from greensdk.version import __version__
+
+if TYPE_CHECKING:
+    from greensdk.decorator import capture, energy_tracked, track
+    from greensdk.errors import (
+        ConfigError,
+        GreensdkError,
+        MonitorUnavailable,
+        PluginError,
+        RecordError,
+        SinkError,
+    )
+    from greensdk.runtime import reset
 
 __all__ = [
     "ConfigError",
@@ -38,3 +45,18 @@ __all__ = [
     "reset",
     "track",
 ]
+
+_HOMES = {"capture": "decorator", "energy_tracked": "decorator", "track": "decorator", "reset": "runtime"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"greensdk.{_HOMES.get(name, 'errors')}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

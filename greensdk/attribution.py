@@ -12,8 +12,6 @@ everything else together make up the meter. It is the rule of Kepler's and Scaph
 share (CPU time ratio), applied to the call's own window instead of a scrape interval.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NamedTuple

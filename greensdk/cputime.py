@@ -14,8 +14,6 @@ Documentation/admin-guide/cgroup-v1/cpuacct.rst (``cpuacct.usage``, nanoseconds)
 (``cpu.stat``, ``usage_usec``) and filesystems/proc.rst (``/proc/stat``, ticks of 1/USER_HZ).
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable

@@ -25,15 +25,11 @@ unknown         everything else
 ==============  ===========================================================================
 """
 
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypedDict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
 CPU_CLASSES = (
     "intel-server",

@@ -13,8 +13,6 @@ Both are made with keyword arguments only, which are the keys of the plugin's ta
 configuration, and making one touches no hardware.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypedDict, runtime_checkable
 

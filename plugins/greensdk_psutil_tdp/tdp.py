@@ -2,8 +2,6 @@
 How many watts this CPU is built for.
 """
 
-from __future__ import annotations
-
 import os
 from typing import NamedTuple
 

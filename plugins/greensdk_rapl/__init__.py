@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
 from greensdk_rapl.access import LENGTH, judge
-from greensdk_rapl.counters import Mark, Side, advance, value, window
 from greensdk_rapl.meter import Meter, describe, open_meter
 from greensdk_rapl.zones import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from greensdk_rapl.counters import Mark
 
 DEFAULT_ROOT = "/sys/class/powercap"
 
@@ -153,7 +154,7 @@ class RaplMonitor:
                 made = self._short(before, after)
                 if made is not None:
                     return made
-            return self._careful(before, after, Side(began_ns, (), first), Side(ended_ns, (), last))
+            return self._careful(before, after, (began_ns, first), (ended_ns, last))
         total_uj, counters, domains = 0, {}, {}
         try:
             for (key, counted), start, stop in zip(self._columns, map(int, before), map(int, after), strict=False):
@@ -168,7 +169,7 @@ class RaplMonitor:
                     return self._reading(total_uj, elapsed_ns, domains, counters)
         except (TypeError, ValueError):
             pass  # an error or a text where a number should be: the careful way tells which
-        return self._careful(before, after, Side(began_ns, (), None), Side(ended_ns, (), None))
+        return self._careful(before, after, (began_ns, None), (ended_ns, None))
 
     def _short(self, before: Any, after: Any) -> Reading | None:
         """
@@ -188,6 +189,8 @@ class RaplMonitor:
         """
         Read every counter, so that longer windows know how often it wrapped.
         """
+        from greensdk_rapl.counters import advance, value
+
         # The cell is changed before the reads: a window that gets the old one has started before them.
         cell, self._cell = self._cell, []
         raws = self._read_each()
@@ -207,12 +210,20 @@ class RaplMonitor:
     def _read_each(self) -> list[bytes | OSError]:
         return [_read(fd) for fd in self._fds]
 
-    def _careful(self, before: Any, after: Any, start: Side, stop: Side) -> Reading:
+    def _careful(
+        self, before: Any, after: Any, began: tuple[int, Mark | None], ended: tuple[int, Mark | None]
+    ) -> Reading:
+        """
+        Return the reading of a window that is not plain: a fault, a wrap, polls, a zone that is lost.
+        """
+        # Few windows come here, and every worker pays for its imports.
+        from greensdk_rapl.counters import Side, value, window
+
         zones, lost = self._meter.zones, self._meter.lost
         if not self._fds or len(before) != len(after):
             raise RuntimeError("rapl was closed, or opened anew, during the window")
-        start = start._replace(values=tuple(value(raw, "start") for raw in before))
-        stop = stop._replace(values=tuple(value(raw, "stop") for raw in after))
+        start = Side(began[0], tuple(value(raw, "start") for raw in before), began[1])
+        stop = Side(ended[0], tuple(value(raw, "stop") for raw in after), ended[1])
         counters = {
             zone.key: [number if isinstance(number, int) else None for number in pair]
             for zone, *pair in zip(zones, start.values, stop.values, strict=True)

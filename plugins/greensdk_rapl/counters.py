@@ -5,14 +5,10 @@ The counters wrap around at ``max_energy_range_uj`` and are reset by a suspend o
 driver. Both look alike: the value goes back. What tells them apart is power, see :func:`spent`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from greensdk_rapl.zones import Zone, explain
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CHANCE = 1000
 """

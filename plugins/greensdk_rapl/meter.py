@@ -2,18 +2,14 @@
 The counters of a machine, opened: one descriptor for each, and each meter once.
 """
 
-from __future__ import annotations
-
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from greensdk.monitor import MACHINE, MEASURED, Metric
 from greensdk_rapl.access import LENGTH, open_counter
 from greensdk_rapl.zones import COUNTED, Zone, explain, find
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MIRROR_LOOKS = 20
 """How often two dies that agree are looked at again, a millisecond apart, for a movement."""

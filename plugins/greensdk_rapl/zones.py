@@ -8,14 +8,10 @@ drivers/powercap/intel_rapl_common.c gives: ``package-N``, ``package-N-die-M``, 
 ``dram``, ``psys`` and ``psys-N``.
 """
 
-from __future__ import annotations
-
 import errno
 import os
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
+from typing import NamedTuple
 
 COUNTED = ("package", "dram")
 """The kinds that make up the total: core and uncore are parts of the package, psys contains the packages."""
