@@ -164,14 +164,17 @@ class Steps:
         window.resume()
         try:
             item = method(*args)
-        except StopIteration:
-            self._finish(window, None)
-            raise
         except BaseException as error:
-            self._finish(window, error)
+            self._leave(window, error)
             raise
         window.pause()
         return item
+
+    def _leave(self, window: Window, error: BaseException) -> None:
+        """
+        End the window with `error`; StopIteration is how a generator or coroutine returns.
+        """
+        self._finish(window, None if isinstance(error, StopIteration) else error)
 
     def _finish(self, window: Window, error: BaseException | None) -> None:
         self.window = None
@@ -224,24 +227,14 @@ class Item(Steps):
     def __init__(self, window: Window, awaitable: Any) -> None:
         super().__init__(window, awaitable.__await__())
 
-    def _step(self, method: Callable[..., Any], *args: Any) -> Any:
-        window = self.window
-        if window is None:
-            return method(*args)
-        window.resume()
-        try:
-            item = method(*args)
-        except StopIteration:
+    def _leave(self, window: Window, error: BaseException) -> None:
+        """
+        Only pause for StopIteration, which brings the item; StopAsyncIteration is how the generator returns.
+        """
+        if isinstance(error, StopIteration):
             window.pause()
-            raise
-        except StopAsyncIteration:
-            self._finish(window, None)
-            raise
-        except BaseException as error:
-            self._finish(window, error)
-            raise
-        window.pause()
-        return item
+        else:
+            self._finish(window, None if isinstance(error, StopAsyncIteration) else error)
 
 
 class Closing(Steps):

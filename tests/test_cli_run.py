@@ -121,8 +121,8 @@ def test_a_signal_is_passed_on_and_the_record_is_written(number):
     The command may clean up; its exit code counts.
     """
     script = f"""
-import signal, sys, time
-signal.signal({int(number)}, lambda *_: (print("cleaned", flush=True), sys.exit(9)))
+import os, signal, sys, time
+signal.signal({int(number)}, lambda *_: (os.write(1, b"cleaned\\n"), sys.exit(9)))
 print("ready", flush=True)
 time.sleep(60)
 """

@@ -9,8 +9,7 @@ import time
 from hashlib import sha256
 from typing import Any
 
-from greensdk.record import SCHEMA, rfc3339
-from greensdk.version import __version__
+from greensdk.record import blank, rfc3339
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
 
 LOST = "lost"
@@ -90,35 +89,8 @@ def _blank(future: Any) -> dict[str, Any]:
     ids = ":".join(str(worker[key]) for key in ("executor_id", "job_id", "call_id", "activation_id"))
     began_s = next((stats[key] for key in ("worker_start_tstamp", "host_submit_tstamp") if key in stats), None)
     return {
-        "schema": SCHEMA,
+        **blank(),
         "record_id": sha256(ids.encode()).hexdigest()[:32],
-        "parent_id": None,
-        "depth": 0,
-        "function": None,
-        "label": None,
-        "tags": {},
-        "status": "ok",
-        "error_type": None,
         "started_at": rfc3339(time.time() if began_s is None else began_s),
-        "duration_s": None,
-        "cpu_s": None,
-        "energy_j": None,
-        "energy_low_j": None,
-        "energy_high_j": None,
-        "energy_source": None,
-        "energy_quality": None,
-        "energy_boundary": None,
-        "energy_self_j": None,
-        "active_j": None,
-        "reason": None,
-        "readings": [],
-        "resources": {},
-        "host": {},
         "worker": worker,
-        "cost": {},
-        "carbon": {},
-        "errors": {},
-        "phases": {},
-        "overhead_s": None,
-        "greensdk": __version__,
     }
