@@ -1,7 +1,8 @@
 """
 What one decorated call of an empty function costs, beside pyRAPL, pyJoules and zeus on the same counters.
 
-All of them read the same powercap tree, one package with its memory, on a tmpfs, in one process, in turns. As root
+All of them read the same powercap tree, one package with its memory, on a tmpfs, in turns, each in a process of its
+own as its users have it (a library that brings threads along makes every system call of its process dearer). As root
 the tree is put in place of /sys/class/powercap in a private mount namespace, because the other tools
 can't be told to look elsewhere; otherwise greensdk runs alone.
 
@@ -11,6 +12,8 @@ can't be told to look elsewhere; otherwise greensdk runs alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import shutil
 import statistics
@@ -18,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from greensdk import energy_tracked
@@ -32,26 +35,22 @@ def noop() -> None:
     pass
 
 
-def subjects(root: str, folder: str) -> Iterator[tuple[str, Callable[[], object]]]:
+def ours(root: str, folder: str) -> dict[str, Callable[[], object]]:
     """
-    Yield (what, decorated empty function).
+    Return the empty function, bare and decorated in our ways.
     """
     rapl = {"monitors": ["rapl"], "plugins": {"rapl": {"root": root}}}
-    yield "bare function", noop
     os.environ["GREENSDK_DISABLED"] = "1"
     off = energy_tracked(noop)
     off()
     del os.environ["GREENSDK_DISABLED"]
-    yield "greensdk, switched off", off
-    yield "greensdk, clocks only", energy_tracked(monitors=[], sink="memory:")(noop)
-    yield "greensdk, RAPL, to memory", energy_tracked(sink="memory:", **rapl)(noop)
-    yield "greensdk, RAPL, to a JSON line", energy_tracked(sink=f"{folder}/energy.jsonl", **rapl)(noop)
-    if os.environ.get(INSIDE):
-        for peer in (pyrapl, pyjoules, zeus):
-            try:
-                yield peer.__name__, peer()
-            except ImportError as error:
-                print(f"{peer.__name__}: not installed ({error})", file=sys.stderr)
+    return {
+        "bare function": noop,
+        "greensdk, switched off": off,
+        "greensdk, clocks only": energy_tracked(monitors=[], sink="memory:")(noop),
+        "greensdk, RAPL, to memory": energy_tracked(sink="memory:", **rapl)(noop),
+        "greensdk, RAPL, to a JSON line": energy_tracked(sink=f"{folder}/energy.jsonl", **rapl)(noop),
+    }
 
 
 def pyrapl() -> Callable[[], object]:
@@ -93,19 +92,42 @@ def zeus() -> Callable[[], object]:
     return call
 
 
-def measure(functions: dict[str, Callable[[], object]], calls: int, rounds: int) -> dict[str, list[float]]:
+PEERS = {"pyRAPL": pyrapl, "pyJoules": pyjoules, "zeus": zeus}
+
+
+def work(functions: dict[str, Callable[[], object]], calls: int) -> None:
     """
-    Return microseconds per call of each function, one figure per round; the functions take turns.
+    For each line on standard input, run each function `calls` times and print the microseconds per call.
     """
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for function in functions.values():
-        function()
-    for _ in range(rounds):
+    for _ in sys.stdin:
+        times = {}
         for name, function in functions.items():
             start = time.perf_counter()
             for _ in range(calls):
                 function()
-            times[name].append((time.perf_counter() - start) / calls * 1e6)
+            times[name] = (time.perf_counter() - start) / calls * 1e6
+        print(json.dumps(times), flush=True)
+
+
+def measure(tools: Iterable[str], arguments: list[str], rounds: int) -> dict[str, list[float]]:
+    """
+    Return microseconds per call of each function, one figure per round; the tools take turns.
+    """
+    command = [sys.executable, __file__, *arguments, "--tool"]
+    workers = [
+        subprocess.Popen([*command, tool], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        for tool in tools
+    ]
+    times: dict[str, list[float]] = {}
+    for number in range(rounds + 1):
+        for worker in workers:
+            with contextlib.suppress(BrokenPipeError):
+                worker.stdin.write("go\n")
+            answer = worker.stdout.readline()
+            for name, value in json.loads(answer or "{}").items():
+                times.setdefault(name, []).extend([value] if number else [])  # the first round warms up
+    for worker in workers:
+        worker.communicate()
     return times
 
 
@@ -137,18 +159,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--root", help=argparse.SUPPRESS)
+    parser.add_argument("--tool", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.tool in PEERS:
+        work({options.tool: PEERS[options.tool]()}, options.calls)
+        return 0
     inside = os.environ.get(INSIDE)
     if inside is None and os.geteuid() == 0 and shutil.which("unshare"):
         return in_own_namespace(sys.argv[1:])
     with tempfile.TemporaryDirectory(dir=SHM if os.path.isdir(SHM) else None) as folder:
+        if options.tool:
+            work(ours(options.root, folder), options.calls)
+            return 0
         tree = PowercapTree(Path(folder))
         tree.package(0).dram()
         root = str(tree.root)
         if inside:
             Path("/sys/class/powercap").symlink_to(root)
             root = "/sys/class/powercap"
-        show(measure(dict(subjects(root, folder)), options.calls, options.rounds))
+        arguments = ["--calls", str(options.calls), "--root", root]
+        show(measure(["greensdk", *(PEERS if inside else ())], arguments, options.rounds))
     return 0
 
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from greensdk.errors import SinkError
 from greensdk.lines import encode
 
-MEMORY_LIMIT = 10_000
+MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
 """The records that ``memory:`` sinks of this process have taken, the newest `MEMORY_LIMIT` of them."""
 

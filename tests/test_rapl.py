@@ -267,7 +267,7 @@ class TestReading:
 
         attributes = joules(tree, {package: 3.0})["attributes"]
 
-        assert {"package-0": [500, 3_000_500]} == attributes["counters_uj"]
+        assert ({"package-0": 500}, {"package-0": 3_000_500}) == (attributes["start_uj"], attributes["stop_uj"])
         assert {"package-0": 10_000_000} == attributes["range_uj"]
         assert "wraps" not in attributes
 
@@ -292,7 +292,9 @@ class TestReading:
         assert reading["energy_j"] is None
         assert "the window is shorter than the meter's update interval of 1 ms" == reading["reason"]
         assert {"package-0": None, "dram-0": None} == reading["domains"]
-        assert {"package-0", "dram-0"} == set(reading["attributes"]["counters_uj"])
+        assert (
+            {"package-0", "dram-0"} == set(reading["attributes"]["start_uj"]) == set(reading["attributes"]["stop_uj"])
+        )
 
     def test_counters_that_stand_still_have_no_number(self, tree):
         """
@@ -544,7 +546,7 @@ class TestPoll:
             reading = monitor.stop(token)
 
         assert 0.1 == reading["energy_j"]
-        assert {"package-0": [99_970_000, 70_000]} == reading["attributes"]["counters_uj"]
+        assert (99_970_000, 70_000) == tuple(reading["attributes"][key]["package-0"] for key in ("start_uj", "stop_uj"))
 
 
 class TestLife:

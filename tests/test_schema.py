@@ -31,7 +31,7 @@ READING = {
     "domains": {"package-0": 2.0, "dram-0": None},
     "meter_id": "host:rapl",
     "reason": None,
-    "attributes": {"counters_uj": {"package-0": [1, 2]}},
+    "attributes": {"start_uj": {"package-0": 1}, "stop_uj": {"package-0": 2}},
 }
 RECORD = {
     "schema": SCHEMA,
