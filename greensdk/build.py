@@ -118,7 +118,7 @@ def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
     estimators: list[Estimator] = []
     runtime.host = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
     for name, target, config, mode in sources:
-        source, problem = open_source(target, config)
+        source, problem = open_source(target, config, cheap_only=mode == AUTO)
         if mode == NAMED and problem:
             runtime.missing[name] = problem
         if problem or (mode == AUTO and not source.cheap):

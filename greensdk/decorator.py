@@ -254,8 +254,9 @@ class track:  # noqa: N801 - used like a function
 
     def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
         self.record: dict[str, Any] | None = None
-        self._subject = Subject(None, label)
         self._spec = make_spec(arguments, plugins)
+        # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
+        self._subject = Subject(None, label, self._spec.pop("tags", None))
         self._window: Window | None = None
 
     def __enter__(self) -> track:

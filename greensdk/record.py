@@ -125,7 +125,7 @@ def template(runtime: Runtime, subject: Subject) -> dict[str, Any]:
     record = blank()
     record["function"] = subject.function
     record["label"] = runtime.label if subject.label is None else subject.label
-    record["tags"] = runtime.tags
+    record["tags"] = {**runtime.tags, **subject.tags} if subject.tags else runtime.tags
     record["host_cpu_source"] = runtime.host_clock.name if runtime.host_clock else None
     record["host"] = runtime.host
     record["worker"] = runtime.worker

@@ -33,6 +33,8 @@ EAGER_S = 60.0
 captures: list[list[dict[str, Any]]] = []
 """The lists of all open ``capture()`` blocks."""
 
+NOT_CHEAP = "not cheap, and not asked for by name"
+
 FILLED_LATER = frozenset({"carbon", "cost"})
 """The keys of a record that are there for enrichers of these names."""
 
@@ -227,24 +229,30 @@ def runtime_for(spec: Mapping[str, Any]) -> Runtime:
     return runtime
 
 
-def open_source(target: str, config: Mapping[str, Any]) -> tuple[Any, str]:
+def open_source(target: str, config: Mapping[str, Any], cheap_only: bool = False) -> tuple[Any, str]:
     """
     Return the process's one instance of a monitor or estimator, opened, and why it can't work ("" if it can).
 
     Args:
         target: ``module:attribute`` of its class.
         config: Keyword arguments for it.
+        cheap_only: Don't open what does not call itself cheap.
     """
     key = f"{target} {sorted(config.items())!r}"
     if key not in _sources:
-        _sources[key] = _open_source(target, config)
+        source, problem = _open_source(target, config, cheap_only)
+        if problem == NOT_CHEAP:
+            return source, problem  # somebody else may yet ask for it
+        _sources[key] = source, problem
     return _sources[key]
 
 
-def _open_source(target: str, config: Mapping[str, Any]) -> tuple[Any, str]:
+def _open_source(target: str, config: Mapping[str, Any], cheap_only: bool) -> tuple[Any, str]:
     source = None
     try:
         source = load(target)(**config)
+        if cheap_only and not source.cheap:
+            return source, NOT_CHEAP
         availability = source.probe()
         if not availability.ok:
             return source, "; ".join(filter(None, (availability.reason, availability.fix))) or "can't measure here"

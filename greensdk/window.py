@@ -7,6 +7,7 @@ thread, take a lock or touch a file other than the counters of its monitors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, thread_time_ns, time
@@ -31,11 +32,12 @@ class Subject:
     What is being measured: the names that go into the record.
     """
 
-    __slots__ = ("function", "label", "opened", "template")
+    __slots__ = ("function", "label", "opened", "tags", "template")
 
-    def __init__(self, function: str | None, label: str | None = None) -> None:
+    def __init__(self, function: str | None, label: str | None = None, tags: Mapping[str, Any] | None = None) -> None:
         self.function = function
         self.label = label
+        self.tags = tags
         self.opened = 0
         self.template: dict[str, Any] = {}
 

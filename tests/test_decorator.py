@@ -432,6 +432,19 @@ def test_track_measures_a_block():
     assert "ZeroDivisionError" == broken.record["error_type"]
 
 
+def test_blocks_with_tags_of_their_own_share_a_runtime():
+    """
+    A loop over blocks with changing tags opens its monitors and sinks once.
+    """
+    runtimes = set()
+    for step in range(5):
+        with track("step", sink="memory:", tags={"step": step}) as call:
+            runtimes.add(id(call._window.runtime))
+        assert {"step": step} == call.record["tags"]
+
+    assert 1 == len(runtimes)
+
+
 def test_track_is_a_parent():
     """
     Calls inside a block are its children.
