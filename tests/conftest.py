@@ -10,6 +10,8 @@ import pytest
 
 import greensdk
 from greensdk import sink, spool
+from greensdk.lines import encode
+from greensdk.testing import PowercapTree
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +63,21 @@ def command(tmp_path):
         return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     return run
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """
+    An empty powercap tree.
+    """
+    return PowercapTree(tmp_path)
+
+
+@pytest.fixture
+def line():
+    """
+    Return one good line.
+    """
+    with greensdk.track("x", sink="memory:") as call:
+        pass
+    return encode(call.record)

@@ -10,22 +10,9 @@ import subprocess
 import sys
 
 import jsonschema
-import pytest
 from click.testing import CliRunner
 
-from greensdk import track
 from greensdk.cli import cli
-from greensdk.lines import encode
-
-
-@pytest.fixture
-def line():
-    """
-    Return one good line.
-    """
-    with track("x", sink="memory:") as call:
-        pass
-    return encode(call.record)
 
 
 def validate(*sources):

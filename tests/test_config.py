@@ -6,19 +6,16 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import subprocess
 import sys
 from pathlib import Path
 
-import cloudpickle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from greensdk import ConfigError, capture, energy_tracked, track
-from greensdk.config import layers, read_file, resolve
-from greensdk.spec import Spec, make_spec, resolved
+from greensdk import ConfigError, energy_tracked, track
+from greensdk.config import read_file, resolve
 from greensdk.testing import PowercapTree
 
 WHERE = ("file", "environment", "arguments")
@@ -418,88 +415,3 @@ def test_another_process_builds_its_runtime_from_the_json(tmp_path, acme):
     assert ["rapl", "psutil-tdp"] == [reading["monitor"] for reading in record["readings"]]
     assert 65.0 == record["readings"][1]["attributes"]["socket_tdp_w"]
     assert [] == modules
-
-
-def test_what_is_resolved_is_json_and_stays_as_it_is():
-    """
-    Going through JSON changes nothing, and resolving again neither.
-    """
-    settled = resolve({"tags": {"run": 1}, "sink": ["x", "stdout:"], "psutil-tdp": {"tdp_w": 65}}, {})
-
-    assert settled == json.loads(json.dumps(settled))
-    assert settled == resolved(settled)
-
-
-@pytest.mark.parametrize("pickler", [pickle, cloudpickle])
-def test_a_specification_travels_as_a_plain_dict(pickler):
-    """
-    With everything decided in the process that sends it, and nothing of greensdk needed to read it.
-    """
-    write("greensdk.toml", 'label = "client"\n')
-    arrived = pickle.loads(pickler.dumps(make_spec({"monitors": ["rapl"]}, {"rapl": {"root": "/sys"}})))
-
-    assert dict is type(arrived)
-    assert "client" == arrived["label"]
-    assert [["rapl", "greensdk_rapl:RaplMonitor", {"root": "/sys"}, "named"]] == arrived["sources"]
-    assert b"greensdk.spec" not in pickler.dumps(Spec())
-
-
-@pytest.mark.parametrize("pickler", [pickle, cloudpickle])
-def test_a_wrong_configuration_does_not_stop_a_function_from_travelling(pickler):
-    """
-    The arguments arrive as they were; the call that needs them says what is wrong.
-    """
-    write("greensdk.toml", "lable = 1\n")
-
-    assert {"label": "x"} == pickle.loads(pickler.dumps(make_spec({"label": "x"}, None)))
-
-
-def test_a_wrong_configuration_leaves_the_call_alone_and_is_told_once():
-    """
-    The result is the function's; one warning says what to mend.
-    """
-    write("greensdk.toml", 'lable = "x"\n')
-
-    @energy_tracked
-    def work(n):
-        return n + 1
-
-    with pytest.warns(RuntimeWarning) as told, capture() as records:
-        assert [1, 2, 3] == [work(n) for n in range(3)]
-    (warning,) = told
-    assert str(warning.message).startswith("greensdk could not measure a call: ConfigError: ")
-    assert "did you mean 'label'?" in str(warning.message)
-    assert [] == records
-
-
-def test_a_wrong_configuration_raises_where_strict_asks_for_it():
-    """
-    Before the function has begun.
-    """
-    write("greensdk.toml", 'lable = "x"\n')
-    began = []
-
-    @energy_tracked(strict=True)
-    def work():
-        began.append(True)
-
-    with pytest.raises(ConfigError, match="did you mean 'label'"):
-        work()
-    assert [] == began
-
-
-def test_each_value_knows_its_layer():
-    """
-    For those who show the configuration.
-    """
-    path = write("greensdk.toml", 'label = "x"\n[rapl]\nroot = "/a"\n')
-    found = layers({"strict": True}, {"GREENSDK_SINK": "memory:", "GREENSDK_RAPL_MAX_POWER_W": "9"}, ".")
-
-    assert {
-        "monitors": "defaults",
-        "order": "defaults",
-        "label": str(path),
-        "sink": "environment",
-        "strict": "energy_tracked",
-    } == found.where
-    assert {"root": ("/a", str(path)), "max_power_w": ("9", "environment")} == found.tables["rapl"]

@@ -171,4 +171,6 @@ def test_its_own_tests_pass(environment):
     As its README says to run them.
     """
     command = [environment.bin / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    environment.run(*command, "-c", EXAMPLE / "pyproject.toml", EXAMPLE / "tests", PYTHONDONTWRITEBYTECODE="1")
+    told = environment.run(*command, "-c", EXAMPLE / "pyproject.toml", EXAMPLE / "tests", PYTHONDONTWRITEBYTECODE="1")
+
+    assert " passed" in told

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-TESTS = str(Path(__file__).parent)
+KIT = str(Path(__file__).parent / "kit")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,7 @@ def config(tmp_path_factory):
         from lithops.constants import TEMP_DIR
 
         patch.setenv("TMPDIR", TEMP_DIR)
-        patch.syspath_prepend(TESTS)
-        patch.setenv("PYTHONPATH", os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
+        patch.setenv("PYTHONPATH", os.pathsep.join([KIT, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
         general = {"backend": "localhost", "storage": "localhost", "monitoring_interval": 0.1, "data_cleaner": False}
         yield {
             "lithops": general,

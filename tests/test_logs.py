@@ -14,20 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greensdk import RecordError, track
-from greensdk.lines import encode
 from greensdk.logs import check, read, verdicts
 
 TORN = "torn line: its writer was stopped in the middle of it"
-
-
-@pytest.fixture
-def line():
-    """
-    Return one good line.
-    """
-    with track("x", sink="memory:") as call:
-        pass
-    return encode(call.record)
 
 
 def test_records_come_back_as_they_were_written(tmp_path):
