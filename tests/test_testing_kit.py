@@ -327,3 +327,12 @@ class TestFakes:
         assert isinstance(FakeMonitor(), Monitor)
         assert ["mine"] == [metric.name for metric in check_monitor(FakeMonitor("mine", max_window_s=3.0, scope=CALL))]
         assert check_monitor(FakeMonitor(joules=None))
+
+
+def test_everything_that_is_offered_is_there():
+    """
+    Each public name of the kit can be imported, and each has a docstring.
+    """
+    from greensdk import testing
+
+    assert [] == [name for name in testing.__all__ if not getattr(testing, name).__doc__]
