@@ -99,6 +99,14 @@ class Window:
         self.children_j: dict[str, list[float]] | None = None
         self.parent = parent = current.get()
         self.depth: int = 0 if parent is None else parent.depth + 1
+        self.record_id = runtime.next_id()
+        if runtime.probe is not None:
+            self.probe_token = runtime.probe.start()
+            self.living0_s = runtime.probe.live_children_cpu_s()
+        self.started_at = time()
+        if runtime.counts:
+            self._read_first()
+        # Nothing below raises: a call that failed to begin must not count as one under way.
         # Beside others, or inside one of them on the same thread? See greensdk.cputime.Ledger.
         self.is_lane = parent is None or parent.lane is not lanes.here
         if self.is_lane:
@@ -106,13 +114,12 @@ class Window:
             ledger.born += 1
         self.born = ledger.born
         self.alone = ledger.open == 1
-        self.record_id = runtime.next_id()
-        if runtime.probe is not None:
-            self.probe_token = runtime.probe.start()
-            self.living0_s = runtime.probe.live_children_cpu_s()
-        self.started_at = time()
-        if not runtime.counts:
-            return
+
+    def _read_first(self) -> None:
+        """
+        Read every meter, the cheapest last.
+        """
+        runtime = self.runtime
         if self.entered_ns > runtime.poll_due_ns:
             runtime.watch(self.entered_ns)
         clock = runtime.host_clock

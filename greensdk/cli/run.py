@@ -104,31 +104,38 @@ def _wait(command: Sequence[str]) -> int:
     Raises:
         GreensdkError: It can't be started.
     """
-    with _passed_on() as children:
+    with _passed_on() as (children, early):
         try:
             child = subprocess.Popen(command)
         except OSError as error:
             raise GreensdkError(f"run: {command[0]}: {error.strerror}; nothing was run") from error
         children.append(child)
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
     return 128 - code if code < 0 else code
 
 
 @contextmanager
-def _passed_on() -> Iterator[list[subprocess.Popen[bytes]]]:
+def _passed_on() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
     """
-    Pass signals on to the processes in the list that is handed out.
+    Pass signals on to the processes in the first list that is handed out; the second holds those that
+    came before there was a process.
     """
     children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
-        if not (number in FROM_TERMINAL and _in_foreground()):
-            for child in children:
-                child.send_signal(number)
+        if number in FROM_TERMINAL and _in_foreground():
+            return
+        if not children:
+            early.append(number)
+        for child in children:
+            child.send_signal(number)
 
     before = {number: signal.signal(number, handle) for number in (*FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield children
+        yield children, early
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
