@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -112,8 +113,33 @@ def _wait(command: Sequence[str]) -> int:
         children.append(child)
         for number in early:
             child.send_signal(number)
+        _until_over(child)
         code = child.wait()
     return 128 - code if code < 0 else code
+
+
+def _until_over(child: subprocess.Popen[bytes]) -> None:
+    """
+    Sleep until a process is over, waking for each signal.
+
+    A signal that comes between Python's last look and waitpid(2) would wait there as long as the process runs; with
+    the wake-up descriptor it makes select(2) return at once. Where there are no process descriptors, waiting is
+    left to the caller.
+    """
+    try:
+        over = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        return
+    heard, woken = os.pipe()
+    os.set_blocking(woken, False)
+    before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    try:
+        while over not in select.select([over, heard], [], [])[0]:
+            os.read(heard, 512)
+    finally:
+        signal.set_wakeup_fd(before)
+        for fd in (over, heard, woken):
+            os.close(fd)
 
 
 @contextmanager
