@@ -168,10 +168,11 @@ def main() -> int:
     inside = os.environ.get(INSIDE)
     if inside is None and os.geteuid() == 0 and shutil.which("unshare"):
         return in_own_namespace(sys.argv[1:])
-    with tempfile.TemporaryDirectory(dir=SHM if os.path.isdir(SHM) else None) as folder:
-        if options.tool:
+    if options.tool:
+        with tempfile.TemporaryDirectory() as folder:  # a file on a disk, as users have it
             work(ours(options.root, folder), options.calls)
-            return 0
+        return 0
+    with tempfile.TemporaryDirectory(dir=SHM if os.path.isdir(SHM) else None) as folder:
         tree = PowercapTree(Path(folder))
         tree.package(0).dram()
         root = str(tree.root)
