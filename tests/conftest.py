@@ -5,6 +5,7 @@ What all tests share: nothing of the developer's configuration, nothing left beh
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,34 @@ def line():
     with greensdk.track("x", sink="memory:") as call:
         pass
     return encode(call.record)
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """
+    Return a function that installs a plugin: ``install("acme", source)``; importable until the test ends.
+    """
+    import importlib
+    import sys
+    from textwrap import dedent
+
+    from plugins_kit import GOOD
+
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    before = sys.modules.keys() | set()
+
+    def put(name: str, source: str = GOOD, *, target: str | None = None, entry: str | None = None) -> Path:
+        (site / f"{name}_hooks.py").write_text(dedent(source.replace("{name}", name)))
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[greensdk]\n{entry or name} = {target or f'{name}_hooks'}\n")
+        importlib.invalidate_caches()
+        return site
+
+    yield put
+    for name in sys.modules.keys() - before:
+        if name.endswith("_hooks"):
+            del sys.modules[name]

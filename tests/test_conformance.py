@@ -8,17 +8,7 @@ import threading
 import pytest
 
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Usage, reading
-from greensdk.testing import FakeMonitor, PowercapTree, check_monitor
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """
-    A tree with one package.
-    """
-    tree = PowercapTree(tmp_path)
-    tree.package(0)
-    return tree
+from greensdk.testing import FakeMonitor, check_monitor
 
 
 class Changed(FakeMonitor):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -173,4 +174,4 @@ def test_its_own_tests_pass(environment):
     command = [environment.bin / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     told = environment.run(*command, "-c", EXAMPLE / "pyproject.toml", EXAMPLE / "tests", PYTHONDONTWRITEBYTECODE="1")
 
-    assert " passed" in told
+    assert ["passed"] == re.findall(r"\d+ ([a-z]+)", told.splitlines()[-1])

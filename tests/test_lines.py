@@ -62,7 +62,11 @@ def test_anything_is_one_line_of_json(record):
     """
     No value, however odd, breaks a line.
     """
-    assert isinstance(decode(encode(record)), dict)
+    line = encode(record)
+    found = decode(line)
+
+    assert isinstance(found, dict)
+    assert [found] == [json.loads(each, parse_constant=refuse) for each in line.splitlines()]
 
 
 plain = st.recursive(

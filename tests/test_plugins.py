@@ -5,64 +5,14 @@ Finding plugins, loading them one by one, and what becomes of the broken ones.
 from __future__ import annotations
 
 import importlib.metadata
-import sys
-from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plugins_kit import GOOD, HOOK, errors, loaded
 
-from greensdk import builtin, capture, energy_tracked, reset
-from greensdk.plugins import GROUP, EntryPoint, Plugins, declared, load_plugins, third_party
-
-TREE = Path(__file__).parents[1]
-GOOD = """
-    from greensdk.hookspecs import hookimpl
-
-    @hookimpl
-    def greensdk_register_monitors(registry):
-        registry.monitor("{name}", "{name}_meter:Meter")
-"""
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """
-    Return a function that installs a plugin: ``install("acme", source)``; importable until the test ends.
-    """
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(site)
-    before = sys.modules.keys() | set()
-
-    def put(name: str, source: str = GOOD, *, target: str | None = None, entry: str | None = None) -> Path:
-        (site / f"{name}_hooks.py").write_text(dedent(source.replace("{name}", name)))
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[greensdk]\n{entry or name} = {target or f'{name}_hooks'}\n")
-        importlib.invalidate_caches()
-        return site
-
-    yield put
-    for name in sys.modules.keys() - before:
-        if name.endswith("_hooks"):
-            del sys.modules[name]
-
-
-def loaded(site: Path) -> Plugins:
-    """
-    Load what is installed in `site`, and nothing else.
-    """
-    return Plugins(declared([str(site)]))
-
-
-def errors(plugins: Plugins) -> dict[str, str]:
-    """
-    Return each plugin's error by its name.
-    """
-    return {row.name: row.error for row in plugins.loaded}
+from greensdk import builtin
+from greensdk.plugins import GROUP, EntryPoint, declared, load_plugins, third_party
 
 
 def test_only_the_group_counts_and_a_target_loses_its_extras(tmp_path):
@@ -171,7 +121,6 @@ def test_a_plugin_is_a_row_with_its_hooks(install):
     assert {"acme", "rapl", "psutil-tdp", "stdout"} <= plugins.names()
 
 
-HOOK = "from greensdk.hookspecs import hookimpl\n"
 BROKEN = {
     "import": ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
     "syntax": ("def", "SyntaxError: "),
@@ -322,121 +271,3 @@ def test_plugins_are_loaded_once_for_each_setting(install):
     assert load_plugins({}) is load_plugins({"HOME": "/"})
     assert "acme" in load_plugins({}).registry.monitors
     assert "acme" not in load_plugins({"GREENSDK_DISABLE": "acme"}).registry.monitors
-
-
-ENRICH = HOOK + "@hookimpl\ndef greensdk_enrich(record, config):\n    return "
-
-
-def enriched() -> dict:
-    """
-    Return the record of a call, measured by clocks and enriched by all that is installed.
-    """
-    reset()
-
-    @energy_tracked(sink="memory:")
-    def work():
-        return 7
-
-    with capture() as records:
-        assert 7 == work()
-    return records[0]
-
-
-def test_an_enricher_adds_its_fields_under_its_plugins_name(install, monkeypatch):
-    """
-    It sees the record and its plugin's table.
-    """
-    monkeypatch.setenv("GREENSDK_ACME_PRICE", "3")
-    install("acme", ENRICH + "{'status': record['status'], **config}")
-
-    record = enriched()
-
-    assert {"status": "ok", "price": "3"} == record["acme"]
-    assert "acme" not in record["errors"]
-
-
-def test_an_enricher_may_do_without_the_table_and_without_an_answer(install):
-    """
-    None is no fields.
-    """
-    install("acme", HOOK + "@hookimpl\ndef greensdk_enrich(record): return None")
-
-    assert {} == enriched()["acme"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        ("1 / 0", "enrich: ZeroDivisionError: division by zero"),
-        ("exit('bye')", "enrich: SystemExit: bye"),
-        ("'text'", "enrich: ValueError: "),
-        ("record.update(energy_j=0)", "enrich: AttributeError: "),
-    ],
-)
-def test_an_enricher_that_fails_is_told_in_the_record_and_stops_no_other(install, answer, error):
-    """
-    Raising, exiting, answering nonsense, and trying to change the record.
-    """
-    install("aaa", ENRICH + answer)
-    install("bbb", ENRICH + "{'here': True}")
-
-    record = enriched()
-
-    assert record["errors"]["aaa"].startswith(error)
-    assert "aaa" not in record
-    assert {"here": True} == record["bbb"]
-
-
-@pytest.mark.parametrize("name", ["energy_j", "label", "tags", "errors", "host", "schema"])
-def test_an_enricher_never_overwrites_a_key_of_the_record(install, name):
-    """
-    A plugin of such a name is told so.
-    """
-    install("acme", ENRICH + "{'mine': True}", entry=name)
-
-    record = enriched()
-
-    assert {"mine": True} != record[name]
-    assert "a record has a key of this name already" in record["errors"][name]
-
-
-def test_the_places_for_cost_and_carbon_are_there_to_be_filled(install):
-    """
-    Plugins of these names fill them.
-    """
-    install("acme", ENRICH + "{'usd': 0.1}", entry="cost")
-
-    assert {"usd": 0.1} == enriched()["cost"]
-
-
-def test_an_enricher_must_be_importable_by_name(install):
-    """
-    A worker imports it by its reference; a function inside another has none.
-    """
-    source = """
-        from greensdk.hookspecs import hookimpl
-
-        def make():
-            def greensdk_enrich(record):
-                return {}
-            return hookimpl(greensdk_enrich)
-
-        greensdk_enrich = make()
-    """
-    assert "is not at the top of a module" in errors(loaded(install("acme", source)))["acme"]
-
-
-def test_a_named_monitor_whose_class_is_missing_is_a_reason_in_the_record(install):
-    """
-    The plugin is fine; what it offers can't be imported.
-    """
-    install("acme")
-
-    @energy_tracked(monitors=["acme", "psutil-tdp"], sink="memory:", plugins={"acme": {"volts": 3}})
-    def work():
-        return 7
-
-    with capture() as records:
-        assert 7 == work()
-    assert "ModuleNotFoundError: No module named 'acme_meter'" == records[0]["errors"]["acme"]
-    assert ["psutil-tdp", "acme"] == [reading["monitor"] for reading in records[0]["readings"]]

@@ -16,13 +16,6 @@ from greensdk.plugins import GROUP
 from greensdk.runtime import load
 
 TREE = Path(__file__).parents[1]
-GOOD = """
-    from greensdk.hookspecs import hookimpl
-
-    @hookimpl
-    def greensdk_register_monitors(registry):
-        registry.monitor("{name}", "{name}_meter:Meter")
-"""
 
 
 @pytest.mark.parametrize("table", ["MONITORS", "SINKS", "ADAPTERS"])

@@ -6,33 +6,14 @@ from __future__ import annotations
 
 import json
 import pickle
-from pathlib import Path
 
 import cloudpickle
 import pytest
+from config_kit import write
 
 from greensdk import ConfigError, capture, energy_tracked
 from greensdk.config import layers, resolve
 from greensdk.spec import Spec, make_spec, resolved
-
-WHERE = ("file", "environment", "arguments")
-
-
-def write(name: str, text: str) -> Path:
-    """
-    Write a configuration file, with its folders.
-    """
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path.resolve()
-
-
-def source(settled: dict, name: str) -> list:
-    """
-    Return [name, target, keyword arguments, why] of one monitor.
-    """
-    return next(row for row in settled["sources"] if row[0] == name)
 
 
 def test_what_is_resolved_is_json_and_stays_as_it_is():
