@@ -46,7 +46,8 @@ def build(runtime: Runtime) -> None:
     settings = settle(runtime.spec)
     adapter = _adapter(settings)
     runtime.missing = dict(settings.get("missing") or {})
-    runtime.failures = []
+    runtime.failures.clear()
+    runtime.spooled = 0
     runtime.label = settings.get("label")
     runtime.tags = dict(settings.get("tags") or {})
     runtime.boundary = settings.get("boundary")

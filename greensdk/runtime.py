@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count
 from math import inf
@@ -26,6 +27,8 @@ from greensdk.window import current
 if TYPE_CHECKING:
     from greensdk.sink import Sink
     from greensdk.ticker import Ticker
+
+FAILURES_KEPT = 20
 
 EAGER_S = 60.0
 """A meter that has to be polled this often, in seconds, gets its thread at once; see :mod:`greensdk.ticker`."""
@@ -54,6 +57,8 @@ class Runtime:
         opened: How often it has been built.
         monitors: Open monitors in the order in which they start, the cheapest last.
         estimators: Open estimators.
+        failures: What went wrong beside the calls, the newest few: a full disk fails a million times.
+        spooled: How many records the sinks did not take.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         counts: Anything but the clocks of the calling thread is read.
         tickers: The threads of all runtimes that poll meters right now.
@@ -74,7 +79,8 @@ class Runtime:
         self.ranks: dict[str, int] = {}
         self.missing: dict[str, str] = {}
         self.nothing = NOTHING
-        self.failures: list[str] = []
+        self.failures: deque[str] = deque(maxlen=FAILURES_KEPT)
+        self.spooled = 0
         self.host: dict[str, Any] = {}
         self.worker: dict[str, Any] | None = None
         self.counts = True
@@ -135,6 +141,7 @@ class Runtime:
         from greensdk import spool
 
         self.failures.append(f"{uri}: {error}")
+        self.spooled += 1
         spool.keep(record, uri, error)
 
     def note_failure(self, problem: Exception) -> None:

@@ -409,3 +409,15 @@ def test_a_busy_call_is_polled_by_the_garbage_collector():
     assert 2 == monitor.count("poll"), "no window is open, so nobody needs a poll"
     runtime.close()
     assert runtime.collected not in gc.callbacks
+
+
+def test_what_fails_without_end_does_not_fill_the_memory():
+    """
+    A monitor whose poll fails again and again leaves the newest few texts, and no record counts as spooled.
+    """
+    work = tracked_by(FakeMonitor("bad", max_window_s=3600.0, fail_in=("poll",), error=OSError("gone")))(lambda: None)
+    for _ in range(100):
+        work.runtime.poll()
+
+    assert ({"bad: poll: gone"}, True) == (set(work.runtime.failures), len(work.runtime.failures) < 100)
+    assert 0 == work.runtime.spooled

@@ -46,7 +46,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     code, record = _measure(runtime, label, [program, *command[1:]])
     runtime.close()
     if record is not None:
-        where = "its record waits in the spool" if runtime.failures else f"record in {', '.join(places)}"
+        where = "its record waits in the spool" if runtime.spooled else f"record in {', '.join(places)}"
         click.echo(f"greensdk: {summary(record)}; {where}", err=True)
     return code
 

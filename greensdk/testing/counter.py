@@ -7,9 +7,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-WIDTH = 21
-"""Twenty digits hold any 64-bit number; with the newline every value has the same length."""
-
 ERRORS = ("EIO", "EISDIR")
 """The errors that a file of a test can give on a read."""
 
