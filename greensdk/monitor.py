@@ -7,9 +7,10 @@ A monitor is one way to know joules. There is one instance of it per process; th
 the window catches it, names the monitor in ``record["errors"]`` and goes on.
 
 An estimator is the second kind: it reads no meter, but turns the seconds that the window has
-counted already into joules, after the call.
+counted already into joules, after the call. A CPU clock is the third: it counts no joules at all, but
+tells what part of the machine's CPU time was the call's, better than the window's own clocks can.
 
-Both are made with keyword arguments only, which are the keys of the plugin's table in the
+All are made with keyword arguments only, which are the keys of the plugin's table in the
 configuration, and making one touches no hardware.
 """
 
@@ -69,12 +70,13 @@ class Reading(TypedDict):
         quality: `MEASURED`, `ATTRIBUTED` or `ESTIMATED`.
         boundary: What is inside the number: ``package``, ``package+dram``, ``wall``, ``vcpu+memory``, ``gpu``.
         energy_j: Joules of `scope` in the window, or None together with a `reason`. Never 0 for "could not".
-        call_j: Joules of the call. The monitor leaves it None; attribution fills it.
+        call_j: Joules of the call. The monitor leaves it None, and attribution fills it from the CPU time. Where
+            CPU time says nothing (a GPU), the monitor fills it itself, or leaves a `reason` why nobody can.
         low_j: Lower end of the 90 % interval: of `energy_j` as the monitor hands it over, of `call_j` in the record.
         high_j: Its upper end.
         domains: Joules of each domain by name; None for a domain that could not be read.
         meter_id: Which physical meter this is, so that nobody adds one meter twice; None without a meter.
-        reason: Why `energy_j` is None, else None.
+        reason: Why `energy_j` or `call_j` is None, else None.
         attributes: Whatever else tells how the number came about (raw counters, constants and their sources).
     """
 
@@ -109,9 +111,27 @@ class Usage(NamedTuple):
     cpu_source: str
 
 
+class CpuTime(NamedTuple):
+    """
+    What a CPU clock counted between two moments.
+
+    Attributes:
+        tree_s: On-CPU seconds of this process, all its threads, and all processes that descend from it, alive or
+            not; None where the clock can't tell.
+        host_s: Busy seconds of all CPUs of the machine.
+        resolution_s: The most that either may be off.
+        attributes: Whatever else it counted (context switches, lost events).
+    """
+
+    tree_s: float | None
+    host_s: float
+    resolution_s: float
+    attributes: Mapping[str, Any]
+
+
 class Source(Protocol):
     """
-    What monitors and estimators have in common.
+    What monitors, estimators and CPU clocks have in common.
 
     Attributes:
         name: The name people use in ``monitors=[...]``.
@@ -173,9 +193,31 @@ class Estimator(Source, Protocol):
     Turns counted seconds into joules, after the call.
     """
 
-    def estimate(self, usage: Usage) -> Reading:
+    def estimate(self, usage: Usage) -> Reading | Sequence[Reading]:
         """
-        Return the joules that a call with this `usage` takes by the model.
+        Return the joules that a call with this `usage` takes by the model: one reading, or one for each boundary.
+        """
+        ...
+
+
+@runtime_checkable
+class CpuClock(Source, Protocol):
+    """
+    Counts the CPU time of this process's tree and of the machine, with one clock.
+
+    The window shares the machine's joules out by it, and makes a reading under its name: the joules of the
+    meter that stands first in the order, times the share.
+    """
+
+    def start(self) -> Any:
+        """
+        Read the clock and return a token. Hot.
+        """
+        ...
+
+    def cpu_time(self, token: Any) -> CpuTime:
+        """
+        Read the clock again and say what passed since `token`. Hot.
         """
         ...
 
@@ -187,6 +229,7 @@ def reading(
     quality: str,
     boundary: str,
     energy_j: float | None,
+    call_j: float | None = None,
     low_j: float | None = None,
     high_j: float | None = None,
     domains: Mapping[str, float | None] = {},
@@ -203,7 +246,7 @@ def reading(
         "quality": quality,
         "boundary": boundary,
         "energy_j": energy_j,
-        "call_j": None,
+        "call_j": call_j,
         "low_j": low_j,
         "high_j": high_j,
         "domains": domains,
