@@ -12,13 +12,14 @@ everything else together make up the meter. It is the rule of Kepler's and Scaph
 share (CPU time ratio), applied to the call's own window instead of a scrape interval.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from greensdk.monitor import ATTRIBUTED, MACHINE, MEASURED, Reading
+from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Reading, reading
 
 NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be shared out"
+NO_METER = "there is no meter here whose joules it could share out"
 IDLE_HOST = "the machine's CPU clock did not move in this window, so its joules can't be shared out"
 
 
@@ -82,9 +83,12 @@ def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Shar
     return _tuple(Share, (cpu_s / host, cpu_s / (host + resolution_s), high))
 
 
-def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> None:
+def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> bool:
     """
     Fill ``call_j`` of `reading`, and turn ``low_j``/``high_j`` from the meter's interval into the call's.
+
+    A machine's reading that says already what the call's part is, or why nobody can know, stays as it is: CPU
+    time tells nothing about the joules of a GPU.
 
     The ends multiply (the lowest meter with the lowest share), which is wider than independent
     errors would need; it never claims more than is known.
@@ -93,6 +97,9 @@ def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> 
         reading: As the monitor returned it; changed in place.
         share: The call's share of the machine, or None when it is unknown.
         reason: Why there is no share.
+
+    Returns:
+        It was the machine's, and has been shared out by CPU time.
 
     Raises:
         ValueError: It is no reading: other keys than :class:`greensdk.monitor.Reading`'s, no number of joules,
@@ -104,20 +111,76 @@ def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> 
     if energy is None:
         if not reading["reason"]:
             raise ValueError("energy_j is None without a reason")
-        return
+        return False
     if not 0.0 <= energy < inf:
         raise ValueError(f"energy_j = {energy!r} is no number of joules")
     if reading["scope"] != MACHINE:
         reading["call_j"] = energy
-        return
+        return False
+    if reading["call_j"] is not None or reading["reason"]:
+        return _own_share(reading, energy)
     if share is None:
         reading["low_j"] = reading["high_j"] = None
         reading["reason"] = reason
-        return
+        return False
     reading["call_j"] = energy * share[0]
     low, high = reading["low_j"], reading["high_j"]
     reading["low_j"] = (energy if low is None else low) * share[1]
     reading["high_j"] = (energy if high is None else high) * share[2]
+    return True
+
+
+def _own_share(reading: Reading, energy_j: float) -> bool:
+    """
+    Check a reading whose monitor has said itself what the call's part is.
+    """
+    call_j = reading["call_j"]
+    if call_j is None:
+        reading["low_j"] = reading["high_j"] = None
+    elif not 0.0 <= call_j <= energy_j:
+        raise ValueError(f"call_j = {call_j!r} is no part of energy_j = {energy_j!r}")
+    return False
+
+
+def by_clock(
+    clock: str, meters: Sequence[Reading], ranks: dict[str, int], boundary: str | None, attributes: Mapping[str, Any]
+) -> Reading:
+    """
+    Return a CPU clock's own reading: the joules of the best meter times the share that the clock counted.
+
+    Args:
+        clock: Its name.
+        meters: The machine's readings that have been shared out by it.
+        ranks: As for :func:`choose`.
+        boundary: As for :func:`choose`.
+        attributes: What the clock counted.
+    """
+    meter = _best(meters, ranks, boundary)
+    if meter is None:
+        return reading(
+            clock,
+            scope=CALL,
+            quality=ATTRIBUTED,
+            boundary="none",
+            energy_j=None,
+            reason=NO_METER,
+            attributes=attributes,
+        )
+    whole, call_j = meter["energy_j"], meter["call_j"]
+    share = call_j / whole if whole and call_j else 0.0
+    return reading(
+        clock,
+        scope=CALL,
+        quality=ESTIMATED if meter["quality"] == ESTIMATED else ATTRIBUTED,
+        boundary=meter["boundary"],
+        energy_j=call_j,
+        call_j=call_j,
+        low_j=meter["low_j"],
+        high_j=meter["high_j"],
+        domains={name: None if joules is None else joules * share for name, joules in meter["domains"].items()},
+        meter_id=meter["meter_id"],
+        attributes={**attributes, "meter": meter["monitor"]},
+    )
 
 
 def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | None = None) -> Primary:
@@ -132,14 +195,7 @@ def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | N
     Returns:
         The choice; without a usable reading, all None and the reasons of the ones that failed.
     """
-    best: Reading | None = None
-    rank = 1 << 30
-    for reading in readings:
-        if reading["call_j"] is None or (boundary is not None and reading["boundary"] != boundary):
-            continue
-        place = ranks.get(reading["monitor"], 1 << 20)
-        if place < rank:
-            best, rank = reading, place
+    best = _best(readings, ranks, boundary)
     if best is None:
         return _tuple(Primary, (None, None, None, None, None, None, _reasons(readings)))
     # A model of the whole machine stays a model when it is shared out.
@@ -147,6 +203,18 @@ def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | N
     return _tuple(
         Primary, (best["call_j"], best["low_j"], best["high_j"], best["monitor"], quality, best["boundary"], None)
     )
+
+
+def _best(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | None) -> Reading | None:
+    best: Reading | None = None
+    rank = 1 << 30
+    for each in readings:
+        if each["call_j"] is None or (boundary is not None and each["boundary"] != boundary):
+            continue
+        place = ranks.get(each["monitor"], 1 << 20)
+        if place < rank:
+            best, rank = each, place
+    return best
 
 
 def _reasons(readings: Iterable[Reading]) -> str:

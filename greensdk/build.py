@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from greensdk import builtin, hardware
 from greensdk.attribution import NOTHING, Primary
 from greensdk.cputime import HostClock, host_clock
-from greensdk.monitor import Estimator, Monitor
+from greensdk.errors import ConfigError
+from greensdk.monitor import CpuClock, Estimator, Monitor
 from greensdk.runtime import load, open_source
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ SPEC_VARIABLE = "GREENSDK_SPEC"
 Where an adapter leaves the client's resolved specification for its workers, as JSON. ``by_name`` in it holds
 pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
 """
+
+IN_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Defined runtime environment variables"."""
 
 PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "strict"})
 """The keys that are the same before and after resolving."""
@@ -56,10 +60,10 @@ def build(runtime: Runtime) -> None:
     runtime.worker = adapter.worker() if adapter else None
     runtime.probe = _probe() if runtime.resources == "full" else None
     runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
-    runtime.host_clock = _clock() if settings["sources"] else None
     runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
     _open_sources(runtime, settings["sources"])
-    runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in settings.get("enrichers") or ())
+    runtime.host_clock = _clock() if settings["sources"] and runtime.cpu_clock is None else None
+    runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in _enrichers(settings))
     runtime.sinks = tuple(_open_sinks(settings, adapter))
 
 
@@ -117,8 +121,11 @@ def _probe() -> Any:
 def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
     monitors: list[Monitor] = []
     estimators: list[Estimator] = []
+    clocks: list[CpuClock] = []
     runtime.host = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
     for name, target, config, mode in sources:
+        if mode == AUTO and not config and builtin.is_absent(name):
+            continue
         source, problem = open_source(target, config, cheap_only=mode == AUTO)
         if mode == NAMED and problem:
             runtime.missing[name] = problem
@@ -128,17 +135,28 @@ def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
         if hasattr(source, "estimate"):
             estimators.append(source)
         else:
-            monitors.append(source)
+            (clocks if hasattr(source, "cpu_time") else monitors).append(source)
     monitors.sort(key=lambda monitor: monitor.cheap)
-    if not (monitors or estimators or runtime.missing):
+    if not (monitors or estimators or clocks or runtime.missing):
         runtime.nothing = Primary(*NOTHING[:-1], NONE_WORKS if sources else NONE_ASKED)
     runtime.monitors = tuple(monitors)
     runtime.backwards = tuple(reversed(monitors))
     runtime.estimators = tuple(estimators)
+    runtime.cpu_clock = clocks[0] if clocks else None
     limits = [m.max_window_s for m in monitors if m.max_window_s is not None]
     runtime.poll_every_s = min(limits, default=inf)
     runtime.poll_due_ns = 0.0 if limits else inf
     runtime.listen(bool(limits) and not runtime.is_eager())
+
+
+def _enrichers(settings: Mapping[str, Any]) -> list[list[Any]]:
+    """
+    Return what adds its fields to each record; in a Lambda, whose prices are published, the cost without being asked.
+    """
+    asked = list(settings.get("enrichers") or ())
+    if IN_LAMBDA in os.environ and all(name != "cost" for name, *_ in asked):
+        asked.append(["cost", builtin.ENRICHERS["cost"], {}])
+    return asked
 
 
 def _enricher(target: str, config: Mapping[str, Any]) -> Callable[..., Any]:
@@ -149,6 +167,10 @@ def _enricher(target: str, config: Mapping[str, Any]) -> Callable[..., Any]:
 
     try:
         enrich: Callable[..., Any] = load(target)
+        if isinstance(enrich, type):
+            return cast("Callable[..., Any]", enrich(**config))
+    except ConfigError:
+        raise  # somebody's mistake
     except BaseException as error:
         return partial(_refuse, error)
     return partial(enrich, config=config) if "config" in inspect.signature(enrich).parameters else enrich

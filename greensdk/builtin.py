@@ -8,6 +8,7 @@ so that from there on a first-party plugin is like any other.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +16,31 @@ if TYPE_CHECKING:
 
 MONITORS = {
     "rapl": "greensdk_rapl:RaplMonitor",
+    "perf": "greensdk_perf:PerfMonitor",
+    "ebpf": "greensdk_ebpf:EbpfClock",
+    "hwmon": "greensdk_hwmon:HwmonMonitor",
+    "nvml": "greensdk_nvml:NvmlMonitor",
+    "msr": "greensdk_msr:MsrMonitor",
+    "perf-stat": "greensdk_perf.stat:PerfStatMonitor",
+    "lambda-estimator": "greensdk_lambda_estimator:LambdaEstimator",
     "psutil-tdp": "greensdk_psutil_tdp:PsutilTdpEstimator",
 }
+
+TRACES = {
+    "lambda-estimator": "$AWS_LAMBDA_FUNCTION_NAME $K_SERVICE $CLOUD_RUN_JOB $FUNCTIONS_WORKER_RUNTIME "
+    "$KUBERNETES_SERVICE_HOST",
+    "rapl": "/sys/class/powercap",
+    "perf": "/sys/bus/event_source/devices/power",
+    "ebpf": "/run/greensdk/bpf",
+    "hwmon": "/sys/class/hwmon/hwmon0",
+    "nvml": "/dev/nvidiactl",
+    "msr": "",
+    "perf-stat": "",
+}
+"""
+Where one of these paths or variables has to exist for ``monitors="auto"`` to import a monitor at all; no path
+keeps it out, for it is never cheap.
+"""
 
 SINKS = {
     "file": "greensdk.sink:JsonlSink",
@@ -29,6 +53,21 @@ ADAPTERS = {
     "lithops": ("greensdk_lithops.worker:LithopsCall", "LITHOPS_WORKER"),
 }
 """Name to (``module:attribute``, the environment variable that says we run there)."""
+
+
+ENRICHERS = {
+    "carbon": "greensdk_carbon:Carbon",
+    "cost": "greensdk_cost:Cost",
+}
+"""They run where the configuration has a table of their name; cost in every AWS Lambda as well."""
+
+
+def is_absent(name: str) -> bool:
+    """
+    Say whether ``monitors="auto"`` can do without importing a monitor to know that it can't work here.
+    """
+    traces = TRACES[name].split() if name in TRACES else ("/",)
+    return not any(trace[1:] in os.environ if trace[0] == "$" else os.path.exists(trace) for trace in traces)
 
 
 def register(registry: Registry) -> None:

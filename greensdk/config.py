@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from greensdk.plugins import Plugins
     from greensdk.registry import Offer
 
-DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "psutil-tdp"]}
+DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "lambda-estimator", "psutil-tdp"]}
 FILE = "greensdk.toml"
 PREFIX = "GREENSDK_"
 
@@ -166,7 +166,7 @@ def _own_names() -> set[str]:
     """
     Return the names of the first-party plugins that have a table.
     """
-    return {*builtin.MONITORS, *builtin.SINKS}
+    return {*builtin.MONITORS, *builtin.SINKS, *builtin.ENRICHERS}
 
 
 def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> bool:
@@ -234,7 +234,7 @@ class Catalogue:
             return True
         if self._allowed is None or name in self._allowed:
             return False
-        return name in builtin.MONITORS or name in _installed()
+        return name in builtin.MONITORS or name in builtin.ENRICHERS or name in _installed()
 
     def _monitor(self, name: str, where: str) -> tuple[str, str]:
         if ":" in name:
@@ -280,8 +280,13 @@ class Catalogue:
         """
         Return (plugin's name, target, the plugin's table) of each enricher.
         """
+        own = [
+            [name, target, checked_table(name, target, tables[name])]
+            for name, target in builtin.ENRICHERS.items()
+            if name in tables and not self._is_off(name)
+        ]
         found = [] if self._plugins is None else self._plugins.enrichers
-        return [[name, target, plain(tables.get(name, {}))] for name, target in found]
+        return own + [[name, target, plain(tables.get(name, {}))] for name, target in found]
 
     def refuse_strangers(self, tables: Mapping[str, Table]) -> None:
         """

@@ -33,7 +33,8 @@ def source_of(reading: Mapping[str, Any]) -> str:
     """
     Return ``monitor:boundary:quality``, the quality being that of the call's joules.
     """
-    quality = "attributed" if reading["scope"] == "machine" else reading["quality"]
+    measured = reading["scope"] == "machine" and reading["quality"] == "measured"
+    quality = "attributed" if measured else reading["quality"]
     return f"{reading['monitor']}:{reading['boundary']}:{quality}"
 
 

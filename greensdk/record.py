@@ -126,7 +126,8 @@ def template(runtime: Runtime, subject: Subject) -> dict[str, Any]:
     record["function"] = subject.function
     record["label"] = runtime.label if subject.label is None else subject.label
     record["tags"] = {**runtime.tags, **subject.tags} if subject.tags else runtime.tags
-    record["host_cpu_source"] = runtime.host_clock.name if runtime.host_clock else None
+    clock = runtime.cpu_clock or runtime.host_clock
+    record["host_cpu_source"] = clock.name if clock else None
     record["host"] = runtime.host
     record["worker"] = runtime.worker
     return record

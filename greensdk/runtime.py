@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from greensdk.attribution import NOTHING
 from greensdk.cputime import HostClock, ledger
 from greensdk.errors import ConfigError, PluginError
-from greensdk.monitor import Estimator, Monitor
+from greensdk.monitor import CpuClock, Estimator, Monitor
 from greensdk.window import current
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Runtime:
         opened: How often it has been built.
         monitors: Open monitors in the order in which they start, the cheapest last.
         estimators: Open estimators.
+        cpu_clock: An open CPU clock, which then takes the place of `host_clock`.
         failures: What went wrong beside the calls, the newest few: a full disk fails a million times.
         spooled: How many records the sinks did not take.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
@@ -74,6 +75,7 @@ class Runtime:
         self.monitors: tuple[Monitor, ...] = ()
         self.backwards: tuple[Monitor, ...] = ()
         self.estimators: tuple[Estimator, ...] = ()
+        self.cpu_clock: CpuClock | None = None
         self.sinks: tuple[tuple[str, Sink], ...] = ()
         self.enrichers: tuple[tuple[str, Callable[..., Any]], ...] = ()
         self.ranks: dict[str, int] = {}

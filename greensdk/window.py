@@ -13,12 +13,23 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, thread_time_ns, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.attribution import IDLE_HOST, NO_CLOCK, Primary, Share, attribute, choose, self_energy, share_of
+from greensdk.attribution import (
+    IDLE_HOST,
+    NO_CLOCK,
+    Primary,
+    Share,
+    attribute,
+    by_clock,
+    choose,
+    self_energy,
+    share_of,
+)
 from greensdk.cputime import Lane, lanes, ledger
-from greensdk.monitor import Reading, Usage, reading
+from greensdk.monitor import CpuTime, Reading, Usage, reading
 from greensdk.record import build, light_resources, template
 
 if TYPE_CHECKING:
+    from greensdk.monitor import CpuClock
     from greensdk.runtime import Runtime
 
 HELPERS_NS = 50_000
@@ -60,6 +71,7 @@ class Window:
         "context",
         "cpu_ns",
         "cpu_source",
+        "cpu_token",
         "depth",
         "elsewhere_ns",
         "entered_ns",
@@ -124,6 +136,7 @@ class Window:
             runtime.watch(self.entered_ns)
         clock = runtime.host_clock
         self.host0 = clock.read() if clock else 0.0
+        self.cpu_token: Any = None if runtime.cpu_clock is None else self._start(runtime.cpu_clock)
         self.tokens: list[Any] = []
         for monitor in runtime.monitors:
             try:
@@ -134,6 +147,13 @@ class Window:
         self.children_claimed0 = ledger.children_s
         self.children0 = getrusage(RUSAGE_CHILDREN)
         self.self0 = getrusage(RUSAGE_SELF)
+
+    def _start(self, clock: CpuClock) -> Any:
+        try:
+            return clock.start()
+        except BaseException as error:
+            self._fault(clock.name, "start", error)
+            return error
 
     def resume(self) -> None:
         """
@@ -214,27 +234,25 @@ class Window:
             except BaseException as fault:
                 readings.append(self._refuse(monitor.name, "stop", fault))
         readings.reverse()
-        clock = runtime.host_clock
-        host_cpu_s = clock.read() - self.host0 if clock else None
+        counted, host_cpu_s, step_s = self._host()
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
         living_s, full = self._probe(duration_s) if runtime.probe is not None else (0.0, None)
         cpu_s, source = self._cpu(self1, children1, alone)
         if alone:
-            cpu_s = max(0.0, cpu_s + living_s)
+            clock = runtime.cpu_clock
+            if clock and counted and counted.tree_s is not None and self.cpu_source == "thread":
+                cpu_s, source = counted.tree_s, clock.name
+            else:
+                cpu_s = max(0.0, cpu_s + living_s)
         share = None
-        if clock and host_cpu_s is not None:
+        if host_cpu_s is not None:
             if host_cpu_s < cpu_s:
                 host_cpu_s = cpu_s  # a coarse clock lags behind
-            share = share_of(cpu_s, host_cpu_s, clock.resolution_s)
-        for place, each in enumerate(readings):
-            try:
-                attribute(each, share, IDLE_HOST if clock else NO_CLOCK)
-            except Exception as fault:  # not a reading: the plugin's fault, and no other's
-                readings[place] = self._refuse(runtime.monitors[place].name, "stop", fault)
-        if runtime.estimators:
-            self._estimate(readings, Usage(duration_s, cpu_s, host_cpu_s, source))
+            share = share_of(cpu_s, host_cpu_s, step_s)
+        usage = Usage(duration_s, cpu_s, host_cpu_s, source)
+        self._attribute(readings, share, usage, counted)
         for name, reason in runtime.missing.items():
             self.errors[name] = reason
             readings.append(_failed(name, reason))
@@ -244,6 +262,35 @@ class Window:
             if full:
                 resources.update(full)
         self._finish(error, closed_ns, cpu_s, source, host_cpu_s, share, readings, resources)
+
+    def _host(self) -> tuple[CpuTime | None, float | None, float]:
+        """
+        Return what the CPU clock counted, the busy CPU seconds of the machine, and what they may be off by.
+        """
+        runtime = self.runtime
+        if runtime.cpu_clock is None:
+            clock = runtime.host_clock
+            return (None, clock.read() - self.host0, clock.resolution_s) if clock else (None, None, 0.0)
+        counted = self._counted(runtime.cpu_clock)
+        return (None, None, 0.0) if counted is None else (counted, counted.host_s, counted.resolution_s)
+
+    def _attribute(self, readings: list[Reading], share: Share | None, usage: Usage, counted: CpuTime | None) -> None:
+        """
+        Share out what the monitors read, and add what the estimators and the CPU clock say.
+        """
+        runtime = self.runtime
+        why_not = NO_CLOCK if usage.host_cpu_s is None else IDLE_HOST
+        meters: list[Reading] = []
+        for place, each in enumerate(readings):
+            try:
+                if attribute(each, share, why_not):
+                    meters.append(each)
+            except Exception as fault:  # not a reading: the plugin's fault, and no other's
+                readings[place] = self._refuse(runtime.monitors[place].name, "stop", fault)
+        if runtime.estimators:
+            self._estimate(readings, meters, usage, share, why_not)
+        if runtime.cpu_clock is not None:
+            readings.append(self._by_clock(runtime.cpu_clock.name, counted, meters))
 
     def _finish(
         self,
@@ -274,17 +321,38 @@ class Window:
 
     def _self_energy(self, primary: Primary, cpu_s: float) -> float | None:
         children = self.children_j or {"": [0.0, 0.0]}
-        known_j, known_cpu_s = children.get(primary.source or "", (0.0, 0.0))
+        known_j, known_cpu_s = children.get(f"{primary.source} {primary.boundary}", (0.0, 0.0))
         return self_energy(primary.energy_j, cpu_s, known_j, children[""][1] - known_cpu_s)
 
-    def _estimate(self, readings: list[Reading], usage: Usage) -> None:
+    def _estimate(
+        self, readings: list[Reading], meters: list[Reading], usage: Usage, share: Share | None, why_not: str
+    ) -> None:
         for estimator in self.runtime.estimators:
             try:
-                each = estimator.estimate(usage)
-                attribute(each, None)
+                made = estimator.estimate(usage)
+                several = [made] if isinstance(made, dict) else list(made)
+                meters += [each for each in several if attribute(each, share, why_not)]
+                readings += several
             except BaseException as fault:
-                each = self._refuse(estimator.name, "estimate", fault)
-            readings.append(each)
+                readings.append(self._refuse(estimator.name, "estimate", fault))
+
+    def _counted(self, clock: CpuClock) -> CpuTime | None:
+        """
+        Return what the CPU clock counted; None when it failed.
+        """
+        token = self.cpu_token
+        if isinstance(token, BaseException):
+            return None
+        try:
+            return clock.cpu_time(token)
+        except BaseException as fault:
+            self._fault(clock.name, "cpu_time", fault)
+            return None
+
+    def _by_clock(self, name: str, counted: CpuTime | None, meters: list[Reading]) -> Reading:
+        if counted is None:
+            return _failed(name, self.errors[name])
+        return by_clock(name, meters, self.runtime.ranks, self.runtime.boundary, counted.attributes)
 
     def _probe(self, duration_s: float) -> tuple[float, dict[str, Any]]:
         """
@@ -320,7 +388,7 @@ class Window:
 
     def _tell(self, parent: Window, readings: list[Reading], cpu_s: float) -> None:
         """
-        Leave the call's joules, by monitor, and its CPU seconds with the call around it.
+        Leave the call's joules, by monitor and boundary, and its CPU seconds with the call around it.
         """
         if parent.children_j is None:
             parent.children_j = {"": [0.0, 0.0]}
@@ -328,7 +396,7 @@ class Window:
         sums[""][1] += cpu_s
         for each in readings:
             if each["call_j"] is not None:
-                known = sums.setdefault(each["monitor"], [0.0, 0.0])
+                known = sums.setdefault(f"{each['monitor']} {each['boundary']}", [0.0, 0.0])
                 known[0] += each["call_j"]
                 known[1] += cpu_s
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greensdk import ConfigError, energy_tracked, track
+from greensdk.builtin import MONITORS
 from greensdk.config import read_file, resolve
 
 WHERE = ("file", "environment", "arguments")
@@ -23,10 +24,10 @@ def test_without_any_configuration_the_defaults_hold():
     """
     settled = resolve({}, {})
 
-    assert ["rapl", "psutil-tdp"] == [row[0] for row in settled["sources"]][:2]
+    assert list(MONITORS) == [row[0] for row in settled["sources"]]
     assert {"auto"} == {row[3] for row in settled["sources"]}
     assert settled["sinks"] is None
-    assert ["rapl", "perf", "psutil-tdp"] == settled["order"]
+    assert ["rapl", "perf", "lambda-estimator", "psutil-tdp"] == settled["order"]
     assert {} == settled["missing"]
 
 

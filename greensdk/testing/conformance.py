@@ -15,6 +15,8 @@ from greensdk.monitor import (
     MACHINE,
     MEASURED,
     Availability,
+    CpuClock,
+    CpuTime,
     Estimator,
     Metric,
     Monitor,
@@ -35,9 +37,12 @@ USAGES = (
 """An ordinary call, one that took no time, and two where clocks are missing."""
 
 
-def check_monitor(monitor: Monitor | Estimator) -> list[Metric]:
+Checked = Monitor | Estimator | CpuClock
+
+
+def check_monitor(monitor: Checked) -> list[Metric]:
     """
-    Take a monitor or estimator through its whole life, and return its metrics.
+    Take a monitor, an estimator or a CPU clock through its whole life, and return its metrics.
 
     The monitor is opened and closed twice, windows nest, overlap and last some milliseconds; it must be
     able to work here. It is closed at the end, also when a rule is broken.
@@ -59,6 +64,8 @@ def check_monitor(monitor: Monitor | Estimator) -> list[Metric]:
             metrics = _check_metrics(monitor)
             if isinstance(monitor, Estimator):
                 _estimate(monitor, metrics)
+            elif isinstance(monitor, CpuClock):
+                _count(monitor)
             else:
                 _measure(monitor, metrics)
         finally:
@@ -75,7 +82,7 @@ def _running() -> set[str]:
     return threads | {f"process {child.pid}" for child in psutil.Process().children(recursive=True)}
 
 
-def _check_probe(monitor: Monitor | Estimator) -> None:
+def _check_probe(monitor: Checked) -> None:
     found = monitor.probe()
     assert isinstance(found, Availability), f"{monitor.name}: probe() must return an Availability, not {found!r}"
     if found.ok:
@@ -85,7 +92,7 @@ def _check_probe(monitor: Monitor | Estimator) -> None:
         raise AssertionError(f"{monitor.name}: it can't work here, so there is nothing to check: {found.reason}")
 
 
-def _check_metrics(monitor: Monitor | Estimator) -> list[Metric]:
+def _check_metrics(monitor: Checked) -> list[Metric]:
     metrics = list(monitor.open())
     assert metrics, f"{monitor.name}: open() must name at least one metric"
     for metric in metrics:
@@ -117,10 +124,31 @@ def _measure(monitor: Monitor, metrics: list[Metric]) -> None:
 
 def _estimate(monitor: Estimator, metrics: list[Metric]) -> None:
     for usage in USAGES:
-        check_reading(monitor, monitor.estimate(usage), metrics)
+        made = monitor.estimate(usage)
+        several = [made] if isinstance(made, dict) else list(made)
+        assert several, f"{monitor.name}: estimate() must return at least one reading"
+        boundaries = [each["boundary"] for each in several]
+        assert len(set(boundaries)) == len(boundaries), f"{monitor.name}: two readings of one boundary: {boundaries}"
+        for each in several:
+            check_reading(monitor, each, metrics)
 
 
-def check_reading(monitor: Monitor | Estimator, found: Reading, metrics: list[Metric]) -> None:
+def _count(clock: CpuClock) -> None:
+    outer, inner = clock.start(), clock.start()
+    time.sleep(0.003)
+    short = clock.cpu_time(inner)
+    time.sleep(0.003)
+    long = clock.cpu_time(outer)
+    for found in (short, long):
+        assert isinstance(found, CpuTime), f"{clock.name}: cpu_time() must return a CpuTime, not {found!r}"
+        assert found.host_s >= 0, f"{clock.name}: the machine was busy for {found.host_s} s"
+        assert found.tree_s is None or found.tree_s >= 0, f"{clock.name}: the process was busy for {found.tree_s} s"
+        assert found.resolution_s >= 0, f"{clock.name}: resolution_s is {found.resolution_s}"
+        _check_json(clock.name, found.attributes)
+    assert short.host_s <= long.host_s, f"{clock.name}: a window inside another counted more"
+
+
+def check_reading(monitor: Checked, found: Reading, metrics: list[Metric]) -> None:
     """
     Check one reading.
 
@@ -134,10 +162,13 @@ def check_reading(monitor: Monitor | Estimator, found: Reading, metrics: list[Me
     assert found["scope"] in SCOPES, f"{who}: scope {found['scope']!r} is none of {SCOPES}"
     assert found["quality"] in QUALITIES, f"{who}: quality {found['quality']!r} is none of {QUALITIES}"
     assert found["boundary"], f"{who}: boundary must say what is inside the number"
-    assert found["call_j"] is None, f"{who}: call_j is filled by the attribution, not by the monitor"
     _check_numbers(who, found)
     names = {metric.name for metric in metrics}
     assert not (strange := set(found["domains"]) - names), f"{who}: open() did not name the domains {strange}"
+    _check_json(who, found)
+
+
+def _check_json(who: str, found: object) -> None:
     try:
         json.dumps(found, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -146,13 +177,23 @@ def check_reading(monitor: Monitor | Estimator, found: Reading, metrics: list[Me
 
 def _check_numbers(who: str, found: Reading) -> None:
     energy_j, low_j, high_j, reason = found["energy_j"], found["low_j"], found["high_j"], found["reason"]
+    call_j = found["call_j"]
     if energy_j is None:
         assert reason, f"{who}: energy_j is None without a reason"
         assert (low_j, high_j) == (None, None), f"{who}: an interval around no number: {low_j} to {high_j}"
+        assert call_j is None, f"{who}: call_j is {call_j} where energy_j is None"
         return
-    assert not reason, f"{who}: a reading has a number ({energy_j} J) and a reason why it has none: {reason}"
     assert energy_j >= 0, f"{who}: energy_j is negative: {energy_j}"
-    assert low_j is None or 0 <= low_j <= energy_j, f"{who}: low_j {low_j} is not between 0 and {energy_j}"
-    assert high_j is None or energy_j <= high_j, f"{who}: high_j {high_j} is below {energy_j}"
+    if found["scope"] == CALL:
+        assert call_j is None, f"{who}: energy_j is the call's already, so attribution fills call_j"
+    if call_j is None:
+        may_stay_whole = found["scope"] == MACHINE and energy_j > 0
+        assert may_stay_whole or not reason, f"{who}: a reading has a number ({energy_j} J) and a reason: {reason}"
+        call_j = energy_j
+    else:
+        assert not reason, f"{who}: a reading has call_j ({call_j} J) and a reason why it has none: {reason}"
+        assert 0 <= call_j <= energy_j, f"{who}: call_j {call_j} is no part of {energy_j}"
+    assert low_j is None or 0 <= low_j <= call_j, f"{who}: low_j {low_j} is not between 0 and {call_j}"
+    assert high_j is None or call_j <= high_j, f"{who}: high_j {high_j} is below {call_j}"
     for name, joules in found["domains"].items():
         assert joules is None or joules >= 0, f"{who}: domain {name} is negative: {joules}"

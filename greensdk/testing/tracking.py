@@ -10,19 +10,19 @@ from typing import Any
 from greensdk.attribution import NOTHING
 from greensdk.calls import Call, name_of
 from greensdk.cputime import host_clock
-from greensdk.monitor import Estimator, Monitor
+from greensdk.monitor import CpuClock, Estimator, Monitor
 from greensdk.runtime import Runtime
 from greensdk.window import Subject
 
 
 def tracked_by(
-    *sources: Monitor | Estimator, resources: str = "light", strict: bool = False
+    *sources: Monitor | Estimator | CpuClock, resources: str = "light", strict: bool = False
 ) -> Callable[[Callable[..., Any]], Call]:
     """
     Return a decorator that measures with these very monitors; the records go to ``capture()`` alone.
 
     Args:
-        sources: Monitors and estimators, in the order in which they start; they are opened here.
+        sources: Monitors, estimators and at most one CPU clock, in the order in which they start; they are opened here.
         resources: As for :func:`greensdk.energy_tracked`.
         strict: As for :func:`greensdk.energy_tracked`.
 
@@ -44,7 +44,8 @@ def tracked_by(
     runtime.ranks = {source.name: place for place, source in enumerate(sources)}
     runtime.nothing = NOTHING
     runtime.counts = True
-    runtime.host_clock = host_clock()
+    runtime.cpu_clock = next((s for s in sources if isinstance(s, CpuClock)), None)
+    runtime.host_clock = host_clock() if runtime.cpu_clock is None else None
     limits = [m.max_window_s for m in runtime.monitors if m.max_window_s is not None]
     if limits:
         runtime.poll_every_s, runtime.poll_due_ns = min(limits), 0.0
