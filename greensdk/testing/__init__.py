@@ -2,9 +2,9 @@
 What a plugin author needs to test a monitor without the hardware.
 
 :class:`PowercapTree` is a powercap directory whose counters a test turns by hand, :func:`ticking` has them
-turn by themselves, :class:`FakeMonitor` and :class:`FakeClock` stand in for a meter and for time,
-:func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands out, and
-:func:`check_monitor` tells whether a monitor or estimator keeps to its contract.
+turn by themselves, :class:`FakeMonitor`, :class:`FakeCpuClock` and :class:`FakeClock` stand in for a meter, for
+CPU seconds and for time, :func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands
+out, and :func:`check_monitor` tells whether a monitor or estimator keeps to its contract.
 
 .. code-block:: python
 
@@ -24,13 +24,14 @@ from __future__ import annotations
 
 from greensdk.decorator import capture
 from greensdk.testing.conformance import check_monitor
-from greensdk.testing.fakes import FakeClock, FakeMonitor
+from greensdk.testing.fakes import FakeClock, FakeCpuClock, FakeMonitor
 from greensdk.testing.powercap import FakeZone, PowercapTree
 from greensdk.testing.ticker import Truth, ticking
 from greensdk.testing.tracking import tracked_by
 
 __all__ = [
     "FakeClock",
+    "FakeCpuClock",
     "FakeMonitor",
     "FakeZone",
     "PowercapTree",

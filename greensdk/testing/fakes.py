@@ -4,10 +4,11 @@ Stand-ins for a meter and for time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk.monitor import CALL, MACHINE, MEASURED, Availability, CpuTime, Metric, Reading, reading
 
 
 class FakeClock:
@@ -32,6 +33,69 @@ class FakeClock:
         Let `seconds` go by.
         """
         self.now_ns += round(seconds * 1e9)
+
+
+class FakeCpuClock:
+    """
+    A CPU clock that counts the same in every window.
+
+    Args:
+        name: Its name.
+        tree_s: CPU seconds of this process's tree; None for a clock that can't tell.
+        host_s: CPU seconds of the machine.
+        fail_in: ``start`` or ``cpu_time``: the method that raises.
+        attributes: What else it has counted.
+    """
+
+    cheap = True
+
+    def __init__(
+        self,
+        name: str = "clock",
+        *,
+        tree_s: float | None = 1.0,
+        host_s: float = 4.0,
+        fail_in: str = "",
+        attributes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self.name = name
+        self.counted = CpuTime(tree_s, host_s, 0.0, dict(attributes))
+        self.fail_in = fail_in
+
+    def probe(self) -> Availability:
+        """
+        It works everywhere.
+        """
+        return Availability(True)
+
+    def open(self) -> Sequence[Metric]:
+        """
+        Name the one metric.
+        """
+        return (Metric("tree", "s", "cpu", CALL, MEASURED, "What the script says."),)
+
+    def start(self) -> Any:
+        """
+        Return nothing of use.
+        """
+        self._may_fail("start")
+        return None
+
+    def cpu_time(self, token: Any) -> CpuTime:  # noqa: ARG002 - the contract's
+        """
+        Return what the script says.
+        """
+        self._may_fail("cpu_time")
+        return self.counted
+
+    def close(self) -> None:
+        """
+        Give nothing back.
+        """
+
+    def _may_fail(self, method: str) -> None:
+        if method == self.fail_in:
+            raise OSError(f"no {method}, as the test asked for")
 
 
 class FakeMonitor:
