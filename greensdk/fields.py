@@ -85,6 +85,7 @@ _CALL: dict[str, Field] = {
     "cpu_s": _number("s", "CPU seconds of the call and of the children it waited for.", least=0),
     "cpu_source": _maybe_text("The clock that cpu_s comes from.", required=False),
     "host_cpu_s": _number("s", "Busy CPU seconds of the whole machine in the same window.", least=0, required=False),
+    "host_cpu_start_s": _number("s", "What that clock showed at the beginning.", required=False),
     "host_cpu_source": _maybe_text("The clock that host_cpu_s comes from.", required=False),
     "cpu_share": _number("1", "cpu_s over host_cpu_s.", least=0, required=False),
     "energy_j": _number("J", "Joules of the call, tracked children included, by the best monitor.", least=0),

@@ -121,12 +121,15 @@ class CpuTime(NamedTuple):
         host_s: Busy seconds of all CPUs of the machine.
         resolution_s: The most that either may be off.
         attributes: Whatever else it counted (context switches, lost events).
+        host_start_s: What the machine's clock showed at the first moment, from any zero that all processes share;
+            None where it can't be told.
     """
 
     tree_s: float | None
     host_s: float
     resolution_s: float
     attributes: Mapping[str, Any]
+    host_start_s: float | None = None
 
 
 class Source(Protocol):

@@ -135,7 +135,7 @@ class Window:
         if self.entered_ns > runtime.poll_due_ns:
             runtime.watch(self.entered_ns)
         clock = runtime.host_clock
-        self.host0 = clock.read() if clock else 0.0
+        self.host0: float | None = clock.read() if clock else None
         self.cpu_token: Any = None if runtime.cpu_clock is None else self._start(runtime.cpu_clock)
         self.tokens: list[Any] = []
         for monitor in runtime.monitors:
@@ -270,9 +270,12 @@ class Window:
         runtime = self.runtime
         if runtime.cpu_clock is None:
             clock = runtime.host_clock
-            return (None, clock.read() - self.host0, clock.resolution_s) if clock else (None, None, 0.0)
+            return (None, clock.read() - (self.host0 or 0.0), clock.resolution_s) if clock else (None, None, 0.0)
         counted = self._counted(runtime.cpu_clock)
-        return (None, None, 0.0) if counted is None else (counted, counted.host_s, counted.resolution_s)
+        if counted is None:
+            return None, None, 0.0
+        self.host0 = counted.host_start_s
+        return counted, counted.host_s, counted.resolution_s
 
     def _attribute(self, readings: list[Reading], share: Share | None, usage: Usage, counted: CpuTime | None) -> None:
         """
@@ -311,6 +314,7 @@ class Window:
         self.record = record = build(self, error, closed_ns, cpu_s, source, primary, readings, resources)
         if share is not None:
             record["host_cpu_s"] = host_cpu_s
+            record["host_cpu_start_s"] = self.host0
             record["cpu_share"] = share[0]
         if self.children_j is not None:
             record["energy_self_j"] = self._self_energy(primary, cpu_s)

@@ -14,17 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from greensdk.report import EnergyReport
     from greensdk_lithops.executor import EnergyFunctionExecutor, instrument
     from greensdk_lithops.records import collect
-    from greensdk_lithops.report import EnergyReport
 
 __all__ = ["EnergyFunctionExecutor", "EnergyReport", "collect", "instrument"]
 
 _HOMES = {
-    "EnergyFunctionExecutor": "executor",
-    "EnergyReport": "report",
-    "collect": "records",
-    "instrument": "executor",
+    "EnergyFunctionExecutor": "greensdk_lithops.executor",
+    "EnergyReport": "greensdk.report",
+    "collect": "greensdk_lithops.records",
+    "instrument": "greensdk_lithops.executor",
 }
 
 
@@ -33,6 +33,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f"{__name__}.{_HOMES[name]}")
-    value = globals()[name] = getattr(module, name)
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
     return value

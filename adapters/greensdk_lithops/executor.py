@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from lithops import FunctionExecutor
 
 from greensdk.errors import ConfigError
+from greensdk.report import EnergyReport
 from greensdk.spec import make_spec
 from greensdk_lithops.localhost import with_runtime
 from greensdk_lithops.records import collect
-from greensdk_lithops.report import EnergyReport
 from greensdk_lithops.shipping import make_ready
 from greensdk_lithops.storage import DEFAULT_PREFIX, SCHEME, prefix_of
 
@@ -46,11 +46,15 @@ class _Measuring:
     def map_reduce(self, *args: Any, **kwargs: Any) -> Any:
         return self._submit("map_reduce", args, kwargs)
 
-    def energy_report(self) -> EnergyReport:
+    def energy_report(self, attribution: str = "cpu") -> EnergyReport:
         """
         Return the records of all calls of this executor so far, failed attempts and lost calls too.
+
+        Args:
+            attribution: How a meter that several calls read is shared out: ``cpu``, ``wall`` or ``equal``; see
+                :data:`greensdk.report.split.RULES`.
         """
-        return EnergyReport(collect(self.futures, prefix=_prefix_of(self._energy)))
+        return EnergyReport(collect(self.futures, prefix=_prefix_of(self._energy)), attribution)
 
     def _submit(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         method = getattr(super(), name)

@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "greensdk.cli.doctor:doctor",
     "demo": "greensdk.cli.demo:demo",
     "run": "greensdk.cli.run:run",
+    "report": "greensdk.cli.report:report",
     "validate": "greensdk.cli.validate:validate",
     "plugins": "greensdk.cli.plugins:plugins",
     "schema": "greensdk.cli.schema:schema",

@@ -1,9 +1,10 @@
 """
-What all calls of an executor used together.
+What some calls used together.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -12,6 +13,8 @@ from typing import Any
 import attrs
 
 from greensdk.lines import encode
+from greensdk.report.meters import Account, Metered, account
+from greensdk.report.split import CPU, RULES
 
 
 @attrs.frozen
@@ -50,10 +53,16 @@ class EnergyReport:
     Records, and what they add up to. ``str()`` of it is a table.
 
     Attributes:
-        records: All of them, as :func:`greensdk_lithops.collect` gave them, each once.
+        records: All of them, each once.
+        attribution: How the joules of a meter that several calls read are shared out among them, one of
+            :data:`greensdk.report.split.RULES`.
+
+    Raises:
+        ValueError: There is no such attribution.
     """
 
     records: list[dict[str, Any]] = attrs.field(converter=_once)
+    attribution: str = attrs.field(default=CPU, validator=attrs.validators.in_(RULES))
 
     @cached_property
     def counted(self) -> list[dict[str, Any]]:
@@ -71,12 +80,33 @@ class EnergyReport:
             and not any(callers.get(address) == _machine(record) for address in _addresses_around(record))
         ]
 
+    @cached_property
+    def account(self) -> Account:
+        """
+        Joules of each of these, each meter shared out once.
+        """
+        return account(self.counted, self.attribution)
+
+    @property
+    def meters(self) -> list[Metered]:
+        """
+        The meters that several calls may have read, and what became of their joules.
+        """
+        return self.account.meters
+
+    @property
+    def unattributed_j(self) -> float | None:
+        """
+        What the shared meters counted beyond the calls, while these ran; None where no call read one.
+        """
+        return sum(metered.split.unattributed_j for metered in self.meters) if self.meters else None
+
     @property
     def total(self) -> Group:
         """
         Everything.
         """
-        return _added(self.counted)
+        return self._added(self.counted)
 
     @property
     def energy_j(self) -> float | None:
@@ -112,8 +142,34 @@ class EnergyReport:
             for part in key.split("."):
                 value = value.get(part) if isinstance(value, Mapping) else None
             groups.setdefault(value, []).append(record)
-        sums = {value: _added(records) for value, records in groups.items()}
+        sums = {value: self._added(records) for value, records in groups.items()}
         return dict(sorted(sums.items(), key=lambda item: -(item[1].energy_j or 0.0)))
+
+    def _added(self, records: list[dict[str, Any]]) -> Group:
+        calls = self.account.calls
+        known = [record for record in records if record["record_id"] in calls]
+        return Group(
+            calls=len(records),
+            unknown=len(records) - len(known),
+            energy_j=sum(calls[record["record_id"]] for record in known) if known else None,
+            energy_low_j=self._end("energy_low_j", known),
+            energy_high_j=self._end("energy_high_j", known),
+            duration_s=sum(record["duration_s"] or 0.0 for record in records),
+            cpu_s=sum(record["cpu_s"] or 0.0 for record in records),
+            sources=tuple(sorted({f"{record['energy_source']} ({record['energy_boundary']})" for record in known})),
+        )
+
+    def _end(self, key: str, records: list[dict[str, Any]]) -> float | None:
+        """
+        Return the sum of one end of the intervals, each as far from its call's joules as the record has it.
+        """
+        if not records or any(record[key] is None for record in records):
+            return None
+        calls = self.account.calls
+        return math.fsum(
+            record[key] * (calls[record["record_id"]] / record["energy_j"] if record["energy_j"] else 1.0)
+            for record in records
+        )
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
         """
@@ -134,9 +190,12 @@ class EnergyReport:
             ).rstrip()
             for row in rows
         ]
-        return "\n".join([*lines, *self._notes()])
+        return "\n".join([*lines, *self.remarks(), *self._meter_lines()])
 
-    def _notes(self) -> Iterable[str]:
+    def remarks(self) -> Iterable[str]:
+        """
+        Yield why calls have no number, and what is mixed in the sums.
+        """
         unknown = [record for record in self.counted if record["energy_j"] is None]
         reasons: dict[tuple[str, str], int] = {}
         for record in unknown:
@@ -146,6 +205,13 @@ class EnergyReport:
             yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
         if len(self.total.sources) > 1:
             yield "the sum mixes numbers of different meters or boundaries"
+
+    def _meter_lines(self) -> Iterable[str]:
+        for machine, meter, _, _, (meter_j, calls, unattributed_j) in self.meters:
+            yield (
+                f"meter {meter} of machine {machine[:8]} counted {meter_j:.4g} J: {sum(calls.values()):.4g} J of these "
+                f"calls, {unattributed_j:.4g} J unattributed"
+            )
 
 
 def _row(name: str, group: Group) -> tuple[str, ...]:
@@ -158,24 +224,6 @@ def _row(name: str, group: Group) -> tuple[str, ...]:
         f"{group.duration_s:.3f}",
         f"{group.cpu_s:.3f}",
         ", ".join(group.sources) or "-",
-    )
-
-
-def _added(records: list[dict[str, Any]]) -> Group:
-    known = [record for record in records if record["energy_j"] is not None]
-    ends = [
-        None if not known or None in values else sum(values)
-        for values in ([record[key] for record in known] for key in ("energy_low_j", "energy_high_j"))
-    ]
-    return Group(
-        calls=len(records),
-        unknown=len(records) - len(known),
-        energy_j=sum(record["energy_j"] for record in known) if known else None,
-        energy_low_j=ends[0],
-        energy_high_j=ends[1],
-        duration_s=sum(record["duration_s"] or 0.0 for record in records),
-        cpu_s=sum(record["cpu_s"] or 0.0 for record in records),
-        sources=tuple(sorted({f"{record['energy_source']} ({record['energy_boundary']})" for record in known})),
     )
 
 
