@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from greensdk import builtin, hardware
 from greensdk.attribution import NOTHING, Primary
+from greensdk.calibration import default_path
+from greensdk.calibration import load as load_calibration
 from greensdk.cputime import HostClock, host_clock
 from greensdk.errors import ConfigError
 from greensdk.monitor import CpuClock, Estimator, Monitor
@@ -36,7 +38,7 @@ pairs of a decoration's own arguments and what they came to, for functions that 
 IN_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Defined runtime environment variables"."""
 
-PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "strict"})
+PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict"})
 """The keys that are the same before and after resolving."""
 
 
@@ -62,6 +64,7 @@ def build(runtime: Runtime) -> None:
     runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
     runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
     _open_sources(runtime, settings["sources"])
+    runtime.calibration = load_calibration(settings.get("calibration") or default_path(), runtime.host.get("host_id"))
     runtime.host_clock = _clock() if settings["sources"] and runtime.cpu_clock is None else None
     runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in _enrichers(settings))
     runtime.sinks = tuple(_open_sinks(settings, adapter))

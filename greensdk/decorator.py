@@ -57,6 +57,7 @@ def energy_tracked(
     tags: Mapping[str, Any] | None = None,
     boundary: str | None = None,
     resources: str | None = None,
+    calibration: str | None = None,
     strict: bool | None = None,
     plugins: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[F], F]: ...
@@ -87,6 +88,7 @@ def energy_tracked(
         tags: Further names of your own.
         boundary: Only a reading of this boundary may stand for the call, for example ``"package"``.
         resources: ``"light"`` (default), ``"full"`` or ``"none"``.
+        calibration: The file of ``greensdk calibrate``.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         plugins: Per plugin the keys of its configuration table, for example ``{"rapl": {"root": "/host/powercap"}}``.
 

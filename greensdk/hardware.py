@@ -54,68 +54,15 @@ _CLASS_WORDS = (
     ("arm-server", ("neoverse", "cobalt", "kunpeng", "thunderx", "a64fx")),
     ("arm-client", ("cortex", "raspberry pi", "snapdragon", "oryon", "carmel")),
     ("amd-server", ("epyc", "opteron")),
-    ("amd-client", ("ryzen", "threadripper", "athlon", "amd a", "amd fx", "phenom", "sempron", "amd custom apu")),
+    ("amd-client", ("ryzen", "threadripper", "athlon", "amd a", "amd pro a", "amd fx", "amd e1", "amd e2", "amd e-")),
+    ("amd-client", ("phenom", "sempron", "turion", "amd custom apu")),
     ("intel-server", ("xeon",)),
     ("intel-client", ("intel core", "intel n", "intel processor", "intel atom", "pentium", "celeron")),
 )
 
-# Implementer and part number of MIDR_EL1: Arm's technical reference manuals, and Linux,
-# arch/arm64/include/asm/cputype.h.
-_ARM_PARTS = {
-    0x41: {
-        0xD03: "ARM Cortex-A53",
-        0xD05: "ARM Cortex-A55",
-        0xD07: "ARM Cortex-A57",
-        0xD08: "ARM Cortex-A72",
-        0xD09: "ARM Cortex-A73",
-        0xD0A: "ARM Cortex-A75",
-        0xD0B: "ARM Cortex-A76",
-        0xD0C: "ARM Neoverse-N1",
-        0xD0D: "ARM Cortex-A77",
-        0xD40: "ARM Neoverse-V1",
-        0xD41: "ARM Cortex-A78",
-        0xD44: "ARM Cortex-X1",
-        0xD46: "ARM Cortex-A510",
-        0xD47: "ARM Cortex-A710",
-        0xD48: "ARM Cortex-X2",
-        0xD49: "ARM Neoverse-N2",
-        0xD4B: "ARM Cortex-A78C",
-        0xD4E: "ARM Cortex-X3",
-        0xD4F: "ARM Neoverse-V2",
-        0xD81: "ARM Cortex-A720",
-        0xD82: "ARM Cortex-X4",
-        0xD84: "ARM Neoverse-V3",
-    },
-    0x43: {0x0A1: "Cavium ThunderX", 0x0AF: "Cavium ThunderX2"},
-    0x46: {0x001: "Fujitsu A64FX"},
-    0x48: {0xD01: "HiSilicon Kunpeng 920"},
-    0x4E: {0x004: "NVIDIA Carmel"},
-    0x61: {
-        0x022: "Apple M1",
-        0x023: "Apple M1",
-        0x024: "Apple M1 Pro",
-        0x025: "Apple M1 Pro",
-        0x028: "Apple M1 Max",
-        0x029: "Apple M1 Max",
-        0x032: "Apple M2",
-        0x033: "Apple M2",
-        0x034: "Apple M2 Pro",
-        0x035: "Apple M2 Pro",
-        0x038: "Apple M2 Max",
-        0x039: "Apple M2 Max",
-    },
-    0x6D: {0xD49: "Microsoft Azure Cobalt 100"},
-    0xC0: {0xAC3: "Ampere AmpereOne", 0xAC4: "Ampere AmpereOne"},
-}
-_ARM_MAKERS = {0x41: "ARM", 0x43: "Cavium", 0x46: "Fujitsu", 0x48: "HiSilicon", 0x4E: "NVIDIA", 0x51: "Qualcomm"}
-_ARM_MAKERS |= {0x61: "Apple", 0x6D: "Microsoft", 0xC0: "Ampere"}
-# Which core is in which Graviton: aws.amazon.com/ec2/graviton and the AWS Graviton technical guide.
-_GRAVITON = {
-    "ARM Cortex-A72": "AWS Graviton",
-    "ARM Neoverse-N1": "AWS Graviton2",
-    "ARM Neoverse-V1": "AWS Graviton3",
-    "ARM Neoverse-V2": "AWS Graviton4",
-}
+# What hypervisors put where the name was, without a maker in it: QEMU's qemu64, kvm64 and Westmere, DigitalOcean.
+_NAMELESS = ("virtual cpu", "kvm processor", "westmere e56xx", "do-regular", "do-premium")
+_VENDORS = {"GenuineIntel": "masked-intel", "AuthenticAMD": "masked-amd"}
 _VIRTUAL_PRODUCTS = (
     "amazon ec2",
     "google compute engine",
@@ -232,26 +179,49 @@ def describe(
         "memory_bytes": None,
         "virtualised": None,
     }
-    if system == "darwin":
-        _ask_macos(host, sysctl)
-    else:
-        _read_linux(host, root)
-    host["cpu_class"] = classify(host["cpu_model"] or "", arch)
+    vendor = _ask_macos(host, sysctl) if system == "darwin" else _read_linux(host, root)
+    host["cpu_class"] = classify(host["cpu_model"] or "", arch, vendor)
     return host
 
 
-def classify(model: str, arch: str = "") -> str:
+def classify(model: str, arch: str = "", vendor: str = "") -> str:
     """
     Sort a CPU's name into one of `CPU_CLASSES`; see the table at the top of this module.
+
+    Args:
+        model: The name.
+        arch: The kernel's architecture; an x86 name on ARM is that of an emulator's host.
+        vendor: ``vendor_id`` of ``/proc/cpuinfo``, which KVM leaves as it is under any name ("Common KVM
+            processor") that hides even the maker.
     """
     name = " ".join(model.lower().replace("(r)", " ").replace("(tm)", " ").replace("(c)", " ").split())
     found = next((cls for cls, words in _CLASS_WORDS if any(word in name for word in words)), "unknown")
+    if found == "unknown" and any(word in name for word in _NAMELESS):
+        found = _VENDORS.get(vendor, "unknown")
     maker = found.partition("-")[0]
-    if maker not in ("intel", "amd"):
+    if maker not in ("intel", "amd", "masked"):
         return found
     if arch in ("aarch64", "arm64"):
         return "unknown"
-    return found if _has_model_number(name) else f"masked-{maker}"
+    return found if maker == "masked" or _has_model_number(name) else f"masked-{maker}"
+
+
+def microarch(root: str = "/") -> str | None:
+    """
+    Name the microarchitecture, such as ``Zen 5`` or ``Ice Lake-SP``; on ARM the core. None where nothing tells.
+
+    A hypervisor's named CPU ("Intel Xeon Processor (Skylake, IBRS)") has the numbers of that name, whatever is below.
+    """
+    cpu = _first_cpu(root)
+    if "CPU implementer" in cpu:
+        return _arm_core(cpu)
+    keys = ("cpu family", "model", "stepping")
+    if not all(cpu.get(key, "").isdigit() for key in keys):
+        return None
+    from .cores import x86_microarch
+
+    family, model, stepping = (int(cpu[key]) for key in keys)
+    return x86_microarch(cpu.get("vendor_id", ""), family, model, stepping)
 
 
 def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -288,7 +258,7 @@ def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dic
 def _has_model_number(name: str) -> bool:
     # "xeon processor @ 2.50ghz" and "xeon processor (skylake, ibrs)" have none; "xeon e3-12xx v2" is QEMU's.
     words = name.partition("@")[0].partition("(")[0]
-    return sum(c.isdigit() for c in words) > 1 and "xx" not in words
+    return (sum(c.isdigit() for c in words) > 1 or "ryzen z" in words) and "xx" not in words
 
 
 def _text(root: str, path: str) -> str:
@@ -315,7 +285,8 @@ def _sha256(text: str) -> str:
     raise ImportError("this interpreter has no SHA-256")
 
 
-def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> None:
+def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> str:
+    # Fills in the host and returns the maker's id, of which macOS has none on ARM and no need on Intel.
     def number(name: str) -> int | None:
         return int.from_bytes(ask(name), "little") or None
 
@@ -327,9 +298,11 @@ def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> None:
     host["memory_bytes"] = number("hw.memsize")
     virtual = ask("kern.hv_vmm_present")
     host["virtualised"] = any(virtual) if virtual else None
+    return ""
 
 
-def _read_linux(host: Host, root: str) -> None:
+def _read_linux(host: Host, root: str) -> str:
+    # Fills in the host and returns the maker's id.
     cpu = _first_cpu(root)
     dmi = f"{_text(root, 'sys/class/dmi/id/sys_vendor')} {_text(root, 'sys/class/dmi/id/product_name')}".lower()
     logical = _count(_text(root, "sys/devices/system/cpu/online")) or (os.cpu_count() if root == "/" else None)
@@ -339,6 +312,7 @@ def _read_linux(host: Host, root: str) -> None:
     host["cpus_physical"], host["sockets"] = _cores_and_sockets(root, cpu, logical)
     host["memory_bytes"] = int(memory[0]) * 1024 if memory else None
     host["virtualised"] = _virtualised(root, cpu, dmi)
+    return cpu.get("vendor_id", "")
 
 
 def _first_cpu(root: str) -> dict[str, str]:
@@ -353,9 +327,19 @@ def _model(root: str, cpu: Mapping[str, str], dmi: str) -> str | None:
     board = _text(root, "proc/device-tree/model")
     if board.startswith("Raspberry Pi"):
         return board
-    maker, part = int(cpu["CPU implementer"], 16), int(cpu.get("CPU part", "0"), 16)
-    name = _ARM_PARTS.get(maker, {}).get(part) or f"{_ARM_MAKERS.get(maker, f'maker {maker:#x}')} part {part:#x}"
-    return f"{_GRAVITON[name]} ({name})" if "amazon ec2" in dmi and name in _GRAVITON else name
+    from .cores import apple_soc, graviton
+
+    core = _arm_core(cpu)
+    if core.startswith("Apple"):
+        return apple_soc(_text(root, "proc/device-tree/compatible")) or core
+    vendor, _, instance = dmi.rpartition(" ")
+    return graviton(core, instance) if vendor == "amazon ec2" else core
+
+
+def _arm_core(cpu: Mapping[str, str]) -> str:
+    from .cores import arm_core
+
+    return arm_core(int(cpu["CPU implementer"], 16), int(cpu.get("CPU part", "0"), 16))
 
 
 def _cores_and_sockets(root: str, cpu: Mapping[str, str], logical: int | None) -> tuple[int | None, int | None]:

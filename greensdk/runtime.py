@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from greensdk.attribution import NOTHING
+from greensdk.calibration import Calibration
 from greensdk.cputime import HostClock, ledger
 from greensdk.errors import ConfigError, PluginError
 from greensdk.monitor import CpuClock, Estimator, Monitor
@@ -61,6 +62,7 @@ class Runtime:
         failures: What went wrong beside the calls, the newest few: a full disk fails a million times.
         spooled: How many records the sinks did not take.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
+        calibration: Watts at rest, by meter.
         counts: Anything but the clocks of the calling thread is read.
         tickers: The threads of all runtimes that poll meters right now.
         nothing: What stands in a record's energy fields when there is no reading at all.
@@ -96,6 +98,7 @@ class Runtime:
         self.tags: dict[str, Any] = {}
         self.boundary: str | None = None
         self.strict = False
+        self.calibration = Calibration({})
         self.next_id: Callable[[], str] = _ids()
 
     def open(self) -> Runtime:

@@ -18,6 +18,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "tags": ("tags", "further names of your own, each to a text, a number or yes/no"),
     "boundary": ("text", 'only a reading of this boundary may stand for the call, for example "package"'),
     "resources": ("detail", '"light" (2 us), "full" (process tree and host through psutil, a millisecond) or "none"'),
+    "calibration": ("text", "the file of `greensdk calibrate`, for active_j"),
     "strict": ("yes or no", "re-raise a monitor's error after the call"),
 }
 """Each key with its kind and its meaning."""

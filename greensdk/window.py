@@ -24,6 +24,7 @@ from greensdk.attribution import (
     self_energy,
     share_of,
 )
+from greensdk.calibration import active
 from greensdk.cputime import Lane, lanes, ledger
 from greensdk.monitor import CpuTime, Reading, Usage, reading
 from greensdk.record import build, light_resources, template
@@ -316,12 +317,27 @@ class Window:
             record["host_cpu_s"] = host_cpu_s
             record["host_cpu_start_s"] = self.host0
             record["cpu_share"] = share[0]
+            if runtime.calibration.idle_w:
+                record["active_j"] = self._active(readings, primary, share[0])
         if self.children_j is not None:
             record["energy_self_j"] = self._self_energy(primary, cpu_s)
         if self.parent is not None:
             self._tell(self.parent, readings, cpu_s)
         record["overhead_s"] = (perf_counter_ns() - self.stopped_ns + self.started_ns - self.entered_ns) * 1e-9
         runtime.emit(record)
+
+    def _active(self, readings: list[Reading], primary: Primary, share: float) -> float | None:
+        """
+        Return the joules above the machine's rest, where that has been calibrated for the meter of the primary.
+        """
+        idle_w = self.runtime.calibration.idle_w.get(f"{primary.source} {primary.boundary}")
+        if idle_w is None:
+            return None
+        for each in readings:
+            machine_j = each["energy_j"]
+            if each["monitor"] == primary.source and each["boundary"] == primary.boundary and machine_j is not None:
+                return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)
+        return None
 
     def _self_energy(self, primary: Primary, cpu_s: float) -> float | None:
         children = self.children_j or {"": [0.0, 0.0]}

@@ -21,6 +21,7 @@ RIGHT = {
     "tags": [{}, {"run": 1, "who": "me", "dry": True, "x": 0.5, "none": None}],
     "boundary": ["package"],
     "resources": ["none", "light", "full"],
+    "calibration": ["calibration.json"],
     "strict": [True, False],
 }
 WRONG = {
@@ -31,6 +32,7 @@ WRONG = {
     "tags": [[], "a=b", {"a": []}, {1: "a"}, {"a": object()}],
     "boundary": [["package"]],
     "resources": ["lots", True, []],
+    "calibration": [1, []],
     "strict": ["yes", 1, None],
 }
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "greensdk.cli.run:run",
     "report": "greensdk.cli.report:report",
     "validate": "greensdk.cli.validate:validate",
+    "calibrate": "greensdk.cli.calibrate:calibrate",
     "plugins": "greensdk.cli.plugins:plugins",
     "schema": "greensdk.cli.schema:schema",
 }

@@ -34,11 +34,14 @@ def _print(found: Mapping[str, Any]) -> None:
 
     host = found["host"]
     click.echo(f"CPU      {host['cpu_model'] or 'unknown'} ({host['cpu_class']}), {host['cpus_logical']} logical CPUs")
+    if host["cpu_microarch"]:
+        click.echo(f"cores    {host['cpu_microarch']}")
     click.echo(f"by CPUID {host['cpuid'].get('cpu_model') or host['cpuid']['reason'] or 'unknown'}")
     click.echo(f"clock    {host['host_clock'] or 'none: the joules of a meter can not be shared out to calls'}\n")
     table(["monitor", "works", "why not", "fix"], [_cells(row, "name") for row in found["monitors"]])
     primary = found["primary"]
-    click.echo(f"\nenergy_j comes from {primary}\n" if primary else "\nenergy_j will be null\n")
+    click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")
+    click.echo(f"active_j {_active(found['calibration'])}\n")
     table(
         ["records go to", "works", "why not", "fix"],
         [_cells({**row, "path": row["path"] or row["uri"]}, "path") for row in found["sinks"]],
@@ -53,6 +56,11 @@ def _print(found: Mapping[str, Any]) -> None:
         ["setting", "value", "from"],
         [[key, _value(setting["value"]), setting["from"]] for key, setting in found["config"].items()],
     )
+
+
+def _active(calibration: Mapping[str, Any]) -> str:
+    watts = ", ".join(f"{name} at rest {idle_w:.4g} W" for name, idle_w in calibration["idle_w"].items())
+    return watts or f"will be null: the calibration is {calibration['reason']}"
 
 
 def _cells(row: Mapping[str, Any], first: str) -> list[Any]:

@@ -28,7 +28,7 @@ Tables = Mapping[str, Table]
 
 def survey() -> dict[str, Any]:
     """
-    Look at everything and return ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary`` and ``config``.
+    Look at everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``calibration`` and ``config``.
 
     Raises:
         ConfigError: The configuration is wrong.
@@ -44,8 +44,20 @@ def survey() -> dict[str, Any]:
         "sinks": [*_sinks(values.get("sink"), plugins), *_spooled()],
         "adapters": [_adapter(name, offer, when) for name, (offer, when) in plugins.registry.adapters.items()],
         "primary": _primary(probed, values),
+        "calibration": _calibration(values.get("calibration")),
         "config": _config(values, tables, where),
     }
+
+
+def _calibration(path: str | None) -> dict[str, Any]:
+    """
+    Return the watts at rest that active_j is reckoned from, and why there are none.
+    """
+    from greensdk.calibration import default_path, load
+
+    place = path or default_path()
+    found = load(place, hardware.host_id())
+    return {"path": place, "idle_w": found.idle_w, "reason": found.reason}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:
@@ -56,7 +68,11 @@ def _host() -> dict[str, Any]:
     clock = host_clock()
     if clock:
         clock.close()
-    facts = {**hardware.describe(), "host_clock": clock.name if clock else None}
+    facts = {
+        **hardware.describe(),
+        "cpu_microarch": hardware.microarch(),
+        "host_clock": clock.name if clock else None,
+    }
     try:
         return {**facts, "cpuid": hardware.identify()}
     except Exception as error:  # py-cpuinfo runs a child process, which a sandbox may forbid
@@ -122,14 +138,14 @@ def _sinks(wanted: Any, plugins: Plugins) -> Iterator[dict[str, Any]]:
         scheme = scheme_of(uri)
         if scheme == "file":
             path = os.path.abspath(path_of(uri))
-            problem = _unwritable(path)
+            problem = unwritable(path)
             fix = "set sink, or GREENSDK_SINK, to a place you may write to" if problem else ""
             yield {"uri": uri, "path": path, **_row(not problem, problem, fix)}
         else:
             yield {"uri": uri, "path": None, **_loads(plugins.registry.sinks.get(scheme), f"sink {scheme!r}")}
 
 
-def _unwritable(path: str) -> str:
+def unwritable(path: str) -> str:
     """
     Return why `path` can't be appended to; empty when it can. Makes nothing.
     """

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from greensdk.lines import encode
+from greensdk.report.drift import compare
 from greensdk.report.meters import Account, Metered, account
 from greensdk.report.split import CPU, RULES
 
@@ -205,6 +206,7 @@ class EnergyReport:
             yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
         if len(self.total.sources) > 1:
             yield "the sum mixes numbers of different meters or boundaries"
+        yield from (str(drift) for drift in compare(self.records) if drift.disagree)
 
     def _meter_lines(self) -> Iterable[str]:
         for machine, meter, _, _, (meter_j, calls, unattributed_j) in self.meters:

@@ -16,7 +16,10 @@ from greensdk.window import Subject
 
 
 def tracked_by(
-    *sources: Monitor | Estimator | CpuClock, resources: str = "light", strict: bool = False
+    *sources: Monitor | Estimator | CpuClock,
+    resources: str = "light",
+    strict: bool = False,
+    calibration: str | None = None,
 ) -> Callable[[Callable[..., Any]], Call]:
     """
     Return a decorator that measures with these very monitors; the records go to ``capture()`` alone.
@@ -25,6 +28,7 @@ def tracked_by(
         sources: Monitors, estimators and at most one CPU clock, in the order in which they start; they are opened here.
         resources: As for :func:`greensdk.energy_tracked`.
         strict: As for :func:`greensdk.energy_tracked`.
+        calibration: A file of ``greensdk calibrate``.
 
     Example:
         >>> from greensdk import capture
@@ -34,7 +38,8 @@ def tracked_by(
         >>> records[0]["readings"][0]["energy_j"]
         2.5
     """
-    runtime = Runtime({"sources": [], "sinks": [], "resources": resources, "strict": strict})
+    plain = {"resources": resources, "strict": strict, "calibration": calibration}
+    runtime = Runtime({"sources": [], "sinks": [], **plain})
     runtime.open()
     for source in sources:
         source.open()

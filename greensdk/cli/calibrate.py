@@ -1,0 +1,200 @@
+"""
+``greensdk calibrate``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from greensdk.monitor import Monitor, Reading
+    from greensdk.report.drift import Drift
+
+WINDOW_S = 1.0
+QUIET = 0.05
+"""A machine whose CPUs are busy for more than this part of the time is not at rest."""
+WATCH_S = 0.1
+"""How long a counter is watched for its update interval."""
+
+
+@click.command()
+@click.option("--seconds", default=20, type=click.IntRange(3, 3600), show_default=True, help="How long to measure.")
+@click.option("--out", metavar="FILE", help="Where to keep it, instead of the configured place.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def calibrate(seconds: int, out: str | None, as_json: bool) -> None:
+    """
+    Measure what the machine draws when it does nothing.
+
+    Records then tell active_j as well: the joules above rest. Leave the machine alone while it measures. A calibration
+    holds for this machine and this kernel, for 90 days.
+    """
+    from greensdk.calibration import save
+    from greensdk.cli import show
+    from greensdk.errors import GreensdkError
+    from greensdk.hardware import host_id
+    from greensdk.report.drift import compare
+
+    path = out or place()
+    _check(path)
+    meters = _meters()
+    windows, busy = watch(meters, seconds, quiet=as_json)
+    steps = {meter.name: update_interval_s(meter) for meter in meters}
+    rows = {name: summary(readings, steps) for name, readings in _by_meter(windows).items()}
+    if not rows:
+        raise GreensdkError("calibrate: no meter of the whole machine works here; `greensdk doctor` tells why")
+    drifts = compare({"duration_s": WINDOW_S, "readings": readings} for readings in windows)
+    made = save(path, host_id(), rows, seconds)
+    if as_json:
+        show.json({**made, "path": path, "busy": busy, "drifts": [each._asdict() for each in drifts]})
+        return
+    _print(rows, busy, drifts)
+    click.echo(f"kept in {path}")
+    if path != place():
+        click.echo(f'to use it: calibration = "{path}" in the configuration, or GREENSDK_CALIBRATION={path}')
+
+
+def place() -> str:
+    """
+    Return the configured place of the calibration.
+    """
+    from greensdk.calibration import default_path
+    from greensdk.config import layers
+
+    return str(layers({}, os.environ, ".").values.get("calibration") or default_path())
+
+
+def _check(path: str) -> None:
+    """
+    Say at once, and not after the measurement, that the file can't be written.
+    """
+    from greensdk.cli.survey import unwritable
+    from greensdk.errors import GreensdkError
+
+    if problem := unwritable(os.path.abspath(path)):
+        raise GreensdkError(f"calibrate: {path}: {problem}; name another file with --out")
+
+
+def _meters() -> list[Monitor]:
+    """
+    Return the monitors that a call would be measured with, open.
+    """
+    from greensdk.runtime import Runtime
+
+    return list(Runtime({"sink": []}).open().monitors)
+
+
+def watch(meters: Sequence[Monitor], seconds: float, quiet: bool) -> tuple[list[list[Reading]], float | None]:
+    """
+    Return what each meter said in each second, and the part of the time the CPUs were busy.
+
+    A meter that fails in one second is left out of that second.
+    """
+    from rich.progress import track
+
+    from greensdk.cputime import host_clock
+
+    clock = host_clock()
+    began, busy0_s = time.perf_counter(), clock.read() if clock else 0.0
+    rounds = range(max(1, round(seconds / WINDOW_S))) if meters else range(0)
+    windows = [_one(meters) for _ in track(rounds, "at rest", disable=quiet, transient=True)]
+    if clock is None or not windows:
+        return windows, None
+    busy_s, elapsed_s = clock.read() - busy0_s, time.perf_counter() - began
+    clock.close()
+    return windows, busy_s / (elapsed_s * (os.cpu_count() or 1))
+
+
+def _one(meters: Sequence[Monitor]) -> list[Reading]:
+    tokens: list[tuple[Monitor, Any]] = []
+    readings: list[Reading] = []
+    for meter in meters:
+        try:
+            tokens.append((meter, meter.start()))
+        except Exception:  # noqa: S112 - its row is missing, which says it
+            continue
+    time.sleep(WINDOW_S)
+    for meter, token in reversed(tokens):
+        try:
+            readings.append(meter.stop(token))
+        except Exception:  # noqa: S112
+            continue
+    return readings[::-1]
+
+
+def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:
+    from greensdk.calibration import key_of
+    from greensdk.monitor import MACHINE
+
+    found: dict[str, list[Reading]] = {}
+    for each in (each for window in windows for each in window):
+        if each["scope"] == MACHINE and each["energy_j"] is not None:
+            found.setdefault(key_of(each["monitor"], each["boundary"]), []).append(each)
+    return found
+
+
+def update_interval_s(meter: Monitor) -> float | None:
+    """
+    Return the median time between two changes of a meter's counters; None where it does not show them.
+    """
+    changes: list[int] = []
+    last: Any = None
+    end_ns = time.perf_counter_ns() + int(WATCH_S * 1e9)
+    while time.perf_counter_ns() < end_ns:
+        attributes = meter.stop(meter.start())["attributes"]
+        counters = attributes.get("start_uj") or attributes.get("start_counts")
+        if counters != last:
+            changes.append(time.perf_counter_ns())
+            last = counters
+    steps = [later - earlier for earlier, later in pairwise(changes[1:])]
+    return median(steps) / 1e9 if steps else None
+
+
+def summary(readings: Sequence[Reading], steps: Mapping[str, float | None]) -> dict[str, Any]:
+    """
+    Return a meter's watts at rest: the median of the seconds, and what 90 % of them lie between.
+
+    Args:
+        readings: One a second.
+        steps: Update interval of each monitor, in seconds.
+    """
+    watts = [(each["energy_j"] or 0.0) / WINDOW_S for each in readings]
+    ends = quantiles(watts, n=20, method="inclusive") if len(watts) > 1 else [watts[0]]
+    return {
+        "idle_w": median(watts),
+        "low_w": ends[0],
+        "high_w": ends[-1],
+        "windows": len(watts),
+        "update_interval_s": steps.get(readings[0]["monitor"]),
+    }
+
+
+def _print(rows: Mapping[str, Mapping[str, Any]], busy: float | None, drifts: Sequence[Drift]) -> None:
+    from greensdk.cli.show import table
+
+    table(
+        ["meter", "W at rest", "90 % of the seconds", "seconds", "counter moves every"],
+        [
+            [
+                name,
+                f"{row['idle_w']:.4g}",
+                f"{row['low_w']:.4g} .. {row['high_w']:.4g}",
+                row["windows"],
+                row["update_interval_s"] and f"{row['update_interval_s'] * 1e3:.3g} ms",
+            ]
+            for name, row in rows.items()
+        ],
+    )
+    if busy is None:
+        click.echo("nothing tells how busy the CPUs were")
+    elif busy > QUIET:
+        click.echo(f"the CPUs were busy for {busy:.0%} of the time: this is not rest; stop what runs and repeat it")
+    for drift in drifts:
+        if drift.disagree:
+            click.echo(str(drift))
