@@ -5,14 +5,14 @@ How many watts this CPU is built for.
 import os
 from typing import NamedTuple
 
-from .parts import CLASS_DEFAULTS, PARTS
+from .names import cores, normalise
+from .parts import CLASS_DEFAULTS, Part
+from .table import find
 
 USER = "user"
 RAPL = "rapl-constraint"
 EXACT = "exact"
 CLASS_DEFAULT = "class-default"
-
-_DROPPED = frozenset(("cpu", "processor", "gen"))
 
 
 class Tdp(NamedTuple):
@@ -22,12 +22,15 @@ class Tdp(NamedTuple):
     Attributes:
         tdp_w: Watts of one socket; None when only a class is known, or nothing.
         source: `USER`, `RAPL`, `EXACT`, `CLASS_DEFAULT`; None when nothing is known.
-        threads: Hardware threads of the socket as the part's maker says; None for a part that is not in the table.
+        threads: Hardware threads of the socket as the part's maker says. None for most parts of the generated tables,
+            though their watts are known: a virtual machine with such a part gets its share from :func:`of_class`.
         sockets: Sockets that `tdp_w` was read from; None when the caller has to know.
         watts_per_thread: Of a class default, or where the user told the threads; else None.
         low: 90 % factor of the class below its default; 1 for a known part.
         high: The same above.
         note: The origin of the number, or the reason why there is none.
+        cores: Cores of the socket.
+        year: Of the part's launch.
     """
 
     tdp_w: float | None
@@ -38,6 +41,8 @@ class Tdp(NamedTuple):
     low: float = 1.0
     high: float = 1.0
     note: str = ""
+    cores: int | None = None
+    year: int | None = None
 
 
 NOTHING = Tdp(None, None)
@@ -61,32 +66,31 @@ def lookup(
         user_w: Watts of one socket that somebody configured.
         user_threads: Hardware threads that share `user_w`.
     """
-    part = PARTS.get(normalise(model or ""))
-    threads = part[1] if part else None
+    model = model or ""
+    part = find(normalise(model))
+    count, threads, year = _counts(model, part)
     if user_w is not None:
         per_thread = user_w / user_threads if user_threads else None
-        return Tdp(user_w, USER, user_threads or threads, watts_per_thread=per_thread, note="configured")
-    limits = rapl_limits_w(powercap_root)
-    if limits:
+        found = Tdp(user_w, USER, watts_per_thread=per_thread, note="configured")
+        threads = user_threads or threads
+    elif limits := rapl_limits_w(powercap_root):
         note = f"constraint_0_max_power_uw of {len(limits)} package zone(s)"
-        return Tdp(sum(limits) / len(limits), RAPL, threads, len(limits), note=note)
-    if part:
-        return Tdp(part[0], EXACT, threads, note=part[2])
-    if cpu_class in CLASS_DEFAULTS:
-        watts, low, high, note = CLASS_DEFAULTS[cpu_class]
-        return Tdp(None, CLASS_DEFAULT, watts_per_thread=watts, low=low, high=high, note=note)
-    return NOTHING._replace(note=f"no TDP is known for {model or 'a CPU without a name'}")
+        found = Tdp(sum(limits) / len(limits), RAPL, sockets=len(limits), note=note)
+    elif part and part[0] is not None:
+        found = Tdp(part[0], EXACT, note=part[-1])
+    else:
+        found = of_class(cpu_class, f"no TDP is known for {model or 'a CPU without a name'}")
+    return found._replace(cores=count, threads=threads, year=year)
 
 
-def normalise(model: str) -> str:
+def of_class(cpu_class: str, why: str = "") -> Tdp:
     """
-    Reduce a brand string to the words that tell parts apart: ``Intel(R) Xeon(R) CPU E5-2686 v4 @ 2.30GHz`` to
-    ``intel xeon e5-2686 v4``. Two parts never become one: no letter of a model number is dropped.
+    Return the default of a class, in watts per hardware thread; without a class, `why` as the note.
     """
-    name = model.lower().partition("@")[0].partition(" with ")[0].partition(" w/")[0]
-    for mark in ("(r)", "(tm)", "(c)"):
-        name = name.replace(mark, " ")
-    return " ".join(word for word in name.split() if word not in _DROPPED and not _is_count(word))
+    if cpu_class not in CLASS_DEFAULTS:
+        return NOTHING._replace(note=why)
+    watts, low, high, note = CLASS_DEFAULTS[cpu_class]
+    return Tdp(None, CLASS_DEFAULT, watts_per_thread=watts, low=low, high=high, note=note)
 
 
 def rapl_limits_w(root: str) -> list[float]:
@@ -107,9 +111,13 @@ def rapl_limits_w(root: str) -> list[float]:
     return watts if len(watts) == len(packages) else []
 
 
-def _is_count(word: str) -> bool:
-    # "64-core" and the "11th" of "11th Gen"
-    return word.endswith("-core") or (word[:1].isdigit() and word.endswith(("st", "nd", "rd", "th")))
+def _counts(model: str, part: Part | None) -> tuple[int | None, int | None, int | None]:
+    # Cores, threads, year.
+    count, threads, year = part[1:4] if part else (None, None, None)
+    count = count or cores(model)
+    if threads is None and count and model.startswith("AMD EPYC"):
+        threads = 2 * count  # AMD's product pages, 7001 to 9005 series; the exception, 9754S, is a part by hand
+    return count, threads, year
 
 
 def _read(*path: str) -> str:
