@@ -12,6 +12,11 @@ from typing import Any
 from greensdk.runtime import Runtime, runtime_for
 from greensdk.window import Subject, Window, open_window
 
+MANY = frozenset({"repeat", "every_s"})
+"""
+Arguments that put more than one run of a function into a window. No file or variable may set them for all functions.
+"""
+
 DISABLED = "GREENSDK_DISABLED"
 
 
@@ -26,7 +31,13 @@ def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> C
     """
     Return what the wrapper of `fn` calls from now on: `fn` itself when measuring is switched off.
     """
-    return fn if is_disabled() else kind(fn, runtime_for(spec), Subject(name_of(fn)))
+    if is_disabled():
+        return fn
+    if kind is Call and not MANY.isdisjoint(spec):
+        from greensdk.many import kind_of
+
+        kind = kind_of(spec)
+    return kind(fn, runtime_for(spec), Subject(name_of(fn)))
 
 
 def name_of(fn: Any) -> str:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk import builtin
 from greensdk.build import NAMED
+from greensdk.calls import MANY
 from greensdk.errors import ConfigError
 from greensdk.plugins import declared, load_plugins, switches, third_party
-from greensdk.settings import KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
+from greensdk.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
 from greensdk.sink import scheme_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def layers(arguments: Mapping[str, Any], environ: Mapping[str, str], cwd: str | 
         for key, value in found.items():
             if key not in KEYS and isinstance(value, Mapping):
                 tables.setdefault(key, {}).update({name: (each, layer) for name, each in value.items()})
+            elif key in MANY and found is not arguments:
+                raise ConfigError(FOR_ONE.format(layer, key))
             else:
                 values[key], where[key] = check(layer, key, value), layer
     return Layers(values, tables, where)

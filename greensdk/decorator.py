@@ -22,7 +22,7 @@ from types import (
 )
 from typing import Any, TypeVar, overload
 
-from greensdk.calls import is_disabled
+from greensdk.calls import MANY, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.runtime import captures, runtime_for
 from greensdk.spec import Spec, make_spec
@@ -59,6 +59,8 @@ def energy_tracked(
     resources: str | None = None,
     calibration: str | None = None,
     strict: bool | None = None,
+    repeat: int | None = None,
+    every_s: float | None = None,
     plugins: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[F], F]: ...
 
@@ -90,6 +92,10 @@ def energy_tracked(
         resources: ``"light"`` (default), ``"full"`` or ``"none"``.
         calibration: The file of ``greensdk calibrate``.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
+        repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
+            last run's. For plain functions only, like the next.
+        every_s: One record for all calls of a thread in so many seconds, for a function that is called a million
+            times; ``runs`` tells how many, ``energy_per_run_j`` their mean.
         plugins: Per plugin the keys of its configuration table, for example ``{"rapl": {"root": "/host/powercap"}}``.
 
     Returns:
@@ -115,7 +121,12 @@ def _track(fn: Any, spec: Spec) -> Any:
         if not spec:
             return fn
         fn, spec = fn.__wrapped__, Spec({**getattr(fn, MARK), **spec})
-    wrapper = _wrapper_for(fn)(fn, spec)
+    make = _wrapper_for(fn)
+    if make is not _function and (wrong := sorted(MANY & spec.keys())):
+        raise ConfigError(f"energy_tracked: {wrong[0]} is for plain functions, and {fn!r} runs in steps")
+    if spec.keys() >= MANY:
+        raise ConfigError("energy_tracked: repeat and every_s are two ways of the same: give one of them")
+    wrapper = make(fn, spec)
     setattr(wrapper, MARK, spec)
     return wrapper
 
@@ -257,6 +268,8 @@ class track:  # noqa: N801 - used like a function
     def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
         self.record: dict[str, Any] | None = None
         self._spec = make_spec(arguments, plugins)
+        if wrong := sorted(MANY & self._spec.keys()):
+            raise ConfigError(f"track: {wrong[0]} is for functions: a block runs once")
         # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
         self._subject = Subject(None, label, self._spec.pop("tags", None))
         self._window: Window | None = None

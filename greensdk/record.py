@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "greensdk.record/1"
 KEYS = (  # noqa: SIM905 - four lines instead of forty
-    "schema record_id parent_id depth function label tags status error_type started_at monotonic_s duration_s cpu_s "
-    "cpu_source host_cpu_s host_cpu_start_s host_cpu_source cpu_share energy_j energy_low_j energy_high_j "
-    "energy_source energy_quality energy_boundary energy_self_j active_j reason readings resources host worker cost "
-    "carbon errors phases overhead_s greensdk"
+    "schema record_id parent_id depth function label tags status error_type runs started_at monotonic_s duration_s "
+    "cpu_s cpu_source host_cpu_s host_cpu_start_s host_cpu_source cpu_share energy_j energy_low_j energy_high_j "
+    "energy_source energy_quality energy_boundary energy_self_j energy_per_run_j active_j reason readings resources "
+    "host worker cost carbon errors phases overhead_s greensdk"
 ).split()
 """Every key, in the order in which they stand in the line."""
 
@@ -111,7 +111,7 @@ def blank() -> dict[str, Any]:
     Return a record with all of its keys and nothing known.
     """
     record: dict[str, Any] = dict.fromkeys(KEYS)
-    record.update(schema=SCHEMA, depth=0, status="ok", tags={}, readings=[], resources={}, host={})
+    record.update(schema=SCHEMA, depth=0, status="ok", runs=1, tags={}, readings=[], resources={}, host={})
     record.update(cost={}, carbon={}, errors={}, phases={}, greensdk=__version__)
     return record
 
@@ -162,7 +162,10 @@ def build(
     record["duration_s"] = (stopped_ns - started_ns) * 1e-9
     record["cpu_s"] = cpu_s
     record["cpu_source"] = cpu_source
-    record["energy_j"] = record["energy_self_j"] = primary[0]
+    record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = primary[0]
+    if window.runs != 1:
+        record["runs"] = runs = window.runs
+        record["energy_per_run_j"] = primary[0] / runs if primary[0] is not None and runs else None
     if primary[0] is None:
         record["reason"] = primary[6]
     else:

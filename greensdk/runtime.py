@@ -37,6 +37,9 @@ EAGER_S = 60.0
 captures: list[list[dict[str, Any]]] = []
 """The lists of all open ``capture()`` blocks."""
 
+closing: list[Callable[[], None]] = []
+"""What has to be done before any runtime closes."""
+
 NOT_CHEAP = "not cheap, and not asked for by name"
 
 FILLED_LATER = frozenset({"carbon", "cost"})
@@ -212,6 +215,8 @@ class Runtime:
         """
         Flush and close the sinks; the monitors stay open for other runtimes of the process.
         """
+        for finish in closing:
+            finish()
         for uri, sink in self.sinks:
             try:
                 sink.close()

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from math import inf
 from typing import Any
 
+from greensdk.calls import MANY
 from greensdk.errors import ConfigError
 
 KEYS: dict[str, tuple[str, str]] = {
@@ -20,6 +22,8 @@ KEYS: dict[str, tuple[str, str]] = {
     "resources": ("detail", '"light" (2 us), "full" (process tree and host through psutil, a millisecond) or "none"'),
     "calibration": ("text", "the file of `greensdk calibrate`, for active_j"),
     "strict": ("yes or no", "re-raise a monitor's error after the call"),
+    "repeat": ("count", "run the function so often in each call, 1 or more"),
+    "every_s": ("seconds", "one record for all calls of a thread in so many seconds, above 0"),
 }
 """Each key with its kind and its meaning."""
 
@@ -27,6 +31,9 @@ SWITCHES = frozenset({"GREENSDK_PLUGINS", "GREENSDK_DISABLE", "GREENSDK_DISABLED
 """Variables that are no settings."""
 
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
+
+
+FOR_ONE = "{}: {} is an argument of energy_tracked, for one function, and no setting for all"
 
 
 def _is_list(value: Any) -> bool:
@@ -46,6 +53,8 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "tags": _is_tags,
     "detail": lambda value: value in ("none", "light", "full"),
+    "count": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+    "seconds": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf,
     "yes or no": lambda value: isinstance(value, bool),
 }
 
@@ -73,6 +82,8 @@ def from_text(where: str, key: str, text: str) -> Any:
         ConfigError: It means none.
     """
     kind = KEYS[key][0]
+    if key in MANY:
+        raise ConfigError(FOR_ONE.format(where, key))
     if kind == "yes or no":
         return _boolean(where, text)
     if kind in {"names", "list", "list or text"}:

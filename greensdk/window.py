@@ -87,6 +87,7 @@ class Window:
         "probe_token",
         "record",
         "record_id",
+        "runs",
         "runtime",
         "self0",
         "started_at",
@@ -96,6 +97,7 @@ class Window:
         "subject",
         "thread0",
         "tokens",
+        "unshared",
     )
 
     def __init__(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
@@ -106,6 +108,8 @@ class Window:
         self.record: dict[str, Any] | None = None
         self.errors: dict[str, str] = {}
         self.strict_error: BaseException | None = None
+        self.runs = 1
+        self.unshared = ""
         self.lane: Lane | None = None
         self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
@@ -248,7 +252,7 @@ class Window:
             else:
                 cpu_s = max(0.0, cpu_s + living_s)
         share = None
-        if host_cpu_s is not None:
+        if host_cpu_s is not None and not self.unshared:
             if host_cpu_s < cpu_s:
                 host_cpu_s = cpu_s  # a coarse clock lags behind
             share = share_of(cpu_s, host_cpu_s, step_s)
@@ -283,7 +287,7 @@ class Window:
         Share out what the monitors read, and add what the estimators and the CPU clock say.
         """
         runtime = self.runtime
-        why_not = NO_CLOCK if usage.host_cpu_s is None else IDLE_HOST
+        why_not = self.unshared or (NO_CLOCK if usage.host_cpu_s is None else IDLE_HOST)
         meters: list[Reading] = []
         for place, each in enumerate(readings):
             try:
@@ -399,7 +403,7 @@ class Window:
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
         reaped_s = kids[0] + kids[1] - kids0[0] - kids0[1]
-        fresh_s = max(0.0, reaped_s - (ledger.children_s - self.children_claimed0))
+        fresh_s = max(0.0, reaped_s - (ledger.children_s - self.children_claimed0)) if source != "runs" else 0.0
         ledger.children_s += fresh_s
         self.children_claims_s += fresh_s
         if self.parent is not None:

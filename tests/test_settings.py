@@ -22,6 +22,8 @@ RIGHT = {
     "boundary": ["package"],
     "resources": ["none", "light", "full"],
     "calibration": ["calibration.json"],
+    "repeat": [1, 1000],
+    "every_s": [1, 0.5],
     "strict": [True, False],
 }
 WRONG = {
@@ -33,6 +35,8 @@ WRONG = {
     "boundary": [["package"]],
     "resources": ["lots", True, []],
     "calibration": [1, []],
+    "repeat": [0, -1, 1.5, True, "2"],
+    "every_s": [0, -1.0, float("inf"), float("nan"), True, "2"],
     "strict": ["yes", 1, None],
 }
 
