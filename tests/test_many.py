@@ -14,6 +14,7 @@ import cloudpickle
 import pytest
 
 from greensdk import ConfigError, capture, energy_tracked, reset, track
+from greensdk.config import resolve
 from greensdk.report import EnergyReport
 from greensdk.testing import PowercapTree, ticking
 
@@ -300,23 +301,17 @@ class TestMistakes:
         with pytest.raises(ConfigError, match="a block runs once"):
             track("block", repeat=2)
 
-    def test_no_variable_may_repeat_every_function(self, monkeypatch):
+    def test_no_variable_may_repeat_every_function(self):
         """
         Nor may a file.
         """
-        monkeypatch.setenv("GREENSDK_REPEAT", "5")
-        reset()
-        with pytest.raises(
-            ConfigError, match="GREENSDK_REPEAT: repeat is an argument of energy_tracked, for one function"
-        ):
-            energy_tracked(lambda: None)()
+        with pytest.raises(ConfigError, match="GREENSDK_REPEAT: repeat is an argument of energy_tracked, for one"):
+            resolve({}, {"GREENSDK_REPEAT": "5"})
 
-    def test_no_file_may_either(self, monkeypatch, tmp_path):
+    def test_no_file_may_either(self, tmp_path):
         """
         One line, with the file's name.
         """
         (tmp_path / "greensdk.toml").write_text("every_s = 5\n")
-        monkeypatch.chdir(tmp_path)
-        reset()
         with pytest.raises(ConfigError, match=r"greensdk.toml: every_s is an argument"):
-            energy_tracked(lambda: None)()
+            resolve({}, {}, tmp_path)
