@@ -3,7 +3,7 @@ Every key of a record, with its type, its unit and one sentence.
 
 Names are dotted paths: ``host.arch`` is in the object ``host``, ``readings[].monitor`` in each item of the
 list ``readings``, and ``errors.*`` stands for any further key of ``errors``. Units: J, s, W, B (bytes), MHz,
-MB, degC (degrees Celsius), % and 1 (a plain number); texts have none.
+MB, degC (degrees Celsius), USD, GB s, g, g/kWh, % and 1 (a plain number); texts have none.
 """
 
 from __future__ import annotations
@@ -170,6 +170,36 @@ _WORKER: dict[str, Field] = {
     "workflow": _fact("The workflow."),
 }
 
+_COST: dict[str, Field] = {
+    "usd": _number("USD", "All that is known to be billed; null unless every part of it is known.", required=False),
+    "compute_usd": _number("USD", "GB-seconds of a function, or a machine's time.", required=False),
+    "requests_usd": _number("USD", "The request; 0 for a call inside another.", required=False),
+    "gb_s": _number("GB s", "Memory times the duration, rounded up to the millisecond.", least=0, required=False),
+    "electricity": _number("1", "energy_j times the price of a kWh, in electricity_currency.", required=False),
+    "electricity_currency": _fact("What electricity is in."),
+    "region": _fact("Whose prices these are."),
+    "architecture": _fact("x86_64 or arm64, whose prices these are."),
+    "price_source": _fact("Where the prices come from; configured for own ones."),
+    "price_date": _fact("When they were read there."),
+    "reason": _fact("Why a number is null."),
+}
+
+_CARBON: dict[str, Field] = {
+    "g_co2e": _number("g", "Emissions of the electricity, as CO2.", least=0, required=False),
+    "low_g": _number("g", "The same for energy_low_j.", required=False),
+    "high_g": _number("g", "The same for energy_high_j.", required=False),
+    "intensity_g_per_kwh": _number("g/kWh", "Carbon intensity of the electricity.", least=0, required=False),
+    "intensity_year": _count("The year it is of."),
+    "intensity_source": _fact("Where it comes from."),
+    "country": _fact("ISO 3166-1 alpha-3."),
+    "provider": _fact("aws, google or azure."),
+    "region": _fact("The cloud's region."),
+    "pue": _number("1", "kWh of the building for each of its computers.", least=1, required=False),
+    "pue_source": _fact("Where that comes from."),
+    "embodied_g": _number("g", "The call's part of what making the machine emitted; not in g_co2e.", required=False),
+    "reason": _fact("Why g_co2e is null."),
+}
+
 _WHOLE = frozenset({"pid", "ppid", "threads", "children", "open_fds"})
 
 
@@ -188,5 +218,7 @@ FIELDS: dict[str, Field] = {
     "resources.cpu_percent_per_core[]": Field(("number", "null"), "%", "One logical CPU."),
     **{f"host.{name}": field for name, field in _HOST.items()},
     **{f"worker.{name}": field for name, field in _WORKER.items()},
+    **{f"cost.{name}": field for name, field in _COST.items()},
+    **{f"carbon.{name}": field for name, field in _CARBON.items()},
 }
 """Dotted name to :class:`Field`."""

@@ -42,6 +42,8 @@ def _print(found: Mapping[str, Any]) -> None:
     primary = found["primary"]
     click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")
     click.echo(f"active_j {_active(found['calibration'])}\n")
+    for note in found["notes"]:
+        click.echo(note)
     table(
         ["records go to", "works", "why not", "fix"],
         [_cells({**row, "path": row["path"] or row["uri"]}, "path") for row in found["sinks"]],

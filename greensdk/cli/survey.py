@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from greensdk import hardware, spool
+from greensdk import builtin, hardware, spool
 from greensdk.build import ALL, AUTO
 from greensdk.calls import is_disabled
 from greensdk.cli.extras import EXTRAS, missing
@@ -28,7 +28,8 @@ Tables = Mapping[str, Table]
 
 def survey() -> dict[str, Any]:
     """
-    Look at everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``calibration`` and ``config``.
+    Look at everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``notes``, ``calibration`` and
+    ``config``.
 
     Raises:
         ConfigError: The configuration is wrong.
@@ -44,9 +45,20 @@ def survey() -> dict[str, Any]:
         "sinks": [*_sinks(values.get("sink"), plugins), *_spooled()],
         "adapters": [_adapter(name, offer, when) for name, (offer, when) in plugins.registry.adapters.items()],
         "primary": _primary(probed, values),
+        "notes": _notes(),
         "calibration": _calibration(values.get("calibration")),
         "config": _config(values, tables, where),
     }
+
+
+def _notes() -> list[str]:
+    """
+    Return what has to be said of the tables behind cost and carbon: nothing while they are young.
+    """
+    notes: list[str] = []
+    for target in builtin.ENRICHERS.values():
+        notes += load(f"{target.partition(':')[0]}:notes")()
+    return notes
 
 
 def _calibration(path: str | None) -> dict[str, Any]:
