@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 HELPERS_NS = 50_000
 """CPU time of a call's process beyond its own thread's that counts as helper threads' work, not as our clocks' skew."""
 
+CHILDREN_UNSEEN = "live child processes can't be looked at here: cpu_s is without theirs until they are waited for"
+
 current: ContextVar[Window | None] = ContextVar("greensdk", default=None)
 
 
@@ -387,7 +389,11 @@ class Window:
         """
         probe = self.runtime.probe
         living_s, living0_s = probe.live_children_cpu_s(), self.living0_s
-        grown_s = 0.0 if living_s is None or living0_s is None else living_s - living0_s
+        if living_s is None or living0_s is None:
+            self.errors["children"] = CHILDREN_UNSEEN
+            grown_s = 0.0
+        else:
+            grown_s = living_s - living0_s
         return grown_s, probe.stop(self.probe_token, duration_s)
 
     def _cpu(self, own: Any, kids: Any, alone: bool) -> tuple[float, str]:

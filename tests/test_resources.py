@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from time import monotonic
+from time import monotonic, sleep
 from types import SimpleNamespace as Fake
 from typing import Any
 
@@ -330,7 +330,7 @@ def test_a_tree_is_summed_and_its_deltas_taken() -> None:
     """
     Parent and child each do two CPU seconds in one second.
     """
-    child = FakeProcess(8, rss=30)
+    child = FakeProcess(2**22 + 1, rss=30)  # above the largest pid there can be: no real process has a clock of it
     parent = FakeProcess(7, rss=100, children=[child])
     probe = ResourceProbe(FakePsutil(parent), pid=7)
     token = probe.start()
@@ -464,3 +464,21 @@ def test_memory_is_of_the_machine() -> None:
         found["host_memory_percent"],
         found["host_memory_used_bytes"],
     ) == (2.5, 12.5, 100)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count in ticks")
+def test_a_live_child_is_counted_to_the_nanosecond():
+    """
+    By its own CPU clock, where /proc shows steps of 10 ms.
+    """
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        sleep(0.1)
+        probe = ResourceProbe()
+        seen = [probe.live_children_cpu_s() for _ in range(20)]
+    finally:
+        child.kill()
+        child.wait()
+
+    assert sorted(seen) == seen
+    assert seen[0] * 100 != round(seen[0] * 100)
