@@ -1,0 +1,255 @@
+"""
+Trees are made by whoever may write the maps: no number comes back too early, none is lost, and there is always room.
+"""
+
+import os
+import time
+
+import pytest
+from ebpf_kit import agree, burn, eventually, in_pid_namespace, lose_a_child, reading, running, table, workers
+from greensdk_ebpf.ids import group_of, own
+from greensdk_ebpf.layout import DEPTH, MAPS, TRACKED, TREES
+from greensdk_ebpf.reader import YOUNG_NS
+from greensdk_ebpf.slots import Slots
+
+from greensdk.errors import MonitorUnavailable
+
+OLD_NS = YOUNG_NS + 1
+
+
+in_both_forms = pytest.mark.parametrize("loaded", ["raw", "tracepoint"], indirect=True)
+
+
+@pytest.fixture
+def loaded(request):
+    """
+    Everything in the kernel.
+    """
+    with running(getattr(request, "param", "raw")) as everything:
+        yield everything
+
+
+@pytest.fixture
+def reader(loaded):
+    """
+    A reader of it.
+    """
+    with reading(loaded) as made:
+        yield made
+
+
+class TestRegistering:
+    """
+    Who is in which tree.
+    """
+
+    def test_registering_again_changes_nothing(self, loaded, reader):
+        """
+        Another reader in the same process, too, finds the tree that is there, with all that is booked to it.
+        """
+        me = os.getpid()
+        reader.register(me)
+        number = reader.tree(me).number
+        burn(0.01)
+        reader.register(me)
+        with reading(loaded) as other:
+            other.register(me)
+
+            assert (number, number) == (reader.tree(me).number, other.tree(me).number)
+            assert 0.009e9 < other.tree_ns(me)
+        assert 1 == len(list(table(loaded, TREES).items(MAPS[TREES].entries)))
+
+    @in_both_forms
+    def test_all_threads_are_entered(self, loaded, reader):
+        """
+        The group for what is booked, the threads for what is under way.
+        """
+        with workers(1) as (child,):
+            child.do(_start_threads, 3)
+            reader.register(child.pid)
+
+            tracked = table(loaded, TRACKED)
+            threads = set(map(int, os.listdir(f"/proc/{child.pid}/task")))
+            assert 4 == len(threads)
+            assert {(reader.tree(child.pid).number,)} == {tracked.get(each) for each in threads}
+
+    def test_unregistering_takes_everything_out(self, loaded, reader):
+        """
+        Twice is once, and who never was registered has no number.
+        """
+        me = os.getpid()
+        assert None is reader.tree_ns(me)
+        reader.register(me)
+        reader.unregister(me)
+        reader.unregister(me)
+
+        assert None is reader.tree_ns(me)
+        assert [] == list(table(loaded, TRACKED).items(MAPS[TRACKED].entries))
+
+    def test_a_process_that_is_not_there_can_not_be_registered(self, reader):
+        """
+        It says so, and makes no tree.
+        """
+        with workers(1) as (child,):
+            pid = child.pid
+
+        with pytest.raises(FileNotFoundError):
+            reader.register(pid)
+
+    def test_an_orphan_stays_in_the_tree_of_its_dead_parent(self, reader):
+        """
+        What a tree's root left behind goes on counting.
+        """
+        me = os.getpid()
+        reader.register(me)
+        read_end, write_end = os.pipe()
+        if (child := os.fork()) == 0:
+            if os.fork() == 0:
+                time.sleep(0.02)
+                os.write(write_end, b"%f" % burn(0.05))
+            os._exit(0)
+        os.waitpid(child, 0)
+        before = reader.tree_ns(me)
+        burnt_s = float(os.read(read_end, 100))
+        os.close(read_end), os.close(write_end)
+
+        assert 0.9 * burnt_s * 1e9 < reader.tree_ns(me) - before
+
+    @in_both_forms
+    def test_only_so_many_can_be_inside_each_other(self, loaded, reader):
+        """
+        All of the chain count, and one more is refused rather than cut off.
+        """
+        me, trees = os.getpid(), table(loaded, TREES)
+        for number in range(1, DEPTH):
+            trees.put(number, 0, number - 1, time.monotonic_ns(), 0)
+        table(loaded, TRACKED).put(me, DEPTH - 1)
+        reader.register(me)
+        time.sleep(0.001)
+        burn(0.02)
+        time.sleep(0.001)
+
+        booked = [trees.get(number)[0] for number in range(1, DEPTH)]
+        assert 0.019e9 < min(booked)
+        assert min(booked) == max(booked) == reader.tree(me).booked()
+        with (
+            workers(1) as (child,),
+            pytest.raises(MonitorUnavailable, match=f"more than {DEPTH} registered processes are inside each other"),
+        ):
+            reader.register(child.pid)
+
+
+class TestRoom:
+    """
+    The maps have ends.
+    """
+
+    def test_dead_trees_make_room(self, loaded, reader):
+        """
+        Those that nobody is in; not those with members, around others, or just made.
+        """
+        trees, tracked, now = table(loaded, TREES), table(loaded, TRACKED), time.monotonic_ns()
+        outer, inner, young = 1, 2, 3
+        trees.put(outer, 0, 0, now - OLD_NS, 0)
+        trees.put(inner, 0, outer, now - OLD_NS, 0)
+        trees.put(young, 0, 0, now, 0)
+        tracked.put(2**22 + 1, inner)
+        for number in range(4, MAPS[TREES].entries + 1):
+            trees.put(number, 0, 0, now - OLD_NS, 0)
+
+        reader.register(os.getpid())
+
+        mine = reader.tree(os.getpid()).number
+        assert {outer, inner, young, mine} == dict(trees.items(MAPS[TREES].entries)).keys()
+
+    def test_a_full_house_is_an_error(self, loaded, reader):
+        """
+        With trees that are all in use.
+        """
+        trees, now = table(loaded, TREES), time.monotonic_ns()
+        for number in range(1, MAPS[TREES].entries + 1):
+            trees.put(number, 0, 0, now, 0)
+
+        with pytest.raises(MonitorUnavailable, match=f"all {MAPS[TREES].entries} trees are in use"):
+            reader.register(os.getpid())
+
+    def test_a_child_without_room_is_a_lost_event(self, loaded, reader):
+        """
+        It runs uncounted, which is told.
+        """
+        reader.register(os.getpid())
+        before = reader.counts().lost
+        lose_a_child(loaded)
+
+        assert before < reader.counts().lost
+
+
+class TestIds:
+    """
+    Whose ids the programs see.
+    """
+
+    @in_both_forms
+    def test_a_thread_knows_itself_from_its_cpu(self, loaded, reader):
+        """
+        The group only where the form can tell it.
+        """
+        slots = Slots(loaded.maps["cpus"], len(reader.host().per_cpu))
+        try:
+            ids = own(slots)
+        finally:
+            slots.close()
+
+        assert os.getpid() == ids & 0xFFFFFFFF
+        assert (os.getpid() if loaded.form == "raw" else 0) == ids >> 32
+
+    def test_the_group_of_a_thread(self):
+        """
+        None for one that is gone.
+        """
+        with workers(1) as (child,):
+            thread = max(child.do(_start_threads, 1))
+            assert thread != child.pid
+            assert child.pid == group_of(thread)
+
+        assert None is group_of(thread)
+
+    @in_both_forms
+    def test_a_process_in_a_container_registers_itself(self, loaded):
+        """
+        It is process 1 there, and somebody else here; its children count as well.
+        """
+
+        def inside():
+            assert 1 == os.getpid()
+            with reading(loaded) as reader:
+                reader.register(1)
+                before_ns, before_s = reader.tree_ns(1), time.process_time()
+                with workers(1) as (child,):
+                    burnt_s = child.do(burn, 0.05)
+                    burn(0.05)
+                    burnt_s += time.process_time() - before_s
+                    return burnt_s, (reader.tree_ns(1) - before_ns) * 1e-9
+
+        agree(lambda: in_pid_namespace(inside), 0.05)
+
+    def test_in_a_container_nobody_else_can_be_registered(self, loaded):
+        """
+        Their ids out here are not known in there.
+        """
+
+        def inside():
+            with reading(loaded) as reader, workers(1) as (child,):
+                reader.register(child.pid)
+
+        with pytest.raises(AssertionError, match="in a PID namespace only the process itself can be registered"):
+            in_pid_namespace(inside)
+
+
+def _start_threads(count: int) -> list[int]:
+    import threading
+
+    for _ in range(count):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    eventually(lambda: len(os.listdir("/proc/self/task")) == count + 1, "the threads run")
+    return list(map(int, os.listdir("/proc/self/task")))
