@@ -51,6 +51,7 @@ SINKS = {
 
 ADAPTERS = {
     "lithops": ("greensdk_lithops.worker:LithopsCall", "LITHOPS_WORKER"),
+    "lambda": ("greensdk_aws_lambda:LambdaCall", "AWS_LAMBDA_FUNCTION_NAME"),
 }
 """Name to (``module:attribute``, the environment variable that says we run there)."""
 
