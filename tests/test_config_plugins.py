@@ -160,6 +160,6 @@ def test_another_process_builds_its_runtime_from_the_json(tmp_path, acme):
     record, modules = json.loads(done.stdout)
 
     assert "client" == record["label"]
-    assert ["rapl", "psutil-tdp"] == [reading["monitor"] for reading in record["readings"]]
+    assert ["rapl", "psutil-tdp", "psutil-tdp"] == [reading["monitor"] for reading in record["readings"]]
     assert 65.0 == record["readings"][1]["attributes"]["socket_tdp_w"]
     assert [] == modules

@@ -124,4 +124,4 @@ def test_a_named_monitor_whose_class_is_missing_is_a_reason_in_the_record(instal
     with capture() as records:
         assert 7 == work()
     assert "ModuleNotFoundError: No module named 'acme_meter'" == records[0]["errors"]["acme"]
-    assert ["psutil-tdp", "acme"] == [reading["monitor"] for reading in records[0]["readings"]]
+    assert ["psutil-tdp", "psutil-tdp", "acme"] == [reading["monitor"] for reading in records[0]["readings"]]

@@ -1,60 +1,33 @@
 """
-The estimator that needs no meter.
+The estimator that needs no meter: how it finds its watts, and the linear model.
 """
 
 from __future__ import annotations
 
-from math import inf
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from greensdk_psutil_tdp import PsutilTdpEstimator, interval, linear_j
-from greensdk_psutil_tdp.parts import CLASS_DEFAULTS, CLOUD, CLOUD_MEDIAN, MEDIAN, PARTS
-from greensdk_psutil_tdp.tdp import NOTHING, Tdp, lookup, normalise, rapl_limits_w
+from greensdk_psutil_tdp import PsutilTdpEstimator, linear_j
+from greensdk_psutil_tdp.hosts import interval
+from greensdk_psutil_tdp.tdp import NOTHING, Tdp, lookup, rapl_limits_w
 from hypothesis import given
 from hypothesis import strategies as st
+from tdp_kit import LAMBDA, NO_POWERCAP, XEON, host, opened, use
 
 from greensdk.errors import ConfigError
-from greensdk.hardware import CPU_CLASSES, classify
-from greensdk.monitor import Estimator, Usage
+from greensdk.monitor import Estimator, Reading, Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NO_POWERCAP = "/nonexistent/powercap"
-XEON = "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz"
 
-
-def host(
-    model: str | None = None, *, cpus: int | None = 4, sockets: int | None = 1, virtual: bool | None = False
-) -> Any:
+def linear(machine: Any, usage: Usage, **settings: Any) -> Reading:
     """
-    Make the part of a host's description that the estimator looks at.
+    Return the one reading of the linear model.
     """
-    return {
-        "cpu_model": model,
-        "cpu_class": classify(model or ""),
-        "cpus_logical": cpus,
-        "sockets": sockets,
-        "virtualised": virtual,
-    }
-
-
-def opened(machine: Any, **settings: Any) -> PsutilTdpEstimator:
-    """
-    Return an estimator that is ready.
-    """
-    estimator = PsutilTdpEstimator(**{"powercap_root": NO_POWERCAP, "host": machine, **settings})
-    estimator.open()
-    return estimator
-
-
-def use(cpu_s: float | None, duration_s: float = 2.0) -> Usage:
-    """
-    Make a usage.
-    """
-    return Usage(duration_s, cpu_s, None, "process-clock")
+    made = opened(machine, model="linear", **settings).estimate(usage)
+    assert isinstance(made, dict)
+    return made
 
 
 def powercap(root: Path, limits_uw: dict[str, str]) -> str:
@@ -81,7 +54,7 @@ def test_a_machine_that_is_fully_used_takes_its_tdp(cpus: int) -> None:
     """
     130 J to the last digit, however many CPUs share the 65 W.
     """
-    estimate = opened(host(cpus=cpus), tdp_w=65.0).estimate(use(2.0 * cpus))
+    estimate = linear(host(cpus=cpus), use(2.0 * cpus), tdp_w=65.0)
     assert estimate["energy_j"] == 130.0
     assert estimate["domains"] == {"package": 130.0}
 
@@ -90,17 +63,19 @@ def test_a_call_gets_its_own_cpu_seconds_only() -> None:
     """
     One of four CPUs half the time: an eighth of the machine, whatever else runs on it.
     """
-    reading = opened(host(cpus=4), tdp_w=80.0).estimate(use(1.0))
+    reading = linear(host(cpus=4), use(1.0, host_cpu_s=7.0), tdp_w=80.0)
     assert reading["energy_j"] == 20.0
     assert (reading["scope"], reading["quality"], reading["boundary"]) == ("call", "estimated", "package")
     assert reading["meter_id"] is None
 
 
-def test_the_duration_alone_is_told_with_its_label() -> None:
+@pytest.mark.parametrize("model", ["linear", "power"])
+def test_the_duration_alone_is_told_with_its_label(model: str) -> None:
     """
     What a busy thread would have taken, beside what the CPU seconds say.
     """
-    attributes = opened(host(cpus=4), tdp_w=80.0).estimate(use(0.1, duration_s=3.0))["attributes"]
+    made = opened(host(cpus=4), tdp_w=80.0, model=model).estimate(use(0.1, duration_s=3.0))
+    attributes = (made if isinstance(made, dict) else made[0])["attributes"]
     assert attributes["duration_only_j"] == 60.0
     assert attributes["duration_only_label"] == "one CPU busy for the whole duration"
 
@@ -120,16 +95,21 @@ def test_the_attributes_say_how_the_number_came_about() -> None:
         "cpu_source": "process-clock",
         "duration_only_j": 80.0,
     }
-    estimator = opened(host(cpus=4, sockets=2), tdp_w=80.0)
-    assert expected == estimator.estimate(use(1.0))["attributes"]
+    estimator = opened(host(cpus=4, sockets=2), tdp_w=80.0, model="linear")
+    reading = estimator.estimate(use(1.0))
+    assert isinstance(reading, dict)
+    assert expected == reading["attributes"]
     assert estimator.host_facts == {"tdp_w": 160.0, "tdp_source": "user"}
+    assert estimator.basis == {}
 
 
-def test_without_cpu_seconds_there_are_no_joules() -> None:
+@pytest.mark.parametrize("model", ["linear", "power"])
+def test_without_cpu_seconds_there_are_no_joules(model: str) -> None:
     """
     None and a reason, while the duration-only figure stays.
     """
-    reading = opened(host(cpus=4), tdp_w=80.0).estimate(use(None))
+    reading = opened(host(cpus=4), tdp_w=80.0, model=model).estimate(use(None))
+    assert isinstance(reading, dict)
     assert [reading["energy_j"], reading["low_j"], reading["high_j"]] == [None] * 3
     assert reading["reason"] == "no clock tells the call's CPU seconds"
     assert reading["attributes"]["duration_only_j"] == 40.0
@@ -147,6 +127,7 @@ def test_an_unknown_cpu_has_no_default(machine: Any) -> None:
     assert "tdp_w in [tool.greensdk.psutil-tdp]" in available.fix
     assert estimator.open() == []
     reading = estimator.estimate(use(1.0))
+    assert isinstance(reading, dict)
     assert reading["energy_j"] is None
     assert available.reason in (reading["reason"] or "")
     assert "tdp_w" in (reading["reason"] or "")
@@ -158,6 +139,7 @@ def test_an_estimator_that_was_not_opened_says_so() -> None:
     No number from constants that nobody looked up.
     """
     reading = PsutilTdpEstimator(tdp_w=65.0).estimate(use(1.0))
+    assert isinstance(reading, dict)
     assert (reading["energy_j"], reading["reason"]) == (None, "open() was not called")
 
 
@@ -165,7 +147,7 @@ def test_bare_metal_counts_every_socket() -> None:
     """
     Two sockets of 210 W and 48 threads each.
     """
-    attributes = opened(host(XEON, cpus=96, sockets=2)).estimate(use(1.0))["attributes"]
+    attributes = linear(host(XEON, cpus=96, sockets=2), use(1.0))["attributes"]
     assert (attributes["tdp_w"], attributes["tdp_source"], attributes["watts_per_thread"]) == (420.0, "exact", 4.375)
 
 
@@ -173,16 +155,17 @@ def test_two_virtual_cpus_are_not_the_whole_socket() -> None:
     """
     They are two of the 48 threads that share 210 W, whatever topology the hypervisor pretends.
     """
-    estimator = opened(host(XEON, cpus=2, sockets=2, virtual=True))
-    assert estimator.host_facts == {"tdp_w": 8.75, "tdp_source": "exact"}
-    assert estimator.estimate(use(2.0))["energy_j"] == 8.75
+    machine = host(XEON, cpus=2, sockets=2, virtual=True)
+    for model in ("linear", "power"):
+        assert opened(machine, model=model).host_facts == {"tdp_w": 8.75, "tdp_source": "exact"}
+    assert linear(machine, use(2.0))["energy_j"] == 8.75
 
 
 def test_a_configured_socket_is_shared_out_on_a_virtual_machine() -> None:
     """
     The part's own threads, or those the user tells; else the watts are those of the virtual machine.
     """
-    masked = host("Intel(R) Xeon(R) Processor @ 2.50GHz", cpus=2, virtual=True)
+    masked = host(LAMBDA, cpus=2, virtual=True)
     assert opened(host(XEON, cpus=2, virtual=True), tdp_w=240.0).host_facts["tdp_w"] == 10.0
     assert opened(masked, tdp_w=225.0, tdp_threads=90).host_facts["tdp_w"] == 5.0
     assert opened(masked, tdp_w=65.0).host_facts["tdp_w"] == 65.0
@@ -192,9 +175,9 @@ def test_a_masked_part_takes_watts_per_thread() -> None:
     """
     Lambda's name: a class default, never a socket for two CPUs.
     """
-    estimator = opened(host("Intel(R) Xeon(R) Processor @ 2.50GHz", cpus=2, virtual=True))
-    assert estimator.host_facts == {"tdp_w": 9.0, "tdp_source": "class-default"}
-    assert estimator.estimate(use(1.0))["attributes"]["socket_tdp_w"] is None
+    machine = host(LAMBDA, cpus=2, virtual=True)
+    assert opened(machine, model="linear").host_facts == {"tdp_w": 9.0, "tdp_source": "class-default"}
+    assert linear(machine, use(1.0))["attributes"]["socket_tdp_w"] is None
 
 
 def test_the_order_is_user_then_kernel_then_part_then_class(tmp_path: Path) -> None:
@@ -242,48 +225,7 @@ def test_a_package_zone_without_constraints_has_no_limit(tmp_path: Path) -> None
     assert rapl_limits_w(str(tmp_path)) == []
 
 
-@pytest.mark.parametrize(
-    ("model", "expected"),
-    [
-        ("Intel(R) Xeon(R) CPU E5-2686 v4 @ 2.30GHz", "intel xeon e5-2686 v4"),
-        ("Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz", "intel xeon platinum 8259cl"),
-        ("11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", "intel core i7-1165g7"),
-        ("Intel(R) Core(TM) Ultra 7 155H", "intel core ultra 7 155h"),
-        ("AMD EPYC 7763 64-Core Processor", "amd epyc 7763"),
-        ("AMD Ryzen 7 PRO 6850U with Radeon Graphics", "amd ryzen 7 pro 6850u"),
-        ("AMD Ryzen 7 7840U w/ Radeon  780M Graphics", "amd ryzen 7 7840u"),
-        ("AMD Ryzen Threadripper 1950X 16-Core Processor", "amd ryzen threadripper 1950x"),
-    ],
-)
-def test_a_brand_string_becomes_the_key_of_its_part(model: str, expected: str) -> None:
-    """
-    As the CPUs really print it.
-    """
-    assert expected == normalise(model)
-    assert expected in PARTS
-
-
-def test_the_user_is_believed_and_the_unknown_is_nothing() -> None:
-    """
-    The two ends of the order.
-    """
-    assert lookup("anything", "unknown", NO_POWERCAP, user_w=35.0).tdp_w == 35.0
-    assert lookup("anything", "unknown", NO_POWERCAP)[:2] == (None, None)
-    assert "anything" in lookup("anything", "unknown", NO_POWERCAP).note
-
-
-def test_every_class_but_unknown_has_a_default() -> None:
-    """
-    With a source, and factors around 1.
-    """
-    assert set(CPU_CLASSES) - {"unknown"} == set(CLASS_DEFAULTS)
-    for watts, low, high, source in CLASS_DEFAULTS.values():
-        assert 0 < watts < 10
-        assert 0 < low < 1 < high < inf
-        assert source
-
-
-def test_the_interval_grows_with_what_is_not_known() -> None:
+def test_the_linear_interval_grows_with_what_is_not_known() -> None:
     """
     A known part on bare metal is the narrowest; a virtual class default the widest.
     """
@@ -303,21 +245,31 @@ def test_the_interval_grows_with_what_is_not_known() -> None:
 
 
 @given(cpu_s=st.floats(0, 1e9), low=st.floats(0.01, 1.0), high=st.floats(1.0, 100.0), virtual=st.booleans())
-def test_the_estimate_lies_in_its_interval(cpu_s: float, low: float, high: float, virtual: bool) -> None:
+def test_the_linear_estimate_lies_in_its_interval(cpu_s: float, low: float, high: float, virtual: bool) -> None:
     """
     For every amount of work and every uncertainty.
     """
     factors = interval(NOTHING._replace(low=low, high=high), virtual=virtual)
     assert 0 < factors[0] <= 0.45 + 1e-9
     assert factors[1] >= 2.0 - 1e-9
-    reading = opened(host("AMD EPYC 7763 64-Core Processor", cpus=128, virtual=virtual)).estimate(use(cpu_s))
+    reading = linear(host("AMD EPYC 7763 64-Core Processor", cpus=128, virtual=virtual), use(cpu_s))
     assert reading["low_j"] is not None
     assert reading["energy_j"] is not None
     assert reading["high_j"] is not None
     assert 0 <= reading["low_j"] <= reading["energy_j"] <= reading["high_j"]
 
 
-@pytest.mark.parametrize("settings", [{"model": "cubic"}, {"tdp_w": 0.0}, {"tdp_w": -1.0}, {"tdp_threads": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "cubic"},
+        {"boundary": "psys"},
+        {"boundary": "wall", "model": "linear"},
+        {"tdp_w": 0.0},
+        {"tdp_w": -1.0},
+        {"tdp_threads": 0},
+    ],
+)
 def test_a_setting_that_makes_no_sense_is_an_error(settings: dict[str, Any]) -> None:
     """
     At once, with its name.
@@ -335,7 +287,8 @@ def test_it_is_an_estimator_that_works_on_this_machine() -> None:
     assert (estimator.name, estimator.cheap) == ("psutil-tdp", True)
     available = estimator.probe()
     metrics = estimator.open()
-    reading = estimator.estimate(use(1.0))
+    made = estimator.estimate(use(1.0, host_cpu_s=1.5))
     estimator.close()
-    assert available.ok == (reading["energy_j"] is not None)
-    assert available.ok == ([metric.name for metric in metrics] == ["package"])
+    readings = [made] if isinstance(made, dict) else made
+    assert available.ok == all(reading["energy_j"] is not None for reading in readings)
+    assert available.ok == ([metric.name for metric in metrics] == ["package", "wall"])

@@ -41,6 +41,8 @@ def _print(found: Mapping[str, Any]) -> None:
     table(["monitor", "works", "why not", "fix"], [_cells(row, "name") for row in found["monitors"]])
     primary = found["primary"]
     click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")
+    for boundary, words in found["basis"].get(primary or "", {}).items():
+        click.echo(f"  {boundary}: {words}")
     click.echo(f"active_j {_active(found['calibration'])}\n")
     for note in found["notes"]:
         click.echo(note)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk import builtin, hardware, spool
 from greensdk.build import ALL, AUTO
@@ -26,9 +26,24 @@ if TYPE_CHECKING:
 Tables = Mapping[str, Table]
 
 
+class Probed(NamedTuple):
+    """
+    What came of probing one monitor.
+
+    Attributes:
+        row: Does it work, why not, and what helps.
+        cheap: ``monitors="auto"`` takes it.
+        basis: Of an estimator: by boundary, what its numbers rest on.
+    """
+
+    row: dict[str, Any]
+    cheap: bool = False
+    basis: Mapping[str, str] = {}
+
+
 def survey() -> dict[str, Any]:
     """
-    Look at everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``notes``, ``calibration`` and
+    Look at everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``basis``, ``notes``, ``calibration`` and
     ``config``.
 
     Raises:
@@ -38,13 +53,14 @@ def survey() -> dict[str, Any]:
     values, tables, where = layers({}, os.environ, ".")
     plugins = load_plugins()
     probed = dict(_probe_all(plugins, tables, values["monitors"]))
-    monitors = [{"name": name, **row} for name, (row, _) in probed.items()]
+    monitors = [{"name": name, **found.row} for name, found in probed.items()]
     return {
         "host": _host(),
         "monitors": [*monitors, *_broken(plugins)],
         "sinks": [*_sinks(values.get("sink"), plugins), *_spooled()],
         "adapters": [_adapter(name, offer, when) for name, (offer, when) in plugins.registry.adapters.items()],
         "primary": _primary(probed, values),
+        "basis": {name: dict(found.basis) for name, found in probed.items() if found.basis},
         "notes": _notes(),
         "calibration": _calibration(values.get("calibration")),
         "config": _config(values, tables, where),
@@ -91,34 +107,45 @@ def _host() -> dict[str, Any]:
         return {**facts, "cpuid": {"reason": f"{type(error).__name__}: {error}"}}
 
 
-def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[str, tuple[dict[str, Any], bool]]]:
+def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[str, Probed]]:
     """
-    Yield (name, (row, does "auto" take it)) for every monitor on offer and every ``module:attribute`` asked for.
+    Yield name and findings for every monitor on offer and every ``module:attribute`` asked for.
     """
     offers = dict(plugins.registry.monitors)
     named = [] if isinstance(wanted, str) else [name for name in wanted if name not in offers]
     allowed, dropped = switches(os.environ)
     for name, offer in offers.items():
         if name in dropped or (allowed is not None and name not in allowed and offer.plugin not in allowed):
-            yield name, (_row(False, "switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"), False)
+            yield name, Probed(_row(False, "switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"))
         else:
             yield name, _probe(name, offer.target, offer.config, tables)
     for name in named:
         yield name, _probe(name, name, name, tables)
 
 
-def _probe(name: str, target: str, config: str, tables: Tables) -> tuple[dict[str, Any], bool]:
+def _probe(name: str, target: str, config: str, tables: Tables) -> Probed:
     try:
         source = load(target)
     except BaseException as error:  # whatever it is, it is this monitor's row and not the end of the survey
-        return _row(False, f"can't be imported: {type(error).__name__}: {error}"), False
+        return Probed(_row(False, f"can't be imported: {type(error).__name__}: {error}"))
     keywords = checked_table(name, config, tables.get(name, {}))
     try:
         source = source(**keywords)
         ok, reason, fix = source.probe()
-        return _row(bool(ok), reason, fix), bool(source.cheap)
+        return Probed(_row(bool(ok), reason, fix), bool(source.cheap), _basis(source) if ok else {})
     except BaseException as error:
-        return _row(False, f"probe failed: {type(error).__name__}: {error}"), False
+        return Probed(_row(False, f"probe failed: {type(error).__name__}: {error}"))
+
+
+def _basis(source: Any) -> Mapping[str, str]:
+    """
+    Return what an estimator's numbers rest on, which it knows when it is open; nothing for what has a meter.
+    """
+    if not hasattr(source, "basis"):
+        return {}
+    source.open()
+    source.close()
+    return dict(source.basis)
 
 
 def _broken(plugins: Plugins) -> list[dict[str, Any]]:
@@ -130,15 +157,15 @@ def _broken(plugins: Plugins) -> list[dict[str, Any]]:
     ]
 
 
-def _primary(probed: Mapping[str, tuple[dict[str, Any], bool]], values: Mapping[str, Any]) -> str | None:
+def _primary(probed: Mapping[str, Probed], values: Mapping[str, Any]) -> str | None:
     """
     Return the monitor whose number will stand for a call: the first in the configured order that works and runs.
     """
     wanted = values["monitors"]
     runs = {
         name
-        for name, (row, cheap) in probed.items()
-        if row["ok"] and (wanted == ALL or (cheap if wanted == AUTO else name in wanted))
+        for name, found in probed.items()
+        if found.row["ok"] and (wanted == ALL or (found.cheap if wanted == AUTO else name in wanted))
     }
     ranked = [*values["order"], *probed]
     return None if is_disabled() else next((name for name in ranked if name in runs), None)

@@ -48,6 +48,9 @@ class LambdaEstimator:
         memory_mb: MB that are ours; None asks the place.
         root: Where ``proc`` and ``sys`` are.
         host: The machine, as :func:`greensdk.hardware.describe` puts it; None asks it.
+
+    Attributes:
+        basis: By boundary, in words what the estimates rest on, after :meth:`open`.
     """
 
     name = NAME
@@ -81,6 +84,7 @@ class LambdaEstimator:
         self._model: Model | None = None
         self._reason = "open() was not called"
         self._attributes: dict[str, Any] = {}
+        self.basis: dict[str, str] = {}
 
     def probe(self) -> Availability:
         """
@@ -114,6 +118,7 @@ class LambdaEstimator:
             "basis": f"{place.name} {place.memory_mb:.6g} MB, {place.vcpus:.3f} vCPU, {part.arch} ({part.cpu}); "
             f"watts x{LOW:g}..x{HIGH:g}, because public figures differ by that",
         }
+        self.basis = {BOUNDARY: self._attributes["basis"]}
         return [
             Metric("vcpu", "J", "vcpu", CALL, ESTIMATED, "Our share of the machine at rest, and CPU seconds on top."),
             Metric("memory", "J", "dram", CALL, ESTIMATED, "The memory allotted, for as long as the call lasts."),

@@ -1,38 +1,46 @@
 """
-Joules from CPU seconds and the CPU's thermal design power: an estimate for any machine, with no meter at all.
+Joules from the load of the machine and the CPU's thermal design power: an estimate where there is no meter at all.
+
+The default ``model = "power"`` gives the joules of the whole machine at two boundaries, ``package`` (what RAPL would
+count) and ``wall`` (what the plug gives), of which attribution gives the call its share, as it does for a meter: see
+:mod:`greensdk_psutil_tdp.power`. ``model = "linear"`` gives the call's joules at once,
 
 .. code-block:: text
 
     energy_j = tdp_w / cpus_logical * cpu_s          tdp_w = TDP of a socket * sockets
 
 which is the well-known ``tdp * percent / 100 * duration`` with the percent of the whole machine that the call
-itself used. ``cpu_s`` is the window's, so this package needs no psutil in spite of its name.
+itself used. All seconds are the window's, so this package needs no psutil in spite of its name.
 """
 
 from __future__ import annotations
 
-from math import exp, hypot, log
 from typing import TYPE_CHECKING, Any
 
 from greensdk import hardware
 from greensdk.errors import ConfigError
-from greensdk.monitor import CALL, ESTIMATED, Availability, Metric, Reading, Usage, reading
+from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
 
 from . import tdp
+from .hosts import interval, machine_of, machine_w
+from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, Curve, curve, explain, power_w, watts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# RAPL watts over TDP * load, 5 to 95 %: 0.47..1.90 on 78 points above 5 % load of four machines (Threadripper 1950X,
-# E3-1240 v2, two E5-2620 v3, EPYC 8024P) that codecarbon measured with stress-ng, data/hardware/cpu_load_profiling
-# (MIT). A fifth, "E5-1240", draws more than its label's TDP and is left out.
-MODEL_LOW, MODEL_HIGH = 0.45, 2.0
-# A virtual CPU's share of its socket is unknown (neighbours, turbo, steal): public figures for one and the same chip,
-# Teads' AWS EC2 dataset and Cloud Carbon Footprint, differ by this factor.
-VIRTUAL_FACTOR = 2.0
+__all__ = ["PsutilTdpEstimator", "explain", "linear_j", "power_w"]
 
-_MODEL = "linear"
+MODELS = ("power", "linear")
+NO_CLOCKS = "no clock tells the call's CPU seconds"
+NO_HOST_CLOCK = (
+    f"no clock tells the host's load: {TYPICAL_LOAD:.0%}, or the call's own if more; "
+    "low if the host was fully busy, high if the call was alone"
+)
 _FIX = "set tdp_w in [tool.greensdk.psutil-tdp], or GREENSDK_PSUTIL_TDP_TDP_W, to the watts of one socket"
+_METRICS = {
+    "package": "the packages, as RAPL would count them, from the load of all CPUs",
+    "wall": "the whole machine at its plug, from the load of all CPUs",
+}
 
 
 def linear_j(tdp_w: float, cpu_percent: float, duration_s: float) -> float:
@@ -47,19 +55,22 @@ def linear_j(tdp_w: float, cpu_percent: float, duration_s: float) -> float:
 
 class PsutilTdpEstimator:
     """
-    Estimates a call's package energy from its CPU seconds.
+    Estimates energy from CPU seconds.
 
     Args:
         tdp_w: TDP of one socket in watts; None looks it up. On a virtual machine whose part is not known it is
             taken as the watts of the virtual CPUs together, unless `tdp_threads` is given.
         tdp_threads: Hardware threads of the socket that `tdp_w` belongs to; None asks the table or the machine.
-        model: Only ``linear``.
+        model: ``power`` or ``linear``.
+        boundary: ``package`` or ``wall``: which of the power model's two readings comes first, and so stands for the
+            call; the other stands beside it. ``linear`` has the package only.
         powercap_root: Where the kernel's power limits are.
         host: The machine, as :func:`greensdk.hardware.describe` puts it; None asks it.
 
     Attributes:
         host_facts: ``tdp_w`` (of all the machine's CPUs together) and ``tdp_source`` for the record's ``host``,
             after :meth:`open`.
+        basis: By boundary, in words what the estimates rest on, after :meth:`open`; empty for the linear model.
     """
 
     name = "psutil-tdp"
@@ -70,25 +81,33 @@ class PsutilTdpEstimator:
         *,
         tdp_w: float | None = None,
         tdp_threads: int | None = None,
-        model: str = _MODEL,
+        model: str = MODELS[0],
+        boundary: str = PACKAGE,
         powercap_root: str = "/sys/class/powercap",
         host: Mapping[str, Any] | None = None,
     ) -> None:
-        if model != _MODEL:
-            raise ConfigError(f"psutil-tdp: model is {model!r}, and only {_MODEL!r} exists")
+        for key, word, known in (("model", model, MODELS), ("boundary", boundary, BOUNDARIES)):
+            if word not in known:
+                raise ConfigError(f"psutil-tdp: {key} is {word!r}, and must be one of {', '.join(known)}")
+        if model == "linear" and boundary != PACKAGE:
+            raise ConfigError(f"psutil-tdp: boundary is {boundary!r}, and the linear model knows the package only")
         for key, value in (("tdp_w", tdp_w), ("tdp_threads", tdp_threads)):
             if value is not None and not value > 0:
                 raise ConfigError(f"psutil-tdp: {key} is {value!r}, and must be above 0")
         self._user_w = tdp_w
         self._user_threads = tdp_threads
+        self._model = model
+        self._boundaries = sorted(BOUNDARIES, key=lambda each: each != boundary) if model == "power" else [PACKAGE]
         self._powercap_root = powercap_root
         self._host = host
         self._cpus = 0
         self._total_w = 0.0
         self._low = self._high = 1.0
+        self._curves: list[tuple[str, Curve]] = []
         self._reason: str | None = "open() was not called"
         self._attributes: dict[str, Any] = {}
         self.host_facts: dict[str, Any] = {}
+        self.basis: dict[str, str] = {}
 
     def probe(self) -> Availability:
         """
@@ -107,50 +126,126 @@ class PsutilTdpEstimator:
             return []
         host = self._machine()
         self._cpus = host["cpus_logical"]
-        self._total_w = _machine_w(found, host)
-        self._low, self._high = interval(found, virtual=host["virtualised"] is True)
-        self.host_facts = {"tdp_w": self._total_w, "tdp_source": found.source}
-        self._attributes = {
-            "model": _MODEL,
-            **self.host_facts,
-            "socket_tdp_w": found.tdp_w,
-            "tdp_note": found.note,
-            "watts_per_thread": self._total_w / self._cpus,
-            "duration_only_label": "one CPU busy for the whole duration",
-        }
-        return [Metric("package", "J", "package", CALL, ESTIMATED, "TDP of one hardware thread times CPU seconds")]
+        if self._model == "linear":
+            self._know(found, machine_w(found, host))
+            self._low, self._high = interval(found, virtual=host["virtualised"] is True)
+            return [Metric(PACKAGE, "J", PACKAGE, CALL, ESTIMATED, "TDP of one hardware thread times CPU seconds")]
+        machine = machine_of(found, host)
+        self._know(found, machine.tdp_w)
+        self.basis = {each: explain(machine, each) for each in self._boundaries}
+        self._curves = [(each, curve(machine, each)) for each in self._boundaries]
+        return [Metric(each, "J", each, MACHINE, ESTIMATED, _METRICS[each]) for each in self._boundaries]
 
-    def estimate(self, usage: Usage) -> Reading:
+    def estimate(self, usage: Usage) -> Reading | Sequence[Reading]:
         """
-        Return the joules of the call's CPU seconds, and beside it what its duration alone would say.
+        Return the joules, and beside them what the call's duration alone would say.
         """
-        if self._reason or usage.cpu_s is None:
-            return self._nothing(self._reason or "no clock tells the call's CPU seconds", usage)
-        # cpu_s seconds of one CPU are this many percent of all of them for one second.
-        energy_j = linear_j(self._total_w, 100.0 * usage.cpu_s / self._cpus, 1.0)
-        return reading(
-            "psutil-tdp",
-            scope=CALL,
-            quality=ESTIMATED,
-            boundary="package",
-            energy_j=energy_j,
-            low_j=energy_j * self._low,
-            high_j=energy_j * self._high,
-            domains={"package": energy_j},
-            attributes=self._about(usage),
-        )
+        if self._reason:
+            return self._nothing(self._reason, usage)
+        if self._model == "linear":
+            return self._nothing(NO_CLOCKS, usage) if usage.cpu_s is None else self._linear(usage, usage.cpu_s)
+        if usage.host_cpu_s is not None:
+            return self._of_machine(usage, usage.host_cpu_s)
+        return self._nothing(NO_CLOCKS, usage) if usage.cpu_s is None else self._of_call(usage, usage.cpu_s)
 
     def close(self) -> None:
         """
         Nothing was taken, so nothing is given back.
         """
 
+    def _know(self, found: tdp.Tdp, total_w: float) -> None:
+        self._total_w = total_w
+        self.host_facts = {"tdp_w": total_w, "tdp_source": found.source}
+        self._attributes = {
+            "model": self._model,
+            **self.host_facts,
+            "socket_tdp_w": found.tdp_w,
+            "tdp_note": found.note,
+            "watts_per_thread": total_w / self._cpus,
+            "duration_only_label": "one CPU busy for the whole duration",
+        }
+
+    def _of_machine(self, usage: Usage, host_cpu_s: float) -> list[Reading]:
+        """
+        Return the machine's joules at the load that it had.
+        """
+        duration_s = usage.duration_s
+        room_s = duration_s * self._cpus
+        load = host_cpu_s / room_s if 0.0 <= host_cpu_s < room_s else 1.0
+        readings = []
+        about = self._about(usage)
+        for boundary, of in self._curves:
+            low_w, middle_w, high_w = watts(of, load)
+            energy_j = middle_w * duration_s
+            readings.append(
+                reading(
+                    "psutil-tdp",
+                    scope=MACHINE,
+                    quality=ESTIMATED,
+                    boundary=boundary,
+                    energy_j=energy_j,
+                    low_j=low_w * duration_s,
+                    high_j=high_w * duration_s,
+                    domains={boundary: energy_j},
+                    attributes={**about, "basis": self.basis[boundary], "load": load},
+                )
+            )
+            about = {"model": self._model}  # the first reading has told the rest
+        return readings
+
+    def _of_call(self, usage: Usage, cpu_s: float) -> list[Reading]:
+        """
+        Return the call's part of the machine's joules where nobody knows the machine's load.
+
+        The machine was at least as busy as the call, and at most fully.
+        """
+        duration_s = usage.duration_s
+        room_s = duration_s * self._cpus
+        own = cpu_s / room_s if cpu_s < room_s else 1.0
+        load = own if own > TYPICAL_LOAD else TYPICAL_LOAD
+        readings = []
+        about = self._about(usage)
+        for boundary, of in self._curves:
+            energy_j = watts(of, load)[1] / load * cpu_s / self._cpus
+            crowded_j = watts(of, 1.0)[0] * cpu_s / self._cpus
+            alone_j = watts(of, own)[2] * duration_s
+            readings.append(
+                reading(
+                    "psutil-tdp",
+                    scope=CALL,
+                    quality=ESTIMATED,
+                    boundary=boundary,
+                    energy_j=energy_j,
+                    low_j=min(crowded_j, energy_j),
+                    high_j=max(energy_j, alone_j),
+                    domains={boundary: energy_j},
+                    attributes={**about, "basis": f"{self.basis[boundary]}; {NO_HOST_CLOCK}", "load": None},
+                )
+            )
+            about = {"model": self._model}
+        return readings
+
+    def _linear(self, usage: Usage, cpu_s: float) -> Reading:
+        # cpu_s seconds of one CPU are this many percent of all of them for one second.
+        energy_j = linear_j(self._total_w, 100.0 * cpu_s / self._cpus, 1.0)
+        return reading(
+            "psutil-tdp",
+            scope=CALL,
+            quality=ESTIMATED,
+            boundary=PACKAGE,
+            energy_j=energy_j,
+            low_j=energy_j * self._low,
+            high_j=energy_j * self._high,
+            domains={PACKAGE: energy_j},
+            attributes=self._about(usage),
+        )
+
     def _nothing(self, reason: str, usage: Usage) -> Reading:
         return reading(
             "psutil-tdp",
             scope=CALL,
             quality=ESTIMATED,
-            boundary="package",
+            boundary=self._boundaries[0],
             energy_j=None,
             reason=reason,
             attributes=self._about(usage),
@@ -177,28 +272,3 @@ class PsutilTdpEstimator:
             user_threads=self._user_threads,
         )
         return found, "" if found.source else found.note
-
-
-def interval(found: tdp.Tdp, *, virtual: bool) -> tuple[float, float]:
-    """
-    Return the two factors around an estimate that hold the truth nine times in ten.
-
-    The errors of the model, of the class and of the virtual machine are independent and multiply, so their
-    logarithms add like the sides of a right angle.
-    """
-    spread = VIRTUAL_FACTOR if virtual else 1.0
-    low = hypot(log(MODEL_LOW), log(found.low), log(spread))
-    high = hypot(log(MODEL_HIGH), log(found.high), log(spread))
-    return exp(-low), exp(high)
-
-
-def _machine_w(found: tdp.Tdp, host: Mapping[str, Any]) -> float:
-    # The CPUs of a virtual machine are a few threads of a big socket: they get their threads' part of its TDP.
-    cpus: int = host["cpus_logical"]
-    if found.watts_per_thread is not None:
-        return found.watts_per_thread * cpus
-    socket_w = found.tdp_w or 0.0
-    sockets: int | None = found.sockets or (host["sockets"] if host["virtualised"] is False else None)
-    if sockets is None and found.threads:
-        return socket_w / found.threads * cpus
-    return socket_w * (sockets or 1)

@@ -106,8 +106,8 @@ class RaplMonitor:
 
         self.close()
         self._meter = open_meter(self.root, self.max_power_w)
-        self._prepare()
         self._meter_id = f"{host_id()}:rapl" + (f":{self.root}" if self.root != DEFAULT_ROOT else "")
+        self._prepare()
         if not any(zone.kind == "package" for zone in self._meter.zones):
             self.close()
             raise self._unavailable()

@@ -1,0 +1,127 @@
+"""
+From what perf printed about a window to its joules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from greensdk_perf import RESOLUTION_90, STUCK_UPDATES
+from greensdk_perf.choose import PACKAGE, Setup
+from greensdk_perf.meter import COUNTED
+from greensdk_perf.parse import Count, by_event, parse
+
+ROUNDING_J = {"-j": 0.5e-6, "-x,": 0.005}
+"""Half of the last digit that perf prints in each form."""
+
+
+class Window(NamedTuple):
+    """
+    What is known of a window beside perf's output.
+
+    Attributes:
+        elapsed_s: Seconds from the moment perf was known to count to the moment it was told to end.
+        update_s: The meter's update interval.
+        failure: What was wrong with perf; empty if nothing was.
+    """
+
+    elapsed_s: float
+    update_s: float
+    failure: str
+
+
+class Measured(NamedTuple):
+    """
+    What goes into the reading; see :class:`greensdk.monitor.Reading`.
+    """
+
+    energy_j: float | None
+    low_j: float | None
+    high_j: float | None
+    domains: Mapping[str, float | None]
+    reason: str | None
+    attributes: Mapping[str, Any]
+
+
+def measured(setup: Setup, said: str, window: Window) -> Measured:
+    """
+    Return the joules in perf's output.
+
+    perf counts a little before and after the window (it starts and ends a shell), for :func:`covered_s`. The number is
+    what it counted; the interval reaches down to the part of it that belongs to the window at constant power.
+
+    Args:
+        setup: What perf was asked.
+        said: Its output.
+        window: When.
+    """
+    counts = by_event(parse(said), setup.choice.events)
+    domains: dict[str, float | None] = dict.fromkeys(setup.keys_of.values())
+    reasons = {key: setup.choice.reasons[event] for (event, _), key in setup.keys_of.items() if event not in counts}
+    for event, found in counts.items():
+        for package in setup.packages:
+            key, count = setup.keys_of[event, package], _of(found, package, setup.packages)
+            domains[key] = count.value
+            if count.value is None:
+                reasons[key] = "; ".join(filter(None, (window.failure, count.reason)))
+    attributes: dict[str, Any] = {"events": setup.choice.events, "covered_s": covered_s(counts[PACKAGE])}
+    attributes |= {"reasons": reasons} if reasons else {}
+    attributes |= {"duplicates": setup.duplicates} if setup.duplicates else {}
+    asked = {key for (event, _), key in setup.keys_of.items() if event in counts and key.partition("-")[0] in COUNTED}
+    reason = _against({key: reasons[key] for key in sorted(asked & reasons.keys())}, window)
+    if reason is None:
+        energy_j = sum(joules for key in asked if (joules := domains[key]) is not None)
+        if energy_j or window.elapsed_s < STUCK_UPDATES * window.update_s or not window.update_s:
+            rounding_j = ROUNDING_J[setup.choice.form[0]] * len(asked)
+            low_j, high_j = interval(energy_j, attributes["covered_s"], window, rounding_j)
+            return Measured(energy_j, low_j, high_j, domains, None, attributes)
+        reason = f"no counter moved in {window.elapsed_s * 1e3:.3g} ms: they are stuck, or a hypervisor's zeros"
+    elif window.elapsed_s < window.update_s:
+        domains = dict.fromkeys(domains)
+    return Measured(None, None, None, domains, reason, attributes)
+
+
+def _against(reasons: Mapping[str, str], window: Window) -> str | None:
+    if reasons:
+        return "; ".join(f"{key}: {reason}" for key, reason in reasons.items())
+    if window.elapsed_s < window.update_s:
+        return f"the window is shorter than the meter's update interval of {window.update_s * 1e3:.3g} ms"
+    return None
+
+
+def _of(found: Sequence[Count], package: str, packages: Sequence[str]) -> Count:
+    """
+    Return the count of one package: by its number, or by its place where perf does not know the numbers.
+    """
+    numbered = {each.socket.partition("-D")[0].removeprefix("S"): each for each in found}
+    if package in numbered:
+        return numbered[package]
+    place = packages.index(package)
+    if len(found) == len(packages):
+        return found[place]
+    return Count(found[0].event, None, reason=found[0].reason or f"perf says nothing of package {package}")
+
+
+def covered_s(found: Sequence[Count]) -> float | None:
+    """
+    Return for how many seconds perf counted; None if it does not say.
+    """
+    times = [each.run_ns / each.counters / 1e9 for each in found if each.run_ns and each.counters]
+    return max(times, default=None)
+
+
+def interval(energy_j: float, covered: float | None, window: Window, rounding_j: float) -> tuple[float, float]:
+    """
+    Return the 90 % interval of the window's joules.
+
+    Args:
+        energy_j: What perf counted.
+        covered: For how many seconds; None if perf does not say.
+        window: When.
+        rounding_j: By how much perf's decimals may be off.
+    """
+    length_s = covered or window.elapsed_s
+    inside_j = energy_j * window.elapsed_s / length_s if length_s else energy_j
+    half_j = rounding_j + (RESOLUTION_90 * window.update_s * energy_j / length_s if length_s else 0.0)
+    return max(0.0, min(energy_j, inside_j) - half_j), max(energy_j, inside_j) + half_j

@@ -1,0 +1,333 @@
+"""
+The watts of a machine at a load: the pure function, and what it says of itself.
+"""
+
+from __future__ import annotations
+
+from math import inf, isfinite, nan
+
+import pytest
+from greensdk_psutil_tdp import coefficients as fitted
+from greensdk_psutil_tdp import explain, power_w
+from greensdk_psutil_tdp.era import is_desktop, launch_year, spelled
+from greensdk_psutil_tdp.interval import widen
+from greensdk_psutil_tdp.names import normalise
+from greensdk_psutil_tdp.power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, WALL, Machine, curve, machine, watts
+from hypothesis import given
+from hypothesis import strategies as st
+from tdp_kit import EPYC, LAMBDA, XEON
+
+from greensdk.hardware import classify
+
+CPUS = (
+    EPYC,
+    XEON,
+    LAMBDA,
+    "AMD EPYC",
+    "Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz",
+    "Intel(R) Xeon(R) E-2388G CPU @ 3.20GHz",
+    "Intel(R) Xeon(R) CPU           L5420  @ 2.50GHz",
+    "Quad-Core AMD Opteron(tm) Processor 2384",
+    "11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz",
+    "AMD Ryzen 9 5950X 16-Core Processor",
+    "Apple M1 Pro",
+    "AWS Graviton2",
+    "Neoverse-N1",
+    "a CPU that nobody knows",
+    "",
+)
+cpus = st.sampled_from(CPUS)
+boundaries = st.sampled_from(BOUNDARIES)
+loads = st.floats(0, 1)
+machines = st.builds(
+    Machine,
+    tdp_w=st.floats(1, 5000),
+    sockets=st.floats(0.01, 8),
+    memory_gb=st.floats(0, 10_000),
+    year=st.none() | st.integers(2004, 2026),
+    desktop=st.booleans(),
+    part=st.tuples(st.floats(0.1, 1), st.floats(1, 10)),
+    seen=st.sampled_from([BOUNDARIES, (PACKAGE,), ()]),
+    share=st.none() | st.floats(0.001, 1),
+)
+
+
+@given(of=machines, boundary=boundaries, load=loads)
+def test_the_middle_lies_in_its_interval_and_all_are_finite(of: Machine, boundary: str, load: float) -> None:
+    """
+    Of every machine, at every load.
+    """
+    low, middle, high = watts(curve(of, boundary), load)
+    assert 0 < low <= middle <= high
+    assert isfinite(high)
+
+
+@given(of=machines, boundary=boundaries, ends=st.tuples(loads, loads))
+def test_more_load_takes_more_watts(of: Machine, boundary: str, ends: tuple[float, float]) -> None:
+    """
+    The estimate and both ends of its interval.
+    """
+    model = curve(of, boundary)
+    for less, more in zip(watts(model, min(ends)), watts(model, max(ends)), strict=True):
+        assert less <= more * (1 + 1e-9)
+
+
+@given(
+    cpu=cpus,
+    boundary=boundaries,
+    load=loads,
+    sockets=st.integers(1, 8),
+    per_socket=st.integers(1, 256),
+    memory_gb=st.floats(0, 4096),
+)
+def test_more_of_the_machine_takes_more_watts(
+    cpu: str, boundary: str, load: float, sockets: int, per_socket: int, memory_gb: float
+) -> None:
+    """
+    More threads, more sockets, more memory; whatever the CPU is called.
+    """
+    threads = sockets * per_socket
+    base = power_w(cpu, sockets, threads, memory_gb, load, boundary)
+    assert all(isfinite(each) for each in base)
+    for more in (
+        power_w(cpu, sockets, threads + 1, memory_gb, load, boundary),
+        power_w(cpu, sockets + 1, threads + per_socket, memory_gb, load, boundary),
+        power_w(cpu, sockets, threads, memory_gb + 1, load, boundary),
+    ):
+        assert all(less <= each * (1 + 1e-9) for less, each in zip(base, more, strict=True))
+
+
+@given(of=machines, load=loads)
+def test_a_package_never_takes_more_than_its_machine(of: Machine, load: float) -> None:
+    """
+    Whatever the two models were fitted on.
+    """
+    assert watts(curve(of, PACKAGE), load)[1] <= watts(curve(of, WALL), load)[1]
+
+
+@given(of=machines, boundary=boundaries, load=loads)
+def test_guests_on_all_threads_take_what_their_host_takes(of: Machine, boundary: str, load: float) -> None:
+    """
+    One guest with all the threads is the host; two halves, both at the load that neighbours are taken to have, are too.
+    """
+    whole = watts(curve(of._replace(share=None), boundary), load)[1]
+    assert whole == pytest.approx(watts(curve(of._replace(share=1.0), boundary), load)[1])
+    half = of._replace(tdp_w=of.tdp_w / 2, sockets=of.sockets / 2, memory_gb=of.memory_gb / 2, share=0.5)
+    busy = watts(curve(of._replace(share=None), boundary), TYPICAL_LOAD)[1]
+    assert busy == pytest.approx(2 * watts(curve(half, boundary), TYPICAL_LOAD)[1])
+
+
+@pytest.mark.parametrize(
+    ("cpu", "sockets", "threads", "memory_gb", "load", "boundary", "expected"),
+    [
+        # 560 W of TDP: .223 * 560 + .261 * 256 = 191.7 W awake, .664 * 560 * .5 ** 1.5 = 131.5 W of load
+        (EPYC, 2, 256, 256, 0.5, WALL, (235.9, 323.2, 462.1)),
+        (EPYC, 2, 256, 256, 0.0, WALL, (74.5, 116.4, 228.1)),
+        (EPYC, 2, 256, 256, 1.0, WALL, (411.4, 563.5, 805.9)),
+        (EPYC, 2, 256, 256, 1.0, PACKAGE, (223.7, 447.4, 917.3)),
+        # 100 W of 3.32 W a thread
+        (LAMBDA, 1, 30, 60, 1.0, WALL, (75.7, 104.0, 216.5)),
+        # a socket of 2012: 2 years before 2014
+        ("Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz", 1, 16, 32, 0.3, WALL, (52.7, 69.3, 106.1)),
+        # desktop silicon
+        ("Intel(R) Xeon(R) E-2388G CPU @ 3.20GHz", 1, 16, 16, 1.0, WALL, (46.3, 63.5, 90.8)),
+    ],
+)
+def test_the_watts_are_these(
+    cpu: str, sockets: int, threads: int, memory_gb: float, load: float, boundary: str, expected: tuple[float, ...]
+) -> None:
+    """
+    Golden values, with the numbers as they are written down now.
+    """
+    assert expected == pytest.approx(power_w(cpu, sockets, threads, memory_gb, load, boundary), rel=2e-3)
+
+
+def test_the_wall_is_the_default_and_the_formula_is_what_the_module_says() -> None:
+    """
+    With the numbers of the table, at a load above 10 % and below.
+    """
+    awake_w = fitted.AWAKE * 560 + fitted.MEMORY_W * 256
+    for load, part in ((0.4, 1.0), (0.05, (1 + fitted.ASLEEP) / 2)):
+        expected = awake_w * part + fitted.DYNAMIC * 560 * load**fitted.EXPONENT
+        assert expected == pytest.approx(power_w(EPYC, 2, 256, 256, load)[1])
+
+
+def test_what_is_not_known_widens_the_interval() -> None:
+    """
+    Rest more than load, an old host more than a new one, a class more than a part, an unseen kind, a virtual machine.
+    """
+
+    def width(of: Machine, load: float = 0.5, boundary: str = WALL) -> float:
+        low, _, high = watts(curve(of, boundary), load)
+        return high / low
+
+    known = machine(EPYC, 1, 128, 128)
+    narrow = width(known)
+    wider = [
+        width(known, 0.0),
+        width(known, 0.05),
+        width(known._replace(year=2012)),
+        width(machine("AMD EPYC", 1, 128, 128)),
+        width(known._replace(seen=())),
+        width(known._replace(share=0.02)),
+        width(known, boundary=PACKAGE),
+    ]
+    assert narrow < min(wider)
+    assert width(machine("", 1, 8, 8)) > width(machine("Apple M1", 1, 8, 8)) > narrow
+
+
+def test_errors_that_are_independent_add_in_squares() -> None:
+    """
+    Two factors of 2 make 2 to the root of 2.
+    """
+    assert widen((0.5, 2.0), (0.5, 2.0)) == pytest.approx((2 ** -(2**0.5), 2 ** (2**0.5)))
+    assert widen((0.7, 1.5), (1.0, 1.0)) == pytest.approx((0.7, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"load": -0.01}, "load"),
+        ({"load": 1.01}, "load"),
+        ({"load": nan}, "load"),
+        ({"boundary": "psys"}, "boundary"),
+        ({"sockets": 0}, "0 sockets"),
+        ({"threads": -1}, "-1 threads"),
+        ({"memory_gb": -1.0}, "-1.0 GB"),
+        ({"memory_gb": nan}, "nan GB"),
+        ({"memory_gb": inf}, "inf GB"),
+    ],
+)
+def test_what_no_machine_has_is_an_error(change: dict[str, object], message: str) -> None:
+    """
+    Named, with the value.
+    """
+    arguments = {"cpu": EPYC, "sockets": 1, "threads": 128, "memory_gb": 128.0, "load": 0.5, "boundary": WALL}
+    with pytest.raises(ValueError, match=message):
+        power_w(**{**arguments, **change})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("of", "boundary", "expected"),
+    [
+        (
+            machine(EPYC, 2, 256, 256),
+            WALL,
+            "wall model for hosts from 2017 (SPECpower), TDP 560 W from exact match, "
+            "90 % of such hosts lie between x0.73 and x1.43, at rest x0.64 and x1.96",
+        ),
+        (
+            machine("Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz", 1, 16, 32),
+            WALL,
+            "wall model for hosts before 2017 (SPECpower), TDP 130 W from exact match, "
+            "90 % of such hosts lie between x0.76 and x1.53, at rest x0.82 and x2.49",
+        ),
+        (
+            machine("Apple M1", 1, 8, 16),
+            PACKAGE,
+            "package model (RAPL of five hosts), TDP unknown and taken as 3.2 W a thread (apple), "
+            "no host of this kind was measured, 90 % of such hosts lie between x0.21 and x3.01",
+        ),
+        (
+            machine(EPYC, 1, 128, 128)._replace(share=0.25),
+            WALL,
+            "wall model for hosts from 2017 (SPECpower), TDP 280 W from exact match, "
+            "25.0% of a host whose other CPUs are 50% busy, 90 % of such hosts lie between x0.47 and x2.18",
+        ),
+    ],
+)
+def test_an_estimate_says_what_it_rests_on(of: Machine, boundary: str, expected: str) -> None:
+    """
+    In words, for doctor and report.
+    """
+    assert expected == explain(of, boundary)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "expected"),
+    [
+        ("Intel(R) Xeon(R) CPU           L5420  @ 2.50GHz", 2007),
+        ("Intel(R) Xeon(R) CPU           X5570  @ 2.93GHz", 2009),
+        ("Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz", 2012),
+        ("Intel(R) Xeon(R) CPU E5-2676 v3 @ 2.40GHz", 2014),
+        ("Intel(R) Xeon(R) CPU E3-1260L v5 @ 2.90GHz", 2015),
+        ("Intel(R) Xeon(R) Platinum 8176 CPU @ 2.10GHz", 2017),
+        ("Intel(R) Xeon(R) Silver 4214 CPU @ 2.20GHz", 2019),
+        ("Intel(R) Xeon(R) Platinum 8488C", 2023),
+        ("Intel(R) Xeon(R) E-2388G CPU @ 3.20GHz", 2021),
+        ("Intel(R) Xeon(R) D-2146NT CPU @ 2.30GHz", 2018),
+        ("Intel(R) Xeon(R) W-2145 CPU @ 3.70GHz", 2017),
+        ("Intel(R) Xeon(R) 6780E", 2017),
+        ("AMD EPYC 7601 32-Core Processor", 2017),
+        ("AMD EPYC 7R32", 2019),
+        ("AMD EPYC 7742 64-Core Processor", 2019),
+        ("AMD EPYC 7763 64-Core Processor", 2021),
+        ("AMD EPYC 9654 96-Core Processor", 2022),
+        ("AMD EPYC 9755 128-Core Processor", 2024),
+        ("AMD Opteron(tm) Processor 6276", 2011),
+        ("Intel(R) Core(TM) i5-4570 CPU @ 3.20GHz", 2013),
+        ("11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", 2017),
+        ("Intel(R) Core(TM) i7 CPU         860  @ 2.80GHz", 2010),
+        ("Intel(R) Core(TM)2 Quad CPU    Q6600  @ 2.40GHz", 2006),
+        ("Intel(R) Core(TM) Ultra 7 155H", 2017),
+        ("AMD Ryzen 9 5950X 16-Core Processor", 2017),
+        ("AMD FX(tm)-8350 Eight-Core Processor", 2012),
+        (LAMBDA, None),
+        ("AMD EPYC", None),
+        ("Apple M1", None),
+    ],
+)
+def test_a_name_tells_the_year_of_its_generation(cpu: str, expected: int | None) -> None:
+    """
+    Exact enough to tell hosts before 2017 from later ones; None where the name says nothing.
+    """
+    found = launch_year(normalise(cpu))
+    assert expected == found or (expected == 2017 and found is not None and found >= 2017)
+
+
+@pytest.mark.parametrize(
+    ("written", "brand"),
+    [
+        ("AMD EPYC 7763 2.45GHz", "amd epyc 7763"),
+        ("2.6 GHz AMD Opteron 2435", "amd opteron 2435"),
+        ("AMD Opteron 2216HE", "amd opteron 2216 he"),
+        ("Quad-Core AMD Opteron(r) Processor 8376 HE", "amd opteron 8376 he"),
+        ("Intel Xeon E3-1220v2 (Intel Turbo Boost Technology up to 3.50 GHz)", "intel xeon e3-1220 v2"),
+        (
+            "Intel Xeon Platinum 8176 CPU 2.10 GHz (Intel Turbo Boost Technology up to 2.80 GHz)",
+            "intel xeon platinum 8176",
+        ),
+        ("Intel E3-1260L v5", "intel xeon e3-1260l v5"),
+        ("Intel X3350", "intel xeon x3350"),
+        ("Xeon L5420", "intel xeon l5420"),
+        ("Intel(R) Xeon(R) E-2388G CPU 3.20GHz", "intel xeon e-2388g"),
+        ("Intel(R) Xeon(R) Processor @ 2.50GHz", "intel xeon"),
+        ("Apple M1 Pro", "apple m1 pro"),
+        ("12th Gen Intel(R) Core(TM) i7-12700H", "intel core i7-12700h"),
+    ],
+)
+def test_a_part_has_one_name_however_it_is_written(written: str, brand: str) -> None:
+    """
+    As vendors' lists have it: with its clock, without its maker, without a space.
+    """
+    assert brand == normalise(spelled(written))
+    assert brand == normalise(spelled(brand))
+
+
+def test_only_new_desktop_silicon_is_desktop_silicon() -> None:
+    """
+    Xeon E and E3 v6 are made of it, and Core; old ones reach their TDP.
+    """
+    found = {
+        name: is_desktop(name, classify(name))
+        for name in ("intel xeon e-2288g", "intel xeon e3-1230 v6", "intel core i7-10700", "intel core ultra 7 155h")
+    }
+    assert all(found.values()), found
+    for name in (
+        "intel xeon e3-1280",
+        "intel core i5-4570",
+        "intel xeon gold 6130",
+        "amd ryzen 9 5950x",
+        "amd epyc 7763",
+    ):
+        assert not is_desktop(name, classify(name)), name

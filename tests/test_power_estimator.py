@@ -1,0 +1,239 @@
+"""
+The estimator with the power model: the machine's joules at two boundaries, and what it does where clocks are missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from greensdk_psutil_tdp import PsutilTdpEstimator, power_w
+from greensdk_psutil_tdp.hosts import machine_of
+from greensdk_psutil_tdp.power import HOST_THREADS, PACKAGE, WALL, curve, watts
+from greensdk_psutil_tdp.tdp import lookup
+from hypothesis import given
+from hypothesis import strategies as st
+from tdp_kit import EPYC, LAMBDA, NO_POWERCAP, XEON, host, opened, use
+
+import greensdk
+from greensdk.monitor import Reading, Usage
+
+SERVER = host(EPYC, cpus=256, sockets=2, memory_gb=256)
+
+
+def both(machine: Any, usage: Usage, **settings: Any) -> Sequence[Reading]:
+    """
+    Return the two readings.
+    """
+    made = opened(machine, **settings).estimate(usage)
+    assert not isinstance(made, dict)
+    assert len(made) == 2
+    return made
+
+
+def test_both_readings_are_the_machines_joules_at_its_load() -> None:
+    """
+    128 of 256 threads busy for two seconds; what the call itself did is attribution's matter.
+    """
+    package, wall = both(SERVER, use(1.0, host_cpu_s=256.0))
+    for reading, boundary in ((package, PACKAGE), (wall, WALL)):
+        low, middle, high = power_w(EPYC, 2, 256, 256, 0.5, boundary)
+        assert reading["energy_j"] == pytest.approx(2 * middle)
+        assert (reading["low_j"], reading["high_j"]) == (pytest.approx(2 * low), pytest.approx(2 * high))
+        assert (reading["scope"], reading["quality"], reading["boundary"]) == ("machine", "estimated", boundary)
+        assert reading["domains"] == {boundary: reading["energy_j"]}
+        assert (reading["call_j"], reading["meter_id"], reading["reason"]) == (None, None, None)
+        assert reading["attributes"]["load"] == 0.5
+
+
+def test_the_boundary_that_was_asked_for_comes_first() -> None:
+    """
+    The first of a monitor's readings stands for the call, the other beside it.
+    """
+    assert ["package", "wall"] == [each["boundary"] for each in both(SERVER, use(1.0, host_cpu_s=9.0))]
+    assert ["wall", "package"] == [each["boundary"] for each in both(SERVER, use(1.0, host_cpu_s=9.0), boundary="wall")]
+    metrics = PsutilTdpEstimator(powercap_root=NO_POWERCAP, host=SERVER, boundary="wall").open()
+    assert [("wall", "machine"), ("package", "machine")] == [(metric.name, metric.scope) for metric in metrics]
+
+
+def test_a_reading_says_what_it_rests_on() -> None:
+    """
+    In words, each of its own boundary; the constants once.
+    """
+    estimator = opened(SERVER)
+    package, wall = both(SERVER, use(1.0, host_cpu_s=9.0))
+    for reading in (package, wall):
+        assert estimator.basis[reading["boundary"]] == reading["attributes"]["basis"]
+        assert reading["attributes"]["model"] == "power"
+    assert "TDP 560 W from exact match" in wall["attributes"]["basis"]
+    assert package["attributes"]["tdp_w"] == 560.0
+    assert package["attributes"]["cpu_source"] == "process-clock"
+    assert set(wall["attributes"]) == {"model", "basis", "load"}
+    json.dumps([package, wall])
+
+
+@given(host_cpu_s=st.floats(0, 1e6), duration_s=st.floats(0, 1e4))
+def test_a_machine_is_never_more_than_fully_busy(host_cpu_s: float, duration_s: float) -> None:
+    """
+    A clock with coarse steps may show more CPU seconds in a short window than there are.
+    """
+    full_w = power_w(EPYC, 2, 256, 256, 1.0)[2]
+    for reading in both(SERVER, use(0.0, duration_s, host_cpu_s=host_cpu_s)):
+        low, middle, high = reading["low_j"], reading["energy_j"], reading["high_j"]
+        assert low is not None
+        assert middle is not None
+        assert high is not None
+        assert 0 <= low <= middle <= high <= full_w * duration_s * 1.2
+        assert 0 <= reading["attributes"]["load"] <= 1
+
+
+def test_two_virtual_cpus_pay_their_part_of_a_host() -> None:
+    """
+    Two of 48 threads of a socket that is half busy otherwise: never the socket, and more uncertain.
+    """
+    guest = host(XEON, cpus=2, sockets=1, virtual=True, memory_gb=4)
+    machine = machine_of(lookup(XEON, "intel-server", NO_POWERCAP), guest)
+    assert (machine.tdp_w, machine.share) == (8.75, pytest.approx(2 / 48))
+    package, wall = both(guest, use(2.0, host_cpu_s=2.0))
+    for reading in (package, wall):
+        _, socket_w, _ = power_w(XEON, 1, 48, 96, 0.5, reading["boundary"])
+        assert reading["energy_j"] == pytest.approx(2.0 * socket_w / 24), "as busy as its neighbours"
+    for guests, real in zip((package, wall), both(host(XEON, cpus=48), use(2.0, host_cpu_s=48.0)), strict=True):
+        assert _width(guests) > 1.5 * _width(real)
+    assert "4.2% of a host whose other CPUs are 50% busy" in wall["attributes"]["basis"]
+
+
+def test_a_guest_at_rest_pays_for_the_host_that_is_awake_for_it() -> None:
+    """
+    Its threads' part of what the host takes at any load, and nothing for the neighbours' work.
+    """
+    guest = host(XEON, cpus=2, virtual=True, memory_gb=4)
+    (package, wall), (_, busy) = both(guest, use(0.0, host_cpu_s=0.0)), both(guest, use(4.0, host_cpu_s=4.0))
+    asleep_w, wake_w, *_ = curve(machine_of(lookup(XEON, "intel-server", NO_POWERCAP), guest), WALL)
+    assert wall["energy_j"] == pytest.approx(2 * (asleep_w + wake_w))
+    assert package["energy_j"] is not None
+    assert wall["energy_j"] is not None
+    assert busy["energy_j"] is not None
+    assert 0 < package["energy_j"] < wall["energy_j"] < busy["energy_j"]
+
+
+def test_a_guest_as_large_as_its_host_is_its_host() -> None:
+    """
+    All 48 threads: no neighbours, the guest's load is the host's.
+    """
+    guest = host(XEON, cpus=48, virtual=True, memory_gb=96)
+    for mine, real in zip(
+        both(guest, use(1.0, host_cpu_s=30.0)),
+        both(host(XEON, cpus=48, memory_gb=96), use(1.0, host_cpu_s=30.0)),
+        strict=True,
+    ):
+        assert mine["energy_j"] == pytest.approx(real["energy_j"])
+
+
+@pytest.mark.parametrize(("cpus", "share"), [(2, 2 / 48), (48, 1.0), (64, 64 / 96), (96, 1.0), (97, 97 / 144)], ids=str)
+def test_a_guest_of_more_than_a_socket_has_a_part_of_several(cpus: int, share: float) -> None:
+    """
+    As many sockets as its threads fill.
+    """
+    found = lookup(XEON, "intel-server", NO_POWERCAP)
+    assert machine_of(found, host(XEON, cpus=cpus, virtual=True)).share == pytest.approx(share)
+
+
+def test_a_masked_guest_is_taken_for_a_part_of_a_common_host() -> None:
+    """
+    Lambda's name: watts of its maker's servers for each thread, of a host of 96.
+    """
+    package, wall = both(host(LAMBDA, cpus=2, virtual=True, memory_gb=2), use(1.0, host_cpu_s=4.0))
+    machine = machine_of(lookup(LAMBDA, "masked-intel", NO_POWERCAP), host(LAMBDA, cpus=2, virtual=True))
+    assert (machine.share, machine.tdp_w) == (2 / HOST_THREADS, pytest.approx(2 * 3.32))
+    assert wall["energy_j"] is not None
+    assert 2.0 < wall["energy_j"] / 4.0 < 4.0, "watts for a busy vCPU, where public figures say 2 to 8"
+    assert "TDP unknown and taken as 3.3 W a thread (masked-intel)" in package["attributes"]["basis"]
+
+
+def test_memory_that_nobody_tells_is_assumed_and_said() -> None:
+    """
+    Two GB for each thread.
+    """
+    _, told = both(host(EPYC, cpus=128, memory_gb=256), use(1.0, host_cpu_s=9.0))
+    _, untold = both(host(EPYC, cpus=128, memory_gb=None), use(1.0, host_cpu_s=9.0))
+    assert told["energy_j"] == untold["energy_j"]
+    assert "memory unknown: 2 GB a thread" in untold["attributes"]["basis"]
+    assert "memory unknown" not in told["attributes"]["basis"]
+
+
+def test_without_a_clock_of_the_machine_the_call_gets_its_part_at_once() -> None:
+    """
+    macOS has no /proc/stat: the machine may have been fully busy, or the call alone; half is taken, and said.
+    """
+    quiet, cpu_s = use(2.0), 2.0
+    for reading in both(SERVER, quiet):
+        low, middle, high = (power_w(EPYC, 2, 256, 256, load, reading["boundary"]) for load in (1.0, 0.5, cpu_s / 512))
+        assert (reading["scope"], reading["quality"]) == ("call", "estimated")
+        assert reading["energy_j"] == pytest.approx(middle[1] / 0.5 * cpu_s / 256)
+        assert reading["low_j"] == pytest.approx(low[0] * cpu_s / 256)
+        assert reading["high_j"] == pytest.approx(high[2] * 2.0), "the whole machine, as the call was alone"
+        assert reading["attributes"]["load"] is None
+        assert "no clock tells the host's load" in reading["attributes"]["basis"]
+
+
+@given(cpu_s=st.floats(0, 1e5), duration_s=st.floats(0, 1e4).map(lambda s: round(s, 9)), host_cpu_s=st.floats(0, 1e6))
+def test_the_interval_without_that_clock_holds_the_share_with_it(
+    cpu_s: float, duration_s: float, host_cpu_s: float
+) -> None:
+    """
+    Whatever the load really was, as long as the call's seconds are part of it and fit into the window.
+    """
+    cpu_s, host_cpu_s = round(cpu_s, 9), round(host_cpu_s, 9)  # clocks count nanoseconds
+    cpu_s = min(cpu_s, duration_s * 256)
+    host_cpu_s = min(max(host_cpu_s, cpu_s), duration_s * 256)
+    share = cpu_s / host_cpu_s if host_cpu_s else 0.0
+    for blind, seeing in zip(
+        both(SERVER, use(cpu_s, duration_s)), both(SERVER, use(cpu_s, duration_s, host_cpu_s=host_cpu_s)), strict=True
+    ):
+        assert blind["energy_j"] is not None
+        assert blind["low_j"] is not None
+        assert blind["high_j"] is not None
+        assert seeing["energy_j"] is not None
+        assert 0 <= blind["low_j"] <= blind["energy_j"] <= blind["high_j"]
+        assert blind["low_j"] * 0.999 <= seeing["energy_j"] * share <= blind["high_j"] * 1.001
+
+
+def test_a_call_gets_its_share_of_both_boundaries() -> None:
+    """
+    Through the window: the joules of each boundary times the call's part of the machine's CPU time.
+    """
+
+    @greensdk.energy_tracked(
+        monitors=["psutil-tdp"], sink="memory:", plugins={"psutil-tdp": {"tdp_w": 65.0, "boundary": "wall"}}
+    )
+    def work() -> int:
+        return sum(range(200_000))
+
+    with greensdk.capture() as records:
+        work()
+    record = records[0]
+    wall, package = record["readings"]
+    assert (record["energy_boundary"], record["energy_quality"]) == ("wall", "estimated")
+    assert record["energy_j"] == wall["call_j"]
+    for reading in (wall, package):
+        assert reading["call_j"] == pytest.approx(reading["energy_j"] * record["cpu_share"])
+        assert 0 < reading["low_j"] <= reading["call_j"] <= reading["high_j"]
+    assert package["energy_j"] < wall["energy_j"]
+
+
+def test_estimating_makes_the_same_watts_as_the_pure_function() -> None:
+    """
+    At every load of a bare machine.
+    """
+    of = curve(machine_of(lookup(EPYC, "amd-server", NO_POWERCAP), SERVER), WALL)
+    for percent in range(0, 101, 5):
+        assert watts(of, percent / 100) == pytest.approx(power_w(EPYC, 2, 256, 256, percent / 100))
+
+
+def _width(reading: Reading) -> float:
+    assert reading["low_j"]
+    assert reading["high_j"]
+    return reading["high_j"] / reading["low_j"]
