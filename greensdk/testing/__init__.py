@@ -2,9 +2,10 @@
 What a plugin author needs to test a monitor without the hardware.
 
 :class:`PowercapTree` is a powercap directory whose counters a test turns by hand, :func:`ticking` has them
-turn by themselves, :class:`FakeMonitor`, :class:`FakeCpuClock` and :class:`FakeClock` stand in for a meter, for
-CPU seconds and for time, :func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands
-out, and :func:`check_monitor` tells whether a monitor or estimator keeps to its contract.
+turn by themselves, :class:`FakePmu` is a sysfs whose energy counters are real counters of the kernel,
+:class:`FakeMonitor`, :class:`FakeCpuClock` and :class:`FakeClock` stand in for a meter, for CPU seconds and for time,
+:func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands out, and :func:`check_monitor`
+tells whether a monitor or estimator keeps to its contract.
 
 .. code-block:: python
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 from greensdk.decorator import capture
 from greensdk.testing.conformance import check_monitor
 from greensdk.testing.fakes import FakeClock, FakeCpuClock, FakeMonitor
+from greensdk.testing.pmu import FakePmu
 from greensdk.testing.powercap import FakeZone, PowercapTree
 from greensdk.testing.ticker import Truth, ticking
 from greensdk.testing.tracking import tracked_by
@@ -33,6 +35,7 @@ __all__ = [
     "FakeClock",
     "FakeCpuClock",
     "FakeMonitor",
+    "FakePmu",
     "FakeZone",
     "PowercapTree",
     "Truth",
