@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from greensdk_rapl import RaplMonitor
 
-from greensdk import capture
+from greensdk import capture, energy_tracked
 from greensdk.cli import cli
 from greensdk.report import EnergyReport
 from greensdk.report.meters import account
@@ -336,3 +336,16 @@ class TestCommand:
         assert 2 == code
         assert text in out
         assert "Traceback" not in out
+
+
+def test_what_an_estimate_rests_on_is_said():
+    """
+    Once for all calls of the same kind.
+    """
+    with capture() as records:
+        work = energy_tracked(monitors=["psutil-tdp"], sink="memory:")(lambda: None)
+        work(), work()
+    (line,) = EnergyReport(records).remarks()
+
+    assert line.startswith("2 estimated by psutil-tdp: package model")
+    assert "90 % of such hosts lie between x" in line

@@ -43,8 +43,8 @@ class Probed(NamedTuple):
 
 def survey() -> dict[str, Any]:
     """
-    Look at everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``basis``, ``notes``, ``calibration`` and
-    ``config``.
+    Look at everything there is: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``basis``, ``notes``,
+    ``calibration`` and ``config``.
 
     Raises:
         ConfigError: The configuration is wrong.

@@ -13,8 +13,9 @@ from typing import Any
 import attrs
 
 from greensdk.lines import encode
+from greensdk.monitor import ESTIMATED
 from greensdk.report.drift import compare
-from greensdk.report.meters import Account, Metered, account
+from greensdk.report.meters import Account, Metered, account, primary
 from greensdk.report.split import CPU, RULES
 
 
@@ -206,6 +207,7 @@ class EnergyReport:
             yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
         if len(self.total.sources) > 1:
             yield "the sum mixes numbers of different meters or boundaries"
+        yield from _bases(self.counted)
         yield from (str(drift) for drift in compare(self.records) if drift.disagree)
 
     def _meter_lines(self) -> Iterable[str]:
@@ -227,6 +229,19 @@ def _row(name: str, group: Group) -> tuple[str, ...]:
         f"{group.cpu_s:.3f}",
         ", ".join(group.sources) or "-",
     )
+
+
+def _bases(records: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """
+    Yield, for the calls whose number is a model's, what the model rests on.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for record in records:
+        if record.get("energy_quality") == ESTIMATED and (reading := primary(record)):
+            key = reading["monitor"], reading["attributes"].get("basis", "")
+            found[key] = found.get(key, 0) + 1
+    for (monitor, basis), number in found.items():
+        yield f"{number} estimated by {monitor}" + (f": {basis}" if basis else "")
 
 
 def _address(record: Mapping[str, Any]) -> str | None:
