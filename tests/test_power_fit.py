@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 from greensdk_psutil_tdp import coefficients
 
-pytest.importorskip("numpy", reason="the fit needs the bench group")
-pytest.importorskip("scipy", reason="the fit needs the bench group")
-
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 ROWS = os.environ.get("GREENSDK_SPECPOWER")
 TRUTH = (0.25, 0.6, 0.3, 0.5, 0.7)
