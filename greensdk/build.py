@@ -38,7 +38,7 @@ pairs of a decoration's own arguments and what they came to, for functions that 
 IN_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Defined runtime environment variables"."""
 
-PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict"})
+PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict", "sample_every_s"})
 """The keys that are the same before and after resolving."""
 
 
@@ -60,7 +60,9 @@ def build(runtime: Runtime) -> None:
     runtime.strict = bool(settings.get("strict"))
     runtime.resources = settings.get("resources") or _detail(settings, adapter)
     runtime.worker = adapter.worker() if adapter else None
+    runtime.worker_now = getattr(adapter, "call", None)
     runtime.probe = _probe() if runtime.resources == "full" else None
+    _sample(runtime, settings.get("sample_every_s") or getattr(adapter, "sample_every_s", None))
     runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
     runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
     _open_sources(runtime, settings["sources"])
@@ -100,6 +102,14 @@ def _detail(settings: Mapping[str, Any], adapter: Any) -> str:
     if adapter is not None:
         return str(adapter.resources)
     return "light" if settings["sources"] else "none"
+
+
+def _sample(runtime: Runtime, every_s: float | None) -> None:
+    runtime.sample_every_s = every_s
+    if every_s is not None and runtime.sampler is None:
+        from greensdk.sampling import Sampler
+
+        type(runtime).sampler = Sampler()
 
 
 @cache

@@ -58,6 +58,7 @@ def energy_tracked(
     boundary: str | None = None,
     resources: str | None = None,
     calibration: str | None = None,
+    sample_every_s: float | None = None,
     strict: bool | None = None,
     repeat: int | None = None,
     every_s: float | None = None,
@@ -91,6 +92,8 @@ def energy_tracked(
         boundary: Only a reading of this boundary may stand for the call, for example ``"package"``.
         resources: ``"light"`` (default), ``"full"`` or ``"none"``.
         calibration: The file of ``greensdk calibrate``.
+        sample_every_s: Look at power, CPU, memory and I/O once in so many seconds while the function runs, from a
+            thread of its own. Default: never.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
             last run's. For plain functions only, like the next.

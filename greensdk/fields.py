@@ -3,7 +3,7 @@ Every key of a record, with its type, its unit and one sentence.
 
 Names are dotted paths: ``host.arch`` is in the object ``host``, ``readings[].monitor`` in each item of the
 list ``readings``, and ``errors.*`` stands for any further key of ``errors``. Units: J, s, W, B (bytes), MHz,
-MB, degC (degrees Celsius), USD, GB s, g, g/kWh, % and 1 (a plain number); texts have none.
+MB, B/s, degC (degrees Celsius), USD, GB s, g, g/kWh, % and 1 (a plain number); texts have none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from greensdk.record import SCHEMA
 from greensdk.resources import RESOURCE_FIELDS
+from greensdk.samples import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
 MAJOR = int(_major)
@@ -61,8 +62,8 @@ def _number(unit: str, text: str, *, least: float | None = None, required: bool 
     return Field(("number", "null"), unit, text, required, least=least)
 
 
-def _count(text: str, unit: str = "1") -> Field:
-    return Field(("integer", "null"), unit, text, least=0)
+def _count(text: str, unit: str = "1", *, required: bool = False) -> Field:
+    return Field(("integer", "null"), unit, text, required, least=0)
 
 
 def _fact(text: str) -> Field:
@@ -101,6 +102,7 @@ _CALL: dict[str, Field] = {
     "reason": _maybe_text("Why energy_j is null."),
     "readings": Field(("array",), "", "What each monitor says about the same call.", True),
     "resources": Field(("object",), "", "What else the call used.", True),
+    "samples": Field(("object", "null"), "", "What was seen while the call ran; null unless sampling was asked for."),
     "host": Field(("object",), "", "The machine.", True),
     "worker": Field(("object", "null"), "", "Where the call ran in a larger system; null outside one.", True),
     "cost": Field(("object",), "", "What the call cost, when a plugin tells."),
@@ -140,6 +142,35 @@ _LIGHT: dict[str, Field] = {
     "ctx_switches_involuntary": _count("Times the process had to make room for another."),
 }
 
+
+def _statistics(name: str, unit: str) -> dict[str, Field]:
+    return {
+        f"{name}.{key}": _count(text, required=True) if key == "n" else _number(unit, text, least=0)
+        for key, text in STATISTICS.items()
+    }
+
+
+_SAMPLES: dict[str, Field] = {
+    "asked_s": _number("s", "The sampling period that was asked for.", least=0),
+    "achieved_s": _number("s", "The mean period that was achieved.", least=0),
+    "n": _count("Samples that lie in the call.", required=True),
+    "dropped": _count("Samples of the call that were too old to keep.", required=True),
+    "sampler_cpu_s": _number("s", "CPU seconds of the thread that samples, which are not in cpu_s.", least=0),
+    "power_w": Field(("object",), "W", "Power of each machine-wide meter, by monitor."),
+    "power_w.*": Field(("object", "null"), "", "One meter's power in watts; null where no sample has any."),
+    **_statistics("power_w.*", "W"),
+    "processes": Field(("array",), "", "The 100 processes of the tree that took the most CPU time."),
+    "processes[]": Field(("object",), "", "One process, as far as samples saw it."),
+    "processes[].pid": _count("Process id.", required=True),
+    "processes[].ppid": _count("Process id of its parent.", required=True),
+    "processes[].cpu_s": _number("s", "CPU seconds of its own.", least=0),
+    "processes[].rss_max_bytes": _count("Most memory that it had resident in any sample.", "B", required=True),
+}
+for _name, (_unit, _what) in SAMPLED.items():
+    _SAMPLES[_name] = Field(("object", "null"), _unit, _what)
+    _SAMPLES |= _statistics(_name, _unit)
+_SAMPLES["reason"] = _maybe_text("Why there are no samples, or why none of them has one of these numbers.")
+
 _HOST: dict[str, Field] = {
     "host_id": _fact("16 hex digits that stay the same for this machine, made from its machine-id."),
     "boot_id": _fact("The kernel's id of this boot, which containers share with their machine."),
@@ -166,6 +197,8 @@ _WORKER: dict[str, Field] = {
     "attempt": _count("Which attempt it was."),
     "memory_mb": _number("MB", "Memory that the backend allots.", least=0, required=False),
     "cold_start": Field(("boolean", "null"), "", "The worker was new."),
+    "function_name": _fact("The function's name in its service."),
+    "function_version": _fact("The function's version."),
     "stage": _fact("The stage of the workflow."),
     "workflow": _fact("The workflow."),
 }
@@ -216,6 +249,7 @@ FIELDS: dict[str, Field] = {
     **{f"resources.{name}": field for name, field in _LIGHT.items()},
     **{f"resources.{name}": _resource(name, *about) for name, about in RESOURCE_FIELDS.items()},
     "resources.cpu_percent_per_core[]": Field(("number", "null"), "%", "One logical CPU."),
+    **{f"samples.{name}": field for name, field in _SAMPLES.items()},
     **{f"host.{name}": field for name, field in _HOST.items()},
     **{f"worker.{name}": field for name, field in _WORKER.items()},
     **{f"cost.{name}": field for name, field in _COST.items()},

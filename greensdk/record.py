@@ -26,7 +26,7 @@ KEYS = (  # noqa: SIM905 - four lines instead of forty
     "schema record_id parent_id depth function label tags status error_type runs started_at monotonic_s duration_s "
     "cpu_s cpu_source host_cpu_s host_cpu_start_s host_cpu_source cpu_share energy_j energy_low_j energy_high_j "
     "energy_source energy_quality energy_boundary energy_self_j energy_per_run_j active_j reason readings resources "
-    "host worker cost carbon errors phases overhead_s greensdk"
+    "samples host worker cost carbon errors phases overhead_s greensdk"
 ).split()
 """Every key, in the order in which they stand in the line."""
 
@@ -157,6 +157,8 @@ def build(
     if error is not None:
         record["status"] = status_of(error)
         record["error_type"] = type(error).__name__
+    if window.runtime.worker_now is not None:
+        record["worker"] = {**record["worker"], **window.runtime.worker_now()}
     record["started_at"] = rfc3339(window.started_at)
     record["monotonic_s"] = started_ns * 1e-9
     record["duration_s"] = (stopped_ns - started_ns) * 1e-9

@@ -131,7 +131,7 @@ class ResourceProbe:
         Returns:
             0.0 without children; None when there are children and psutil is missing or may not look.
         """
-        if self._pid is None and not _has_children():
+        if self._pid is None and not has_children():
             return 0.0
         if not self.available:
             return None
@@ -159,7 +159,7 @@ class ResourceProbe:
         return self._add(_rusage_cpu_s() if self._pid is None else _try(_cpu_s, process), children, _cpu_s)
 
     def _descendants(self, process: Any) -> Sequence[Any] | None:
-        if self._pid is None and not _has_children():
+        if self._pid is None and not has_children():
             return ()
         found: Sequence[Any] | None = _ask(process, "children", recursive=True)
         return found
@@ -238,7 +238,7 @@ def _get(owner: Any, name: str) -> Any:
     return getattr(owner, name, None)
 
 
-def _has_children() -> bool:
+def has_children() -> bool:
     # One system call where psutil reads every process of the machine. WNOWAIT leaves a zombie to whoever waits for it.
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -26,6 +26,7 @@ from greensdk.monitor import CpuClock, Estimator, Monitor
 from greensdk.window import current
 
 if TYPE_CHECKING:
+    from greensdk.sampling import Sampler
     from greensdk.sink import Sink
     from greensdk.ticker import Ticker
 
@@ -64,13 +65,17 @@ class Runtime:
         cpu_clock: An open CPU clock, which then takes the place of `host_clock`.
         failures: What went wrong beside the calls, the newest few: a full disk fails a million times.
         spooled: How many records the sinks did not take.
+        worker_now: What of `worker` differs from call to call, if the adapter has any of it.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         calibration: Watts at rest, by meter.
         counts: Anything but the clocks of the calling thread is read.
+        sample_every_s: How often to sample its calls; None for not at all.
+        sampler: The process's, once any runtime has asked for samples.
         tickers: The threads of all runtimes that poll meters right now.
         nothing: What stands in a record's energy fields when there is no reading at all.
     """
 
+    sampler: ClassVar[Sampler | None] = None
     tickers: ClassVar[list[Ticker]] = []
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
@@ -90,6 +95,7 @@ class Runtime:
         self.spooled = 0
         self.host: dict[str, Any] = {}
         self.worker: dict[str, Any] | None = None
+        self.worker_now: Callable[[], dict[str, Any]] | None = None
         self.counts = True
         self.host_clock: HostClock | None = None
         self.probe: Any = None
@@ -102,6 +108,7 @@ class Runtime:
         self.boundary: str | None = None
         self.strict = False
         self.calibration = Calibration({})
+        self.sample_every_s: float | None = None
         self.next_id: Callable[[], str] = _ids()
 
     def open(self) -> Runtime:
@@ -305,6 +312,7 @@ def reset() -> None:
         if source is not None and not problem:
             _close_quietly(source)
     _sources.clear()
+    Runtime.sampler = None
 
 
 def _close_quietly(source: Any) -> None:
@@ -336,6 +344,8 @@ def _after_fork() -> None:
             _close_quietly(source)
     _sources.clear()
     Runtime.tickers.clear()
+    if Runtime.sampler is not None:
+        Runtime.sampler.forget()
     ledger.open = 0 if current.get() is None else 1
 
 

@@ -21,6 +21,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "boundary": ("text", 'only a reading of this boundary may stand for the call, for example "package"'),
     "resources": ("detail", '"light" (2 us), "full" (process tree and host through psutil, a millisecond) or "none"'),
     "calibration": ("text", "the file of `greensdk calibrate`, for active_j"),
+    "sample_every_s": ("seconds", "power, CPU, memory and I/O once in so many seconds while a call runs, above 0"),
     "strict": ("yes or no", "re-raise a monitor's error after the call"),
     "repeat": ("count", "run the function so often in each call, 1 or more"),
     "every_s": ("seconds", "one record for all calls of a thread in so many seconds, above 0"),
@@ -86,6 +87,9 @@ def from_text(where: str, key: str, text: str) -> Any:
         raise ConfigError(FOR_ONE.format(where, key))
     if kind == "yes or no":
         return _boolean(where, text)
+    if kind == "seconds":
+        with suppress(ValueError):
+            return check(where, key, float(text))
     if kind in {"names", "list", "list or text"}:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         return parts[0] if len(parts) == 1 and (kind == "list or text" or parts[0] in {"auto", "all"}) else parts

@@ -32,6 +32,7 @@ from greensdk.record import build, light_resources, template
 if TYPE_CHECKING:
     from greensdk.monitor import CpuClock
     from greensdk.runtime import Runtime
+    from greensdk.sampling import Seat
 
 HELPERS_NS = 50_000
 """CPU time of a call's process beyond its own thread's that counts as helper threads' work, not as our clocks' skew."""
@@ -91,6 +92,7 @@ class Window:
         "record_id",
         "runs",
         "runtime",
+        "sampling",
         "self0",
         "started_at",
         "started_ns",
@@ -122,9 +124,15 @@ class Window:
         if runtime.probe is not None:
             self.probe_token = runtime.probe.start()
             self.living0_s = runtime.probe.live_children_cpu_s()
+        self.sampling: Seat | None = None if runtime.sampler is None else runtime.sampler.join(self)
         self.started_at = time()
         if runtime.counts:
-            self._read_first()
+            try:
+                self._read_first()
+            except BaseException:
+                if self.sampling is not None:
+                    self.sampling.leave(self)
+                raise
         # Nothing below raises: a call that failed to begin must not count as one under way.
         # Beside others, or inside one of them on the same thread? See greensdk.cputime.Ledger.
         self.is_lane = parent is None or parent.lane is not lanes.here
@@ -250,7 +258,7 @@ class Window:
         if alone:
             clock = runtime.cpu_clock
             if clock and counted and counted.tree_s is not None and self.cpu_source == "thread":
-                cpu_s, source = counted.tree_s, clock.name
+                cpu_s, source = max(0.0, counted.tree_s - self._sampling_s()), clock.name
             else:
                 cpu_s = max(0.0, cpu_s + living_s)
         share = None
@@ -329,6 +337,8 @@ class Window:
             record["energy_self_j"] = self._self_energy(primary, cpu_s)
         if self.parent is not None:
             self._tell(self.parent, readings, cpu_s)
+        if self.sampling is not None:
+            record["samples"] = self.sampling.leave(self)
         record["overhead_s"] = (perf_counter_ns() - self.stopped_ns + self.started_ns - self.entered_ns) * 1e-9
         runtime.emit(record)
 
@@ -405,7 +415,7 @@ class Window:
         own_ns = (own_ns if own_ns < duration_ns else duration_ns) + self.elsewhere_ns
         if alone and source == "thread":
             source = "process"
-            process_ns = int((own[0] + own[1] - own0[0] - own0[1]) * 1e9)
+            process_ns = int((own[0] + own[1] - own0[0] - own0[1] - self._sampling_s()) * 1e9)
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
         reaped_s = kids[0] + kids[1] - kids0[0] - kids0[1]
@@ -415,6 +425,12 @@ class Window:
         if self.parent is not None:
             self.parent.children_claims_s += self.children_claims_s
         return own_ns * 1e-9 + self.children_claims_s, source
+
+    def _sampling_s(self) -> float:
+        """
+        Return the CPU seconds of the process in the window that are the sampling thread's.
+        """
+        return 0.0 if self.sampling is None else self.sampling.spent_ns() * 1e-9
 
     def _tell(self, parent: Window, readings: list[Reading], cpu_s: float) -> None:
         """

@@ -22,6 +22,7 @@ RIGHT = {
     "boundary": ["package"],
     "resources": ["none", "light", "full"],
     "calibration": ["calibration.json"],
+    "sample_every_s": [1, 0.01],
     "repeat": [1, 1000],
     "every_s": [1, 0.5],
     "strict": [True, False],
@@ -35,6 +36,7 @@ WRONG = {
     "boundary": [["package"]],
     "resources": ["lots", True, []],
     "calibration": [1, []],
+    "sample_every_s": [0, -1, float("inf"), float("nan"), True, "1"],
     "repeat": [0, -1, 1.5, True, "2"],
     "every_s": [0, -1.0, float("inf"), float("nan"), True, "2"],
     "strict": ["yes", 1, None],
@@ -85,6 +87,8 @@ def test_a_value_of_another_kind_is_refused_with_place_and_meaning(key, value):
         ("tags", "run=1, who = me,", {"run": "1", "who": "me"}),
         ("tags", "url=http://x/?a=b", {"url": "http://x/?a=b"}),
         ("resources", "full", "full"),
+        ("sample_every_s", " 0.5", 0.5),
+        ("sample_every_s", "10", 10.0),
         *(("strict", text, True) for text in ("1", "true", "Yes", "ON")),
         *(("strict", text, False) for text in ("0", "False", "no", "off", "")),
     ],
@@ -97,7 +101,14 @@ def test_a_text_means_what_its_key_asks_for(key, text, expected):
 
 
 @pytest.mark.parametrize(
-    ("key", "text"), [("strict", "maybe"), ("resources", "lots"), ("tags", "run"), ("tags", "=,x")]
+    ("key", "text"),
+    [
+        ("strict", "maybe"),
+        ("resources", "lots"),
+        ("tags", "run"),
+        ("tags", "=,x"),
+        *(("sample_every_s", text) for text in ("0", "often", "nan")),
+    ],
 )
 def test_a_text_that_means_nothing_is_refused_with_its_variable(key, text):
     """

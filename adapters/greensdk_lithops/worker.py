@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from greensdk_lithops.place import place
@@ -24,6 +25,9 @@ class LithopsCall:
 
     Args:
         settings: The resolved specification.
+
+    Attributes:
+        sample_every_s: Where the user has configured Lithops' own profiler, its period; None elsewhere.
     """
 
     resources = "full"
@@ -31,6 +35,7 @@ class LithopsCall:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+        self.sample_every_s = _profiler_period_s()
 
     def worker(self) -> dict[str, Any]:
         """
@@ -60,6 +65,16 @@ class LithopsCall:
         yield STATS_URI, StatsSink()
         if settings.get("sinks") is None:
             yield DEFAULT_URI, StorageSink(DEFAULT_URI)
+
+
+def _profiler_period_s() -> float | None:
+    """
+    Return ``lithops: profiler_timeout``, in seconds. Plain Lithops has no profiler, but hands the key on to workers.
+    """
+    config = getattr(getattr(place().runner, "job", None), "config", None) or {}
+    period_s = (config.get("lithops") or {}).get("profiler_timeout")
+    is_period = isinstance(period_s, int | float) and not isinstance(period_s, bool) and 0 < period_s < inf
+    return period_s if is_period else None
 
 
 def _memory_mb() -> float | None:

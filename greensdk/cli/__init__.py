@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "greensdk.cli.report:report",
     "validate": "greensdk.cli.validate:validate",
     "calibrate": "greensdk.cli.calibrate:calibrate",
+    "agent": "greensdk.cli.agent:agent",
     "plugins": "greensdk.cli.plugins:plugins",
     "schema": "greensdk.cli.schema:schema",
 }

@@ -1,0 +1,85 @@
+"""
+One look at the meters and the process tree, and what happened since the look before.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from greensdk.monitor import MACHINE
+from greensdk.processes import Process, tree
+from greensdk.samples import Sample, compare, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greensdk.monitor import Monitor
+
+
+class Eye:
+    """
+    Sees what happened since it looked the last time.
+
+    Args:
+        monitors: Whose meters to read first.
+        ours_ns: CPU time of this process that is sampling's.
+
+    Attributes:
+        at_ns: When the last look began.
+        done_ns: When it had ended.
+    """
+
+    def __init__(self, monitors: Sequence[Monitor], ours_ns: int) -> None:
+        self.at_ns = self.done_ns = 0
+        self._processes: Sequence[Process] = ()
+        self._tokens: dict[int, tuple[Monitor, int, Any]] = {}
+        self.look(monitors, ours_ns)
+
+    def look(self, monitors: Sequence[Monitor], ours_ns: int) -> Sample:
+        """
+        Return what happened. What fails is left out, and told.
+        """
+        since_ns, before = self.at_ns, self._processes
+        problems: list[str] = []
+        self.at_ns = perf_counter_ns()
+        try:
+            self._processes = tree(ours_ns * 1e-9)
+        except Exception as error:
+            self._processes = ()
+            problems.append(f"processes: {type(error).__name__}: {error}")
+        told = {id(monitor): self._watts(monitor, problems) for monitor in monitors}
+        self._tokens = {key: held for key, held in self._tokens.items() if key in told}
+        self.done_ns = perf_counter_ns()
+        return Sample(
+            since_ns,
+            self.at_ns,
+            self.done_ns,
+            {key: watts for key, watts in told.items() if watts is not None},
+            compare(before, self._processes, (self.at_ns - since_ns) * 1e-9),
+            parts(before, self._processes) if before else (),
+            "; ".join(problems),
+        )
+
+    def _watts(self, monitor: Monitor, problems: list[str]) -> float | str | None:
+        """
+        Return the mean power since the last look, or why it is not known; None if there was no last look, or no meter.
+        """
+        held = self._tokens.pop(id(monitor), None)
+        try:
+            # The clock before the meter, both times: reading it may give the interpreter away for milliseconds.
+            ended_ns = perf_counter_ns()
+            reading = monitor.stop(held[2]) if held else None
+            began_ns = perf_counter_ns()
+            self._tokens[id(monitor)] = monitor, began_ns, monitor.start()
+            if held is None or reading is None or reading["scope"] != MACHINE:
+                return None
+            joules = reading["energy_j"]
+            if joules is None:
+                return reading["reason"] or "no reason given"
+            watts = float(joules) / ((ended_ns - held[1]) * 1e-9)
+            return watts if 0.0 <= watts < inf else f"{joules!r} is no number of joules"
+        except BaseException as error:  # a plugin's SystemExit is no more ours to raise than its OSError
+            problems.append(f"{monitor.name}: {type(error).__name__}: {error}")
+            return problems[-1]
