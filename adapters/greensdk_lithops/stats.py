@@ -19,7 +19,7 @@ from greensdk_lithops.place import find_writer
 
 RECORD_KEY = "worker_func_energy_record"
 JOULES_KEY = "worker_func_energy_j"
-LIMIT_BYTES = 1000
+LIMIT_BYTES = 2000
 """Longest text of `RECORD_KEY`: message queues have limits, and a client keeps the statistics of all calls."""
 TEXT_LIMIT = 120
 
