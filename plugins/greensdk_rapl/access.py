@@ -69,7 +69,7 @@ def _forbidden(root: str, zone: Zone) -> Availability:
         f"{zone.key}: only root may read {os.path.join(root, zone.id, 'energy_uj')}, since energy counters are a side "
         "channel (PLATYPUS, CVE-2020-8694)",
         f"sudo chmod -R a+r {os.path.join(root, zone.id.partition(':')[0])}  (until the next boot, and only where you "
-        "trust everybody on the machine)",
+        "trust everybody on the machine; for one group: sudo greensdk agent start --rapl)",
     )
 
 
