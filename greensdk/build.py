@@ -35,9 +35,6 @@ Where an adapter leaves the client's resolved specification for its workers, as 
 pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
 """
 
-IN_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
-"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Defined runtime environment variables"."""
-
 PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict", "sample_every_s"})
 """The keys that are the same before and after resolving."""
 
@@ -167,7 +164,7 @@ def _enrichers(settings: Mapping[str, Any]) -> list[list[Any]]:
     Return what adds its fields to each record; in a Lambda, whose prices are published, the cost without being asked.
     """
     asked = list(settings.get("enrichers") or ())
-    if IN_LAMBDA in os.environ and all(name != "cost" for name, *_ in asked):
+    if builtin.LAMBDA in os.environ and all(name != "cost" for name, *_ in asked):
         asked.append(["cost", builtin.ENRICHERS["cost"], {}])
     return asked
 

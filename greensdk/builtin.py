@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from greensdk.registry import Registry
 
+LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+"""
+The variable that is set in every AWS Lambda function and nowhere else:
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Defined runtime environment variables".
+"""
+
 MONITORS = {
     "rapl": "greensdk_rapl:RaplMonitor",
     "perf": "greensdk_perf:PerfMonitor",
@@ -27,8 +33,7 @@ MONITORS = {
 }
 
 TRACES = {
-    "lambda-estimator": "$AWS_LAMBDA_FUNCTION_NAME $K_SERVICE $CLOUD_RUN_JOB $FUNCTIONS_WORKER_RUNTIME "
-    "$KUBERNETES_SERVICE_HOST",
+    "lambda-estimator": f"${LAMBDA} $K_SERVICE $CLOUD_RUN_JOB $FUNCTIONS_WORKER_RUNTIME $KUBERNETES_SERVICE_HOST",
     "rapl": "/sys/class/powercap",
     "perf": "/sys/bus/event_source/devices/power",
     "ebpf": "/run/greensdk/bpf",
@@ -51,7 +56,7 @@ SINKS = {
 
 ADAPTERS = {
     "lithops": ("greensdk_lithops.worker:LithopsCall", "LITHOPS_WORKER"),
-    "lambda": ("greensdk_aws_lambda:LambdaCall", "AWS_LAMBDA_FUNCTION_NAME"),
+    "lambda": ("greensdk_aws_lambda:LambdaCall", LAMBDA),
 }
 """Name to (``module:attribute``, the environment variable that says we run there)."""
 

@@ -10,6 +10,7 @@ function unmeasured.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS, wraps
 from types import (
@@ -22,6 +23,7 @@ from types import (
 )
 from typing import Any, TypeVar, overload
 
+from greensdk.builtin import LAMBDA
 from greensdk.calls import MANY, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.runtime import captures, runtime_for
@@ -131,7 +133,20 @@ def _track(fn: Any, spec: Spec) -> Any:
         raise ConfigError("energy_tracked: repeat and every_s are two ways of the same: give one of them")
     wrapper = make(fn, spec)
     setattr(wrapper, MARK, spec)
+    if LAMBDA in os.environ:
+        _open_early(spec)
     return wrapper
+
+
+def _open_early(spec: Spec) -> None:
+    """
+    Open the meters before the first call: while its module is imported a Lambda has a whole CPU, later a share of one.
+    """
+    try:
+        if not is_disabled():
+            runtime_for(spec).open()
+    except Exception:
+        return  # the first call meets the same error, and has somebody to tell
 
 
 def _wrapper_for(fn: Any) -> Callable[[Any, Spec], Any]:

@@ -239,6 +239,9 @@ def _get(owner: Any, name: str) -> Any:
 
 
 def has_children() -> bool:
+    """
+    Say whether this process has children, zombies included.
+    """
     # One system call where psutil reads every process of the machine. WNOWAIT leaves a zombie to whoever waits for it.
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
