@@ -174,8 +174,9 @@ class Runtime:
         Poll, or have polled, the meters that wrap around; called when a window opens and a poll is due.
         """
         if not self.is_eager():
-            self.poll()
+            # First, so that threads which come here together don't all poll.
             self.poll_due_ns = now_ns + self.poll_every_s * 1e9
+            self.poll()
         elif self.ticker is None:
             from greensdk.ticker import Ticker
 
@@ -195,8 +196,8 @@ class Runtime:
         """
         now_ns = perf_counter_ns()
         if phase == "stop" and self.ready and ledger.open and now_ns > self.poll_due_ns:
-            self.poll()
             self.poll_due_ns = now_ns + self.poll_every_s * 1e9
+            self.poll()
 
     def rest(self) -> None:
         """

@@ -237,6 +237,8 @@ class Window:
         """
         runtime = self.runtime
         self1, children1 = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        # Before the meters, as at the beginning: where reading waits for the interpreter, both brackets lag alike.
+        counted, host_cpu_s, step_s = self._host()
         # In reverse, so that the monitor started last, the cheapest, has the tightest bracket.
         readings: list[Reading] = []
         for monitor in runtime.backwards:
@@ -249,7 +251,6 @@ class Window:
             except BaseException as fault:
                 readings.append(self._refuse(monitor.name, "stop", fault))
         readings.reverse()
-        counted, host_cpu_s, step_s = self._host()
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9

@@ -3,6 +3,7 @@ What a plugin author needs to test a monitor without the hardware.
 
 :class:`PowercapTree` is a powercap directory whose counters a test turns by hand, :func:`ticking` has them
 turn by themselves, :class:`FakePmu` is a sysfs whose energy counters are real counters of the kernel,
+:class:`FakeHwmon` and :class:`MsrTree` are sensors and registers in files,
 :class:`FakeMonitor`, :class:`FakeCpuClock` and :class:`FakeClock` stand in for a meter, for CPU seconds and for time,
 :func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands out, and :func:`check_monitor`
 tells whether a monitor or estimator keeps to its contract.
@@ -26,6 +27,8 @@ from __future__ import annotations
 from greensdk.decorator import capture
 from greensdk.testing.conformance import check_monitor
 from greensdk.testing.fakes import FakeClock, FakeCpuClock, FakeMonitor
+from greensdk.testing.hwmon import FakeHwmon
+from greensdk.testing.msr import MsrTree
 from greensdk.testing.pmu import FakePmu
 from greensdk.testing.powercap import FakeZone, PowercapTree
 from greensdk.testing.ticker import Truth, ticking
@@ -34,9 +37,11 @@ from greensdk.testing.tracking import tracked_by
 __all__ = [
     "FakeClock",
     "FakeCpuClock",
+    "FakeHwmon",
     "FakeMonitor",
     "FakePmu",
     "FakeZone",
+    "MsrTree",
     "PowercapTree",
     "Truth",
     "capture",

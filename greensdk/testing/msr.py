@@ -1,8 +1,8 @@
 """
 A machine whose energy registers a test turns by hand: a directory with ``dev``, ``proc`` and ``sys`` in it.
 
-A device is a sparse file that holds 8 bytes at the offset of each register, as msr(4) shows them; a register that is
-not there reads as nothing. Package-wide registers show the same on every CPU of the package. What a file of a test
+A device is a sparse file that holds the 8 bytes of each register, :data:`STRIDE` bytes apart; a register that is not
+there reads as nothing. Package-wide registers show the same on every CPU of the package. What a file of a test
 can't show is the kernel's question for CAP_SYS_RAWIO.
 """
 
@@ -29,6 +29,9 @@ _AMD_CORE = 0xC001029A
 _UNIT = {SERVER: 0x606, CLIENT: 0x606, AMD: 0xC0010299}
 _SERVER_DRAM_UJ = 15.3
 _POWER_INFO = 0x614
+
+STRIDE = 8
+"""A plain file has a byte at each offset, not a register: registers stand so far apart. See the monitor's `stride`."""
 
 START_COUNTS = 1_000_000
 """What counters start with: a machine that has been up for a while."""
@@ -132,7 +135,7 @@ class MsrTree:
         """
         Have every read of a CPU's device fail with a real EIO, also through descriptors of this process.
 
-        They are moved to ``/proc/self/mem``, whose first page and the 3 GB that AMD's registers lie at nobody maps.
+        They are moved to ``/proc/self/mem``, where nobody maps the first pages, nor those at 26 GB.
         """
         file = self.files[cpu]
         held = [fd for fd in map(int, os.listdir("/proc/self/fd")) if _target(fd) == str(file.resolve())]
@@ -188,7 +191,7 @@ def write(file: Path, address: int, value: int) -> None:
     """
     fd = os.open(file, os.O_WRONLY)
     try:
-        os.pwrite(fd, value.to_bytes(8, "little"), address)
+        os.pwrite(fd, value.to_bytes(8, "little"), address * STRIDE)
     finally:
         os.close(fd)
 

@@ -151,6 +151,7 @@ class PowercapTree:
         if not home.exists():
             home.mkdir(parents=True)
             (home / "enabled").write_text("1\n")
+            self._link(home / "subsystem", self._class)
             self._link(self._class / control, home)
         return home / f"{control}:{len(list(home.glob(f'{control}:*')))}"
 

@@ -84,6 +84,8 @@ class RaplMonitor:
         self._longest_ns = wrap_s * 1e9
         self._last: Mark | None = None
         self._cell: list[Mark] = []
+        # Whoever takes it may poll; a lock would have to be waited for.
+        self._turn = [True]
         # Most calls of a tiny function end here, so the reading lies ready.
         text = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
         nothing = dict.fromkeys([*(zone.key for zone in meter.zones), *meter.lost])
@@ -195,8 +197,18 @@ class RaplMonitor:
 
     def poll(self) -> None:
         """
-        Read every counter, so that longer windows know how often it wrapped.
+        Read every counter, so that longer windows know how often it wrapped. One thread at a time: marks have an order.
         """
+        try:
+            turn = self._turn.pop()
+        except IndexError:
+            return
+        try:
+            self._note()
+        finally:
+            self._turn.append(turn)
+
+    def _note(self) -> None:
         from greensdk_rapl.counters import advance, value
 
         # The cell is changed before the reads: a window that gets the old one has started before them.

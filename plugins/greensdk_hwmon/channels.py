@@ -1,0 +1,136 @@
+"""
+Which sensors a board has, and what each of them sees.
+
+Files: Linux, Documentation/hwmon/sysfs-interface.rst: ``energyN_input`` counts microjoules, ``powerN_input`` and
+``powerN_average`` tell microwatts, ``*_label`` names them. What a label means is the driver's business; the ones
+known are in :data:`MEANINGS`, and a channel that nobody knows is shown and never counted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+PACKAGE, WALL, GPU, PART, OTHER = "package", "wall", "gpu", "core", "other"
+
+MEANINGS = (
+    ("amd_energy", "energy", r"esocket(\d+)", PACKAGE),
+    ("amd_energy", "energy", r"ecore(\d+)", PART),
+    ("power_meter", "power", r".*", WALL),
+    ("macsmc_hwmon", "power", r"total system power", WALL),
+    ("xe", "energy", r".*", GPU),
+    ("i915", "energy", r".*", GPU),
+    ("amdgpu", "power", r".*", GPU),
+    ("nouveau", "power", r".*", GPU),
+)
+"""
+Driver, kind of channel, its label, and what it sees. Linux, Documentation/hwmon/amd_energy.rst (until 5.12) and
+acpi_power_meter.rst (what the power supplies take), drivers/hwmon/macsmc-hwmon.c, drivers/gpu/drm.
+"""
+
+_CHANNEL = re.compile(r"(energy|power)(\d+)_(input|average)$")
+
+
+class Channel(NamedTuple):
+    """
+    One sensor.
+
+    Attributes:
+        key: Its name in readings, such as ``package-0`` or ``wall``.
+        kind: ``energy`` (a counter) or ``power`` (a value of the moment).
+        sees: `PACKAGE`, `WALL`, `GPU`, `PART` of a package, or `OTHER`.
+        path: The file.
+        interval_s: Over how long a ``power`` is averaged, where the driver tells.
+    """
+
+    key: str
+    kind: str
+    sees: str
+    path: str
+    interval_s: float | None = None
+
+
+def find(root: str) -> list[Channel]:
+    """
+    Return the channels of every chip under ``<root>/class/hwmon``.
+    """
+    found: list[Channel] = []
+    for chip in _chips(root):
+        driver = _text(os.path.join(chip, "name"))
+        for kind, number, file in _files(chip):
+            label = _text(os.path.join(chip, f"{kind}{number}_label"))
+            sees, place = _meaning(driver, kind, label)
+            key = f"{sees}-{place}" if sees in (PACKAGE, PART) else _key(sees, driver, label or f"{kind}{number}")
+            channel = Channel(key, kind, sees, os.path.join(chip, file), _interval_s(chip, kind, number))
+            found.append(_unlike(channel, found))
+    return found
+
+
+def counted(channels: list[Channel]) -> list[Channel]:
+    """
+    Return the channels that make up the total: the packages' counters, else one sensor of the whole machine.
+
+    A counter is exact where a power is a sample, and a second sensor of the machine would count it twice.
+    """
+    packages = [channel for channel in channels if channel.sees == PACKAGE]
+    return packages or [channel for channel in channels if channel.sees == WALL][:1]
+
+
+def _chips(root: str) -> list[str]:
+    folder = os.path.join(root, "class", "hwmon")
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in sorted(names, key=lambda name: (len(name), name))]
+
+
+def _files(chip: str) -> Iterator[tuple[str, int, str]]:
+    """
+    Yield kind, number and file of each channel; of two files for one power the averaged one.
+    """
+    best: dict[tuple[str, int], str] = {}
+    with suppress(OSError):
+        for name in sorted(os.listdir(chip)):
+            if match := _CHANNEL.fullmatch(name):
+                where = match[1], int(match[2])
+                if match[3] == "average" or where not in best:
+                    best[where] = name
+    for (kind, number), name in sorted(best.items()):
+        yield kind, number, name
+
+
+def _meaning(driver: str, kind: str, label: str) -> tuple[str, int]:
+    for known, of, pattern, sees in MEANINGS:
+        if known == driver and of == kind and (match := re.fullmatch(pattern, label.lower())):
+            return sees, int(match[1]) if match.groups() else 0
+    return OTHER, 0
+
+
+def _key(sees: str, driver: str, label: str) -> str:
+    return sees if sees == WALL else f"{sees}-{driver or 'chip'}-{'-'.join(label.lower().split())}"
+
+
+def _unlike(channel: Channel, others: list[Channel]) -> Channel:
+    taken = {other.key for other in others}
+    number, key = 1, channel.key
+    while key in taken:
+        number += 1
+        key = f"{channel.key}-{number}"
+    return channel._replace(key=key)
+
+
+def _interval_s(chip: str, kind: str, number: int) -> float | None:
+    text = _text(os.path.join(chip, f"{kind}{number}_average_interval"))
+    return int(text) / 1000 if text.isdecimal() else None
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,248 @@
+"""
+RAPL straight from the processor's registers, for machines that have the msr driver but no powercap.
+
+It is the meter of :mod:`greensdk_rapl`: the same domains, the same law of wraps and resets. Each read interrupts the
+CPU that is asked, so this is a fallback, and nothing takes it that was not told to.
+"""
+
+from __future__ import annotations
+
+import time
+from math import inf
+from os import close
+from typing import TYPE_CHECKING, Any
+
+from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from greensdk_rapl.counters import Mark, Spent
+
+    from greensdk_msr.meter import Meter
+
+DEFAULT_ROOT = "/"
+
+
+class MsrMonitor:
+    """
+    Joules of the processor packages and their memory, from ``/dev/cpu/N/msr``.
+
+    Args:
+        root: Where ``dev``, ``proc`` and ``sys`` are.
+        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
+            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms, as does Linux,
+            Documentation/hwmon/amd_energy.rst, for AMD.
+        max_power_w: The most a single counter can see drawn. Without it: as :mod:`greensdk_rapl` does, 5 times the
+            thermal specification power where a register tells it, else 1000 W.
+        cores: On AMD, also read the counter of every single core.
+        stride: How far apart in a device two neighbouring registers are: 1, says msr(4). In a plain file, where reads
+            of 8 bytes would overlap, a test has 8.
+
+    Attributes:
+        clock: Gives nanoseconds; a test may put a clock of its own here before the first window.
+    """
+
+    name = "msr"
+    cheap = False
+
+    def __init__(
+        self,
+        *,
+        root: str = DEFAULT_ROOT,
+        update_interval_s: float = 0.001,
+        max_power_w: float | None = None,
+        cores: bool = False,
+        stride: int = 1,
+    ) -> None:
+        self.root = root
+        self.update_interval_s = update_interval_s
+        self.max_power_w = max_power_w
+        self.cores = cores
+        self.stride = stride
+        self.max_window_s: float | None = None
+        self.clock: Callable[[], int] = time.perf_counter_ns
+        self._meter: Meter | None = None
+        self._last: Mark | None = None
+        self._cell: list[Mark] = []
+        # Whoever takes it may poll; a lock would have to be waited for.
+        self._turn = [True]
+
+    def probe(self) -> Availability:
+        """
+        Say whether every package counter can be read.
+        """
+        from greensdk_msr.meter import judge
+
+        return judge(self.root, self.stride)
+
+    def open(self) -> Sequence[Metric]:
+        """
+        Open the device of one CPU in each package.
+
+        Raises:
+            MonitorUnavailable: No package counter can be read.
+        """
+        from greensdk_rapl.meter import describe
+
+        from greensdk.hardware import host_id
+        from greensdk_msr.meter import open_meter
+
+        self.close()
+        meter = open_meter(self.root, self.max_power_w, self.cores, self.stride)
+        if not meter.counters:
+            from greensdk.errors import MonitorUnavailable
+
+            _, reason, fix = self.probe()
+            raise MonitorUnavailable(reason or "no package counter can be read", fix)
+        self._meter = meter
+        self._zones = tuple(counter.zone for counter in meter.counters)
+        self._meter_id = f"{host_id()}:rapl" + (f":{self.root}" if self.root != DEFAULT_ROOT else "")
+        self._facts: dict[str, Any] = {
+            "range_uj": {zone.key: zone.range_uj for zone in self._zones},
+            "unit_uj": {counter.zone.key: counter.unit_uj for counter in meter.counters},
+        }
+        self.max_window_s = min(zone.wrap_s for zone in self._zones) / 2
+        return tuple(map(describe, self._zones))
+
+    def start(self) -> Any:
+        """
+        Read every counter once.
+        """
+        meter = self._opened()
+        values = _read(meter, "start")
+        # The cell is taken after the reads: a poll that fills it later has read later, too.
+        return meter, values, self._cell, self.clock()
+
+    def stop(self, token: Any) -> Reading:
+        """
+        Read every counter again and say what it counted.
+        """
+        from greensdk_rapl.counters import Side, window
+
+        opened, before, cell, began_ns = token
+        meter = self._meter
+        if meter is None or meter is not opened:
+            raise RuntimeError("msr was closed, or opened anew, during the window")
+        # Taken before the reads, so that no poll in them is newer than they are.
+        first, last = cell[0] if cell else None, self._last if cell else None
+        ended_ns = self.clock()
+        after = _read(meter, "stop")
+        spent = window(self._zones, Side(began_ns, before, first), Side(ended_ns, after, last))
+        parts = {zone.key: part for zone, part in zip(self._zones, spent, strict=True)}
+        return self._reading(parts, self._by_key(before), self._by_key(after), ended_ns - began_ns)
+
+    def poll(self) -> None:
+        """
+        Read every counter, so that longer windows know how often it wrapped. One thread at a time: marks have an order.
+        """
+        try:
+            turn = self._turn.pop()
+        except IndexError:
+            return
+        try:
+            self._note()
+        finally:
+            self._turn.append(turn)
+
+    def _note(self) -> None:
+        from greensdk_rapl.counters import advance
+
+        meter = self._opened()
+        # The cell is changed before the reads: a window that gets the old one has started before them.
+        cell, self._cell = self._cell, []
+        values = _read(meter, "a poll")
+        mark = self._last = advance(self._zones, self._last, self.clock(), values)
+        cell.append(mark)
+
+    def close(self) -> None:
+        """
+        Close every descriptor.
+        """
+        meter, self._meter = self._meter, None
+        self._last, self._cell, self.max_window_s = None, [], None
+        for fd in meter.fds if meter else ():
+            close(fd)
+
+    def _opened(self) -> Meter:
+        if self._meter is None:
+            raise RuntimeError("msr is not open")
+        return self._meter
+
+    def _by_key(self, values: Sequence[int | str]) -> dict[str, int | None]:
+        return {
+            zone.key: found if isinstance(found, int) else None for zone, found in zip(self._zones, values, strict=True)
+        }
+
+    def _reading(
+        self,
+        parts: Mapping[str, Spent],
+        starts: Mapping[str, int | None],
+        stops: Mapping[str, int | None],
+        elapsed_ns: int,
+    ) -> Reading:
+        from greensdk_rapl import RESOLUTION_90
+
+        meter, update_ns = self._opened(), self.update_interval_s * 1e9
+        counted = [zone.key for zone in self._zones if zone.counted]
+        is_short = elapsed_ns < update_ns
+        total_uj, reason = self._total(parts, counted, elapsed_ns)
+        energy_j = low_j = high_j = None
+        if total_uj is not None:
+            energy_j = total_uj / 1e6
+            half_j = energy_j * RESOLUTION_90 * update_ns / (elapsed_ns or 1)
+            low_j, high_j = max(0.0, energy_j - half_j), energy_j + half_j
+        attributes = {**self._facts, "start_uj": starts, "stop_uj": stops}
+        extra = {
+            "wraps": {key: part.wraps for key, part in parts.items() if part.wraps},
+            "reasons": {**meter.lost, **{key: part.reason for key, part in parts.items() if part.reason}},
+        }
+        return reading(
+            "msr",
+            scope=MACHINE,
+            quality=MEASURED,
+            boundary=meter.boundary,
+            energy_j=energy_j,
+            low_j=low_j,
+            high_j=high_j,
+            domains={key: None if is_short or part.uj is None else part.uj / 1e6 for key, part in parts.items()},
+            meter_id=self._meter_id,
+            reason=reason,
+            attributes={**attributes, **{key: found for key, found in extra.items() if found and not is_short}},
+        )
+
+    def _total(
+        self, parts: Mapping[str, Spent], counted: Sequence[str], elapsed_ns: int
+    ) -> tuple[int | None, str | None]:
+        """
+        Return the microjoules of the total, or why there are none.
+        """
+        from greensdk_rapl import STUCK_UPDATES
+
+        update_ns = self.update_interval_s * 1e9
+        if elapsed_ns < update_ns:
+            text = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
+            return None, text
+        against = [f"{key}: {parts[key].reason}" for key in counted if parts[key].uj is None]
+        against += [f"{key}: {text}" for key, text in self._opened().lost.items()]
+        if against:
+            return None, "; ".join(against)
+        total_uj = sum(parts[key].uj or 0 for key in counted)
+        if total_uj == 0 and elapsed_ns >= (STUCK_UPDATES * update_ns or inf):
+            return None, f"no counter moved in {elapsed_ns / 1e6:.3g} ms: they are stuck, or a hypervisor's zeros"
+        return total_uj, None
+
+
+def _read(meter: Meter, when: str) -> tuple[int | str, ...]:
+    from greensdk_rapl.zones import explain
+
+    from greensdk_msr.meter import value
+    from greensdk_msr.registers import COUNTS
+
+    values: list[int | str] = []
+    for counter in meter.counters:
+        try:
+            values.append(round(value(counter.fd, counter.offset) % COUNTS * counter.unit_uj))
+        except OSError as error:
+            values.append(f"register {counter.address:#x} could not be read at {when}: {explain(error)}")
+    return tuple(values)

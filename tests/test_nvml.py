@@ -1,0 +1,283 @@
+"""
+GPUs: what they counted, and whose it is.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from greensdk_nvml import NvmlMonitor
+from greensdk_nvml.users import CONTAINER, UNTOLD, Users
+from hypothesis import given
+from hypothesis import strategies as st
+from nvml_kit import Gpu, Library
+
+from greensdk import capture
+from greensdk.errors import MonitorUnavailable
+from greensdk.testing import FakeClock, check_monitor, tracked_by
+
+ME, OTHER = os.getpid(), 2**22 + 7
+
+
+@pytest.fixture
+def root(tmp_path):
+    """
+    A machine with the driver's device file.
+    """
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nvidiactl").write_text("")
+    return str(tmp_path)
+
+
+def made(root, *gpus, **options):
+    """
+    Return a monitor on these GPUs, and a clock of the test.
+    """
+    monitor = NvmlMonitor(root=root, **options)
+    monitor.library = Library(*gpus)
+    monitor.clock = clock = FakeClock()
+    return monitor, clock
+
+
+def window(root, *gpus, spent_mj=5000, seconds=1.0):
+    """
+    Return the reading of a window in which the first GPU counts so many millijoules.
+    """
+    monitor, clock = made(root, *gpus)
+    monitor.open()
+    monitor._users.namespace = f"{root}/ns"
+    if not os.path.lexists(f"{root}/ns"):
+        os.symlink("pid:[4026531836]", f"{root}/ns")
+    token = monitor.start()
+    gpus[0].mj += spent_mj
+    clock.advance(seconds)
+    try:
+        return monitor.stop(token)
+    finally:
+        monitor.close()
+
+
+class TestOwners:
+    """
+    CPU time says nothing here.
+    """
+
+    def test_a_gpu_of_ours_alone_is_ours(self, root):
+        """
+        All that it drew, its rest as well.
+        """
+        gpu = Gpu()
+        gpu.compute = [ME]
+        found = window(root, gpu)
+
+        assert (5.0, 5.0, None) == (found["energy_j"], found["call_j"], found["reason"])
+        assert ("gpu", "machine", "measured") == (found["boundary"], found["scope"], found["quality"])
+        assert pytest.approx(5.0 * 0.0684, rel=1e-3) == found["high_j"] - found["call_j"]
+
+    def test_a_gpu_of_others_is_not_ours(self, root):
+        """
+        Nor one that nobody uses.
+        """
+        gpu, idle = Gpu(), Gpu("idle")
+        gpu.graphics = [OTHER]
+        found = window(root, gpu, idle)
+
+        assert (5.0, 0.0) == (found["energy_j"], found["call_j"])
+        assert {"gpu-0": 0.0, "gpu-1": 0.0} == found["attributes"]["shares"]
+
+    def test_a_gpu_with_others_is_shared_by_use(self, root):
+        """
+        As the driver's samples tell.
+        """
+        gpu = Gpu()
+        gpu.compute, gpu.used = [ME, OTHER], [(ME, 30), (OTHER, 60), (ME, 30)]
+
+        assert 2.5 == window(root, gpu)["call_j"]
+
+    @pytest.mark.parametrize("used", [[], [(ME, 0), (OTHER, 0)], RuntimeError("Not Supported")], ids=str)
+    def test_without_samples_nobody_knows(self, root, used):
+        """
+        The joules of the GPU are there, with the reason why none are the call's.
+        """
+        gpu = Gpu()
+        gpu.compute, gpu.used = [ME, OTHER], used
+        found = window(root, gpu)
+
+        assert (5.0, None, UNTOLD) == (found["energy_j"], found["call_j"], found["reason"])
+
+    def test_children_are_ours(self, root):
+        """
+        A worker that a call has started.
+        """
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            gpu = Gpu()
+            gpu.compute = [child.pid]
+            assert 5.0 == window(root, gpu)["call_j"]
+        finally:
+            child.communicate(b"\n")
+
+    def test_in_a_container_nobody_knows(self, root):
+        """
+        Its pids are not the machine's.
+        """
+        os.symlink("pid:[4026532000]", f"{root}/ns")
+        gpu = Gpu()
+        gpu.compute = [ME]
+
+        assert (5.0, None, CONTAINER) == tuple(window(root, gpu)[key] for key in ("energy_j", "call_j", "reason"))
+
+    def test_without_proc_nobody_knows(self):
+        """
+        Rather than a guess.
+        """
+        assert ([None], CONTAINER) == Users(Library(), [Gpu()], "/nonexistent").shares(0)
+
+    def test_the_window_leaves_the_share_as_it_is(self, root):
+        """
+        Through a real call: no CPU share is taken.
+        """
+        gpu = Gpu()
+        gpu.compute = [ME]
+        monitor, clock = made(root, gpu)
+
+        def work():
+            gpu.mj += 8000
+            clock.advance(1.0)
+
+        with capture() as records:
+            tracked_by(monitor)(work)()
+        found = records[0]["readings"][0]
+
+        assert 8.0 == found["energy_j"]
+        assert found["call_j"] in {8.0, None}
+        assert (found["call_j"] is None) == (found["reason"] == CONTAINER)
+
+
+class TestCounters:
+    """
+    What can go wrong with them.
+    """
+
+    def test_a_lost_gpu_does_not_stop_the_others(self, root):
+        """
+        It is None, with the driver's words.
+        """
+        gpu, lost = Gpu(), Gpu("lost")
+        gpu.compute = [ME]
+        lost.mj = RuntimeError("GPU is lost")
+        found = window(root, gpu, lost)
+
+        assert (5.0, {"gpu-0": 5.0, "gpu-1": None}) == (found["call_j"], found["domains"])
+        assert {"gpu-1": "GPU is lost"} == found["attributes"]["reasons"]
+
+    def test_a_driver_that_was_loaded_anew_has_no_number(self, root):
+        """
+        Its counter began at 0.
+        """
+        found = window(root, Gpu(), spent_mj=-900)
+
+        assert found["energy_j"] is None
+        assert "gpu-0: the counter went back from 1000 to 100 mJ: the driver was loaded anew" == found["reason"]
+
+    def test_a_short_window_has_no_number(self, root):
+        """
+        The counter may not have moved.
+        """
+        found = window(root, Gpu(), seconds=0.05)
+
+        assert (None, {"gpu-0": None}) == (found["energy_j"], found["domains"])
+        assert "the window is shorter than the GPU's update interval of 100 ms" == found["reason"]
+
+    @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=8))
+    def test_gpus_are_added(self, tmp_path_factory, amounts):
+        """
+        Each is a domain.
+        """
+        folder = tmp_path_factory.mktemp("gpus")
+        (folder / "dev").mkdir()
+        (folder / "dev" / "nvidiactl").write_text("")
+        gpus = [Gpu(str(number)) for number in range(len(amounts))]
+        monitor, clock = made(str(folder), *gpus)
+        monitor.open()
+        token = monitor.start()
+        for gpu, mj in zip(gpus, amounts, strict=True):
+            gpu.mj += mj
+        clock.advance(1.0)
+        found = monitor.stop(token)
+        monitor.close()
+
+        assert pytest.approx(sum(amounts) / 1000) == found["energy_j"]
+        assert [pytest.approx(mj / 1000) for mj in amounts] == list(found["domains"].values())
+
+
+class TestProbe:
+    """
+    What can be measured, and why not.
+    """
+
+    def test_without_a_driver_it_is_one_look(self, tmp_path):
+        """
+        The library is not imported.
+        """
+        found = subprocess.run(
+            [sys.executable, "-c", "import sys, greensdk_nvml as n\n"
+             f"print(n.NvmlMonitor(root={str(tmp_path)!r}).probe().reason, 'pynvml' in sys.modules)"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+
+        assert f"there is no {tmp_path}/dev/nvidiactl: no NVIDIA driver is loaded False\n" == found.stdout
+
+    def test_a_driver_that_does_not_answer_is_told(self, root):
+        """
+        Its own words.
+        """
+        monitor, _ = made(root)
+        monitor.library.error = RuntimeError("Driver/library version mismatch")
+
+        assert "the driver can't be asked: Driver/library version mismatch" == monitor.probe().reason
+
+    def test_a_gpu_before_volta_is_told(self, root):
+        """
+        It has no counter.
+        """
+        old = Gpu()
+        old.mj = RuntimeError("Not Supported")
+        monitor, _ = made(root, old)
+
+        assert "it does from the Volta generation on" in monitor.probe().reason
+        with pytest.raises(MonitorUnavailable, match="Volta"):
+            monitor.open()
+
+    def test_no_gpu_at_all_is_told(self, root):
+        """
+        CUDA_VISIBLE_DEVICES does not hide them from the driver, a container does.
+        """
+        assert "the driver shows no GPU to this process" == made(root)[0].probe().reason
+
+    def test_it_keeps_to_the_contract(self, root):
+        """
+        And leaves the library as often as it enters.
+        """
+        monitor, _ = made(root, Gpu(), Gpu("second"))
+
+        assert ["gpu-0", "gpu-1"] == [metric.name for metric in check_monitor(monitor)]
+        assert 0 == monitor.library.entered
+
+    def test_a_forked_child_does_not_leave_for_its_parent(self, root):
+        """
+        The handles are the parent's.
+        """
+        monitor, _ = made(root, Gpu())
+        monitor.open()
+        pid = os.fork()
+        if pid == 0:
+            monitor.close()
+            os._exit(monitor.library.entered)
+        _, status = os.waitpid(pid, 0)
+        monitor.close()
+
+        assert (1, 0) == (os.waitstatus_to_exitcode(status), monitor.library.entered)
