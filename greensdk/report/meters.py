@@ -5,10 +5,13 @@ From records to what each meter saw: the windows that :mod:`greensdk.report.spli
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from greensdk.monitor import MACHINE
-from greensdk.report.split import CPU, Seen, Split, split
+from greensdk.report.scale import aligned
+from greensdk.report.split import CPU, Split, split
+from greensdk.report.stretch import Seen
 
 Record = Mapping[str, Any]
 
@@ -26,6 +29,7 @@ class Raw(NamedTuple):
         starts_j: Each counter at the beginning, in joules.
         ranges_j: Where each counter wraps around; None if it does not.
         counted_j: What each counted in the window.
+        since_ns: When the counters were 0, on the same clock, if each process has its own; None for the machine's.
     """
 
     record: Record
@@ -34,6 +38,22 @@ class Raw(NamedTuple):
     starts_j: Mapping[str, float]
     ranges_j: Mapping[str, float | None]
     counted_j: Mapping[str, float]
+    since_ns: int | None = None
+
+
+class Anchor(NamedTuple):
+    """
+    Counters that were read before, from which others go on.
+
+    Attributes:
+        at_s: When the window began or ended that read them.
+        raw_j: What they showed.
+        total_j: The same without wraps.
+    """
+
+    at_s: float
+    raw_j: Mapping[str, float]
+    total_j: Mapping[str, float]
 
 
 class Metered(NamedTuple):
@@ -126,7 +146,8 @@ def raw_of(record: Record, reading: Mapping[str, Any]) -> Raw | None:
         return None
     ranges = attributes.get("range_uj") or {}
     ranges_j = {key: ranges[key] * MICRO if ranges.get(key) else None for key in counted}
-    return Raw(record, start_s, start_s + duration_s, {key: starts[key] for key in counted}, ranges_j, counted)
+    start_j = {key: starts[key] for key in counted}
+    return Raw(record, start_s, start_s + duration_s, start_j, ranges_j, counted, attributes.get("counts_since_ns"))
 
 
 def _counters(attributes: Mapping[str, Any]) -> dict[str, float]:
@@ -145,28 +166,38 @@ def _counters(attributes: Mapping[str, Any]) -> dict[str, float]:
 
 def unwrapped(raws: Sequence[Raw]) -> list[Seen]:
     """
-    Return the windows with counters that only go up: a counter that wrapped goes on from where it was.
+    Return the windows with counters that only go up, all from one zero.
+
+    A counter that wrapped goes on from where it was; counters that each process has for itself are put side by side.
+    """
+    # Readings of two clocks can't be put in one order.
+    one_clock = len({raw.record.get("host_cpu_source") for raw in raws}) == 1
+    groups: dict[int | None, list[Raw]] = {}
+    for raw in sorted(raws, key=lambda each: each.start_s):
+        groups.setdefault(raw.since_ns, []).append(raw)
+    found = aligned([_chained(group) for group in groups.values()])
+    return found if one_clock else [seen.without_clock() for seen in found]
+
+
+def _chained(raws: Iterable[Raw]) -> list[Seen]:
+    """
+    Return windows, in the order of their beginnings, with counters that go on over wraps.
 
     Two neighbouring readings are never more than one wrap apart: whoever has a window open polls its meter.
     """
-    ends: list[tuple[float, dict[str, float], dict[str, float]]] = []
+    last: Anchor | None = None
+    ends: list[Anchor] = []
     found = []
-    last_raw: dict[str, float] = {}
-    last_j: dict[str, float] = {}
-    # Readings of two clocks can't be put in one order.
-    one_clock = len({raw.record.get("host_cpu_source") for raw in raws}) == 1
-    for raw in sorted(raws, key=lambda each: each.start_s):
-        before = [end for end in ends if end[0] <= raw.start_s]
-        if before:
-            _, last_raw, last_j = max(before, key=lambda end: end[0])
-            ends = [end for end in ends if end[0] > raw.start_s]
-        start_j = {key: _next(key, value, raw, last_raw, last_j) for key, value in raw.starts_j.items()}
+    for raw in raws:
+        if before := [end for end in ends if end.at_s <= raw.start_s]:
+            last = max(before, key=lambda end: end.at_s)
+            ends = [end for end in ends if end.at_s > raw.start_s]
+        start_j = {key: _next(key, value, raw, last) for key, value in raw.starts_j.items()}
         stop_j = {key: start_j[key] + raw.counted_j[key] for key in start_j}
         stop_raw = {key: _wrap(raw.starts_j[key] + raw.counted_j[key], raw.ranges_j[key]) for key in start_j}
-        last_raw, last_j = dict(raw.starts_j), start_j
-        ends.append((raw.stop_s, stop_raw, stop_j))
-        seen = _seen(raw, sum(start_j.values()), sum(stop_j.values()))
-        found.append(seen if one_clock else seen.without_clock())
+        last = Anchor(raw.start_s, raw.starts_j, start_j)
+        ends.append(Anchor(raw.stop_s, stop_raw, stop_j))
+        found.append(_seen(raw, sum(start_j.values()), sum(stop_j.values())))
     return found
 
 
@@ -174,18 +205,23 @@ def _wrap(value: float, range_j: float | None) -> float:
     return value % range_j if range_j else value
 
 
-def _next(key: str, value: float, raw: Raw, last_raw: Mapping[str, float], last_j: Mapping[str, float]) -> float:
-    if key not in last_raw:
+def _next(key: str, value: float, raw: Raw, last: Anchor | None) -> float:
+    """
+    Return where a counter is that showed `value`, going on from `last`.
+
+    Half a range is a wrap. A smaller step back is a counter that was read before the other window's: windows are in the
+    order of the calls' first instructions, and a thread that waits for its turn has its counters read long before.
+    """
+    if last is None or key not in last.raw_j:
         return value
-    step = value - last_raw[key]
-    range_j = raw.ranges_j[key]
-    if step < 0 and range_j and step < -range_j / 2:
-        step += range_j
-    return last_j[key] + max(0.0, step)
+    step, range_j = value - last.raw_j[key], raw.ranges_j[key]
+    if range_j and abs(step) > range_j / 2:
+        step += range_j if step < 0 else -range_j
+    return last.total_j[key] + step
 
 
 def _seen(raw: Raw, start_j: float, stop_j: float) -> Seen:
-    record = raw.record
+    record, phases = raw.record, raw.record.get("phases", {})
     busy_s, began_s = record["host_cpu_s"], record.get("host_cpu_start_s")
     return Seen(
         record["record_id"],
@@ -196,4 +232,7 @@ def _seen(raw: Raw, start_j: float, stop_j: float) -> Seen:
         record["cpu_s"] or 0.0,
         began_s,
         busy_s if began_s is None else began_s + busy_s,
+        phases.get("start_s") or 0.0,
+        phases.get("stop_s") or 0.0,
+        record.get("host", {}).get("cpus_logical") or inf,
     )

@@ -1,0 +1,271 @@
+"""
+Do the joules of overlapping calls add up? greensdk beside pyRAPL, pyJoules, codecarbon and zeus on one meter.
+
+The meter is a powercap tree, which a process of its own turns by 10 W and 20 W for each busy CPU, and which keeps a log
+of what it was given: the truth. It is put in place of /sys/class/powercap in a private mount namespace, because the
+other libraries can't be told to look elsewhere, which takes root. Each library runs each scenario in processes of its
+own.
+
+    python benchmarks/law.py [--tool NAME ...] [--scenario NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KIT = Path(__file__).parents[1] / "tests" / "kit"
+sys.path.insert(0, str(KIT))
+
+import law_kit  # noqa: E402
+from law_kit import Power, Truth  # noqa: E402
+from law_peers import DECORATORS, PEERS, decorator_tool, peer_tool  # noqa: E402
+
+from greensdk.report import EnergyReport  # noqa: E402
+from greensdk.testing import PowercapTree  # noqa: E402
+
+INSIDE = "GREENSDK_LAW_INSIDE"
+POWERCAP = "/sys/class/powercap"
+OURS = "greensdk"
+TOOLS = (OURS, *PEERS)
+IDLE_W, BUSY_W = 10.0, 20.0
+LIMIT_S = 60
+
+HEADS = ("greensdk: calls + unattributed", "truth known to", "its calls alone", "off the fair share")
+
+DECORATED = "50 coroutines, decorated"
+
+
+def lithops(tool: law_kit.Tool, number: int, workers: int, seconds: float) -> None:
+    """
+    Calls in as many workers of Lithops on this machine.
+    """
+    from lithops import FunctionExecutor
+
+    os.environ.update(law_kit.lithops_environment())
+    os.environ["PYTHONPATH"] += os.pathsep + str(Path(__file__).parent)
+    with FunctionExecutor(config=law_kit.lithops_config(Path("law"), workers), log_level=None) as executor:
+        law_kit.lithops_calls(executor, law_kit.one_in_worker, number, tool, seconds)
+
+
+SCENARIOS: dict[str, Callable[[law_kit.Tool], None]] = {
+    "1 thread": partial(law_kit.threads, number=1, seconds=1.0),
+    "2 threads": partial(law_kit.threads, number=2, seconds=0.5),
+    "8 threads": partial(law_kit.threads, number=8, seconds=0.15),
+    "32 threads": partial(law_kit.threads, number=32, seconds=0.05),
+    "50 coroutines": partial(law_kit.coroutines, number=50, seconds=0.025),
+    DECORATED: partial(law_kit.coroutines, number=50, seconds=0.025),
+    "3 levels, one inside the other": partial(law_kit.nested, levels=3, seconds=0.4),
+    "4 processes": partial(law_kit.processes, number=4, seconds=0.5),
+    "a process pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4),
+    "8 Lithops calls on 2 workers": partial(lithops, number=8, workers=2, seconds=1.0),
+}
+
+
+class Found(NamedTuple):
+    """
+    What one library said of one scenario.
+
+    Attributes:
+        truth_j: What the meter counted while a call ran.
+        vague: By how much of it either way that can't be told, because a tick fell into a read.
+        sum_j: The sum of what it said; of greensdk with what is unattributed.
+        calls_j: Of greensdk the sum of the calls.
+        unfair: Of greensdk the most that an equally busy call is off its fair share; None of one call.
+        ended: Its processes ended by themselves.
+    """
+
+    truth_j: float
+    vague: float
+    sum_j: float
+    calls_j: float | None = None
+    unfair: float | None = None
+    ended: bool = True
+
+
+def ours(log: Path, truth: Truth) -> Found:
+    """
+    Read greensdk's records.
+    """
+    records = law_kit.read_log(log)
+    report = EnergyReport(records)
+    calls = report.account.calls
+    if report.energy_j is None or report.unattributed_j is None:
+        raise ValueError("calls without a number")
+    own_j = [record["energy_self_j"] for record in records] if len(calls) < len(records) else list(calls.values())
+    fair_j = report.energy_j / len(own_j)
+    unfair = max(abs(joules / fair_j - 1.0) for joules in own_j) if len(own_j) > 1 else None
+    return Found(*_middle(report.counted, truth), report.energy_j + report.unattributed_j, report.energy_j, unfair)
+
+
+def theirs(log: Path, truth: Truth) -> Found:
+    """
+    Read what another library's brackets came to.
+    """
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    records = [
+        {
+            "monotonic_s": row["began_ns"] / 1e9,
+            "duration_s": (row["ended_ns"] - row["began_ns"]) / 1e9,
+            "phases": {"start_s": 0.0, "stop_s": 0.0},
+        }
+        for row in rows
+        if row["ended_ns"]
+    ]
+    return Found(*_middle(records, truth), sum(row["joules"] for row in rows))
+
+
+def _middle(records: Iterable[Mapping[str, Any]], truth: Truth) -> tuple[float, float]:
+    low_j, high_j = truth.joules(law_kit.spans(records))
+    return (low_j + high_j) / 2, (high_j - low_j) / (high_j + low_j)
+
+
+def run(tool: str, scenario: str) -> Found | str:
+    """
+    Run a scenario with a library; a text says why there is no number.
+    """
+    if tool != OURS and not importlib.util.find_spec(tool):
+        return "not installed"
+    if scenario == DECORATED and tool not in {OURS, *DECORATORS}:
+        return "no decorator"
+    with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
+        log = Path(folder, "law.jsonl")
+        with law_kit.turning(in_place(Path(folder, "sys")), {"package-0": Power(IDLE_W, BUSY_W)}) as truth:
+            ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", scenario], folder)
+            if failure or not log.exists():
+                return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
+            return (ours if tool == OURS else theirs)(log, truth)._replace(ended=ended)
+
+
+def in_place(folder: Path) -> PowercapTree:
+    """
+    Put a tree of one package in the place of the machine's.
+    """
+    tree = PowercapTree(folder)
+    tree.package(0).dram()  # pyRAPL's decorator wants one; it stands still
+    for control in Path(tree.root).glob("*[a-z]"):
+        (control / "subsystem").unlink(missing_ok=True)
+        (control / "subsystem").symlink_to(tree.root)  # where codecarbon looks
+    link = Path(POWERCAP)
+    link.unlink(missing_ok=True)
+    link.symlink_to(tree.root)
+    return tree
+
+
+def lived(arguments: list[str], folder: str) -> tuple[bool, str]:
+    """
+    Be a library's process, in a group of its own; return whether it ended by itself, and if it failed its last words.
+    """
+    command, environment = [sys.executable, __file__, *arguments], {**os.environ, "TMPDIR": folder}
+    with (
+        open(Path(folder, "said"), "w+", encoding="utf-8", errors="replace") as said,
+        subprocess.Popen(command, env=environment, start_new_session=True, stdout=said, stderr=said) as process,
+    ):
+        try:
+            process.wait(LIMIT_S)
+            ended = True
+        except subprocess.TimeoutExpired:
+            ended = False
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a library's helper processes may outlive it
+        if not ended or not process.returncode:
+            return ended, ""
+        said.seek(0)
+        return True, (said.read().strip().splitlines() or [f"status {process.returncode}"])[-1][:100]
+
+
+def be(tool: str, scenario: str, log: str) -> None:
+    """
+    Be the process that a library measures.
+    """
+    make: law_kit.Tool
+    if tool == OURS:
+        make = partial(law_kit.greensdk_tool, POWERCAP, log)
+    else:
+        make = partial(decorator_tool if scenario == DECORATED else peer_tool, tool, log)
+    SCENARIOS[scenario](make)
+
+
+def show(rows: Mapping[str, Mapping[str, Found | str]], tools: Iterable[str]) -> None:
+    """
+    Print the table.
+    """
+    tools = list(tools)
+    heads = ["scenario"]
+    for tool in tools:
+        heads += HEADS if tool == OURS else [tool]
+    print("| " + " | ".join(heads) + " |")
+    print("|---" + "|---:" * (len(heads) - 1) + "|")
+    for scenario, found in rows.items():
+        print(f"| {scenario} | " + " | ".join(cell for tool in tools for cell in _cells(tool, found[tool])) + " |")
+
+
+def _cells(tool: str, found: Found | str) -> list[str]:
+    if isinstance(found, str):
+        return [found, *[""] * (len(HEADS) - 1)] if tool == OURS else [found]
+    ratio = found.sum_j / found.truth_j
+    if found.calls_j is None:
+        return [f"{ratio:.2f}" + ("" if found.ended else ", does not end")]
+    return [
+        f"{ratio:.4f}",
+        f"{100 * found.vague:.2f} %",
+        f"{found.calls_j / found.truth_j:.2f}",
+        "" if found.unfair is None else f"{100 * found.unfair:.1f} %",
+    ]
+
+
+def in_own_namespace(arguments: list[str]) -> int:
+    """
+    Run this script again where /sys/class is a tmpfs of our own.
+    """
+    script = (
+        "set -e; mount --make-rprivate /; mkdir -p $1/class; mount --rbind /sys/class $1/class;"
+        "mount -t tmpfs -o mode=755 none /sys/class;"
+        'for e in $1/class/*; do n=$(basename "$e"); mkdir "/sys/class/$n"; mount --bind "$e" "/sys/class/$n"; done;'
+        "umount -l /sys/class/powercap 2>/dev/null || true; rmdir /sys/class/powercap 2>/dev/null || true;"
+        'shift; exec "$@"'
+    )
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as place:
+        command = ["unshare", "-m", "sh", "-c", script, "sh", place, sys.executable, __file__, *arguments]
+        return subprocess.run(command, env={**os.environ, INSIDE: place}, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--tool", action="append", choices=TOOLS)
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS)
+    parser.add_argument("--log", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    tools, scenarios = options.tool or TOOLS, options.scenario or SCENARIOS
+    if options.log:
+        be(tools[0], next(iter(scenarios)), options.log)
+        return 0
+    if INSIDE not in os.environ:
+        if os.geteuid() or not shutil.which("unshare"):
+            print("law: needs root and unshare, to put its meter in the place of the machine's")
+            return 0
+        return in_own_namespace(sys.argv[1:])
+    rows: dict[str, dict[str, Any]] = {}
+    for scenario in scenarios:
+        rows[scenario] = {}
+        for tool in tools:
+            print(f"{scenario}: {tool}", file=sys.stderr, flush=True)
+            rows[scenario][tool] = run(tool, scenario)
+    show(rows, tools)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
