@@ -83,7 +83,17 @@ def test_the_json_has_exactly_the_promised_keys():
     Scripts depend on them.
     """
     _, found = doctor()
-    assert {"host", "monitors", "sinks", "adapters", "primary", "basis", "notes", "calibration", "config"} == found.keys()
+    assert {
+        "host",
+        "monitors",
+        "sinks",
+        "adapters",
+        "primary",
+        "basis",
+        "notes",
+        "calibration",
+        "config",
+    } == found.keys()
     assert all({"name", "ok", "reason", "fix"} == row.keys() for row in found["monitors"])
     assert all({"uri", "path", "ok", "reason", "fix"} == row.keys() for row in found["sinks"])
     assert all({"name", "ok", "active", "reason", "fix"} == row.keys() for row in found["adapters"])

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from greensdk.cli import show
+
 ROOT = "/run/greensdk"
 
 root_option = click.option("--root", default=ROOT, show_default=True, metavar="DIR", help="The agent's directory.")
@@ -47,7 +49,7 @@ def start(root: str, group: str, rapl: bool, coarsen: float | None, powercap_roo
     try:
         new = room.start(root, group, rapl=rapl, coarsen_ms=coarsen, powercap_root=powercap_root)
     except OSError as error:
-        raise GreensdkError(f"agent start: {error.filename}: {error.strerror}") from error
+        raise GreensdkError(f"agent start: {error.filename or root}: {error.strerror or error}") from error
     click.echo(f"the agent {'runs' if new else 'runs already'} in {root}, for the group {group}")
     if new and rapl and coarsen:
         click.echo(f'members set rapl.root = "{root}/powercap" and rapl.update_interval_s = {coarsen / 1e3:g}')
@@ -61,8 +63,6 @@ def status(root: str, as_json: bool) -> int:
     Say whether the agent runs; the exit code is 0 when it does and 1 when not.
     """
     from greensdk_ebpf import agent as room
-
-    from greensdk.cli import show
 
     found = room.status(root)
     if as_json:
@@ -81,29 +81,29 @@ def stop(root: str) -> None:
     """
     from greensdk_ebpf import agent as room
 
-    click.echo("stopped, nothing is left" if room.stop(root) else f"no agent in {root}")
+    click.echo("stopped, nothing is left" if room.stop(root) else f"no agent runs in {root}")
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["reason"]:
         yield found["reason"]
-    if not found["running"]:
+    if "counting" not in found:
         return
-    settings = found["settings"]
-    yield f"runs in {found['root']} since {found['started_at']}, for the group {settings['gid']}"
-    yield f"programs {', '.join(found['links_pinned'])} ({found['form']} form)"
-    if found["counts"] is None:
-        yield "what they have counted only the group and root may see"
-    else:
-        counts = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in found["counts"].items())
+    group = found["group"]
+    who = group["gid"] if group["name"] is None else f"{group['name']} ({group['gid']})"
+    yield f"{'runs' if found['running'] else 'is'} in {found['root']} since {found['started_at']}, for the group {who}"
+    yield f"programs {', '.join(sorted(found['links']))} ({found['form']} form)"
+    if found["counts"] is not None:
+        counts = ", ".join(f"{name.replace('_', ' ')} {show.text(n)}" for name, n in found["counts"].items())
         yield f"counted  {counts}"
         yield "maps     " + ", ".join(f"{name} {used} of {room}" for name, (used, room) in found["entries"].items())
-    yield f"energy   {_energy(found)}"
+    yield f"energy   {_energy(found['rapl'])}"
 
 
-def _energy(found: Mapping[str, Any]) -> str:
-    daemon = found["daemon"]
-    if daemon:
-        return f"copies in {daemon['tree']}, renewed every {daemon['every_s'] * 1e3:g} ms by process {daemon['pid']}"
-    opened = [path for path, *_ in found["restore"]]
-    return f"{len(opened)} counters open to the group" if opened else "counters not handed out"
+def _energy(rapl: Mapping[str, Any] | None) -> str:
+    if rapl is None:
+        return "counters not handed out"
+    if "daemon" in rapl:
+        every_ms = rapl["update_interval_s"] * 1e3
+        return f"copies in {rapl['root']}, renewed every {every_ms:g} ms by process {rapl['daemon']['pid']}"
+    return f"{len(rapl['counters'])} counters open to the group"

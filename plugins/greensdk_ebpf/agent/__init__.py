@@ -1,7 +1,7 @@
 """
 The agent: root loads the programs once, a group reads them ever after.
 
-There is no process behind it. Maps and programs are pinned in a bpf file system of their own, which keeps them in the
+There is no process behind it. Maps and links are pinned in a bpf file system of their own, which keeps them in the
 kernel; whoever is in the group opens the maps there. See README.md for the protocol.
 """
 
@@ -12,24 +12,20 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from greensdk.errors import GreensdkError
 from greensdk.hardware import boot_id, host_id
 from greensdk.version import __version__
-from greensdk_ebpf.access import pin
-from greensdk_ebpf.agent import coarse, handover, pins
+from greensdk_ebpf import DEFAULT_ROOT
+from greensdk_ebpf.agent import coarse, pins
+from greensdk_ebpf.agent.handover import counters, former, open_to, restore
+from greensdk_ebpf.agent.look import daemon_of, sound, status
+from greensdk_ebpf.agent.place import AgentError, claim, group_name, is_ours, lock, option, settled, trust
 from greensdk_ebpf.agent.state import SCHEMA, State, read, remove, write
 
-DEFAULT_ROOT = "/run/greensdk"
+__all__ = ["DEFAULT_GROUP", "POWERCAP", "AgentError", "start", "status", "stop"]
+
 DEFAULT_GROUP = "greensdk"
 POWERCAP = "/sys/class/powercap"
-
-FOLDER_MODE = 0o750
-
-
-class AgentError(GreensdkError):
-    """
-    The agent can't be started or stopped; the message says what helps.
-    """
+ROOT_MODE = 0o750
 
 
 def start(
@@ -54,95 +50,132 @@ def start(
         True; False if it runs already, with the same settings.
 
     Raises:
-        AgentError: It can't be done; nothing is left behind.
+        GreensdkError: It can't be done; nothing is left behind.
+        OSError: The same, in the kernel's words.
     """
     _need_root("start")
-    _refuse_strangers(root)
-    gid = group_id(group)
-    wanted = {"gid": gid, "rapl": rapl, "coarsen_ms": coarsen_ms if rapl else None, "powercap_root": powercap_root}
-    state = read(root)
-    if state is not None and runs(root, state):
-        if state["settings"] == wanted:
-            return False
-        again = f"sudo greensdk agent stop{_option(root)}  (and start it again)"
-        raise AgentError(f"an agent with other settings runs in {root}: {again}")
-    _clean(root, state)
-    with ExitStack() as undo:
-        undo.callback(_clean, root, None)
-        _make_root(root, gid)
-        made = pins.make(os.path.join(root, "bpf"), gid)
-        state = _described(root, wanted, made)
-        undo.callback(_undo_handover, root, state)
-        if rapl and coarsen_ms:
-            state["daemon"] = coarse.start(root, powercap_root, coarsen_ms / 1e3, gid)
-        elif rapl:
-            handover.open_to(powercap_root, gid, state["restore"])
-        write(root, state, gid)
-        undo.pop_all()
+    wanted = {
+        "gid": _group_id(group),
+        "rapl": rapl,
+        "coarsen_ms": coarsen_ms if rapl else None,
+        "powercap_root": os.path.abspath(powercap_root),
+    }
+    root = settled(root)
+    made = claim(root)
+    with lock(root):
+        state = read(root)
+        if state is not None and sound(root, state):
+            return _again(root, state, wanted)
+        if not is_ours(root):
+            raise AgentError(f"{root} holds files that are not an agent's: give another --root")
+        _clear(root, state)
+        made = made or (state is not None and state["made_root"])
+        with ExitStack() as undo:
+            new = _described(wanted, made)
+            undo.callback(_undo, root, new)
+            _start(root, new)
+            undo.pop_all()
+    return True
+
+
+def _start(root: str, state: State) -> None:
+    settings, gid = state["settings"], state["settings"]["gid"]
+    if not state["made_root"]:
+        state["restore"].append(former(root))
+    if settings["rapl"] and not settings["coarsen_ms"]:
+        state["restore"] += map(former, counters(settings["powercap_root"]))
+    # Whatever ends us from here on, the next start or stop knows what has to be put back.
+    write(root, state)
+    os.chown(root, 0, gid)
+    os.chmod(root, ROOT_MODE)
+    state |= pins.make(root, gid)._asdict()
+    _hand_out(root, state)
+    write(root, state)
+
+
+def _hand_out(root: str, state: State) -> None:
+    settings, gid = state["settings"], state["settings"]["gid"]
+    if not settings["rapl"]:
+        return
+    if settings["coarsen_ms"]:
+        state["rapl"] = coarse.start(root, settings["powercap_root"], settings["coarsen_ms"] / 1e3, gid)
+    else:
+        state["rapl"] = open_to(gid, settings["powercap_root"])
+
+
+def _again(root: str, state: State, wanted: dict[str, Any]) -> bool:
+    """
+    Start where an agent runs: nothing has to be done, unless the process that copies is gone.
+    """
+    if state["settings"] != wanted:
+        more = option(root)
+        raise AgentError(
+            f"an agent with other settings runs in {root}: sudo greensdk agent stop{more}  (and start it again)"
+        )
+    daemon = daemon_of(state)
+    if daemon is None or coarse.runs(daemon):
+        return False
+    _hand_out(root, state)
+    write(root, state)
     return True
 
 
 def stop(root: str = DEFAULT_ROOT) -> bool:
     """
-    Take everything back: programs, maps, permissions, files.
+    Take everything back: programs, maps, permissions, files. What is left of an agent that died goes as well.
 
     Returns:
         There was something to take back.
 
     Raises:
-        AgentError: We are not root, or the directory is not.
+        AgentError: We are not root.
     """
     _need_root("stop")
-    _refuse_strangers(root)
-    state = read(root)
-    existed = state is not None or os.path.lexists(os.path.join(root, "bpf"))
-    _clean(root, state)
-    return existed
-
-
-def status(root: str = DEFAULT_ROOT) -> dict[str, Any]:
-    """
-    Return what is known of the agent, as far as this user may see it.
-
-    Keys: ``running``, ``reason`` (why not, or what can't be seen), ``root``, and, where it runs, those of the state
-    file with ``links`` (are all programs attached), ``counts`` and ``daemon_runs``.
-    """
-    found: dict[str, Any] = {"running": False, "root": root, "reason": None}
-    try:
+    root = settled(root)
+    if not os.path.lexists(root):
+        return False
+    trust(root)
+    with lock(root):
         state = read(root)
-    except PermissionError:
-        found["reason"] = f"{root} is there, and this process is not in its group: only the group and root may look"
-        return found
-    if state is None:
-        found["reason"] = f"no agent in {root}: sudo greensdk agent start"
-        return found
-    found |= state
-    if not runs(root, state):
-        found["reason"] = f"what is in {root} is left over: sudo greensdk agent stop{_option(root)}"
-        return found
-    found["running"] = True
-    found |= pins.look(os.path.join(root, "bpf"))
-    if state["daemon"]:
-        found["daemon_runs"] = coarse.runs(state["daemon"])
-        if not found["daemon_runs"]:
-            found["reason"] = f"the process that copies the energy counters is gone: {coarse.last_words(root)}"
-    return found
+        if state is None and not (is_ours(root) and os.listdir(root)):
+            return False
+        _clear(root, state)
+        if state is None or state["made_root"]:
+            _leave(root)
+    return True
 
 
-def runs(root: str, state: State) -> bool:
+def _undo(root: str, state: State) -> None:
+    _clear(root, state)
+    if state["made_root"]:
+        _leave(root)
+
+
+def _clear(root: str, state: State | None) -> None:
     """
-    Say whether the agent that wrote `state` is still in this kernel.
+    Leave nothing of an agent in its directory, nor of what it has opened, be it whole, half made, or of another boot.
     """
-    return state["boot_id"] == boot_id() and os.path.ismount(os.path.join(root, "bpf"))
+    daemon = None if state is None else daemon_of(state)
+    if daemon is not None:
+        coarse.stop(daemon)
+    coarse.remove(root)
+    pins.remove(root)
+    if state is not None:
+        restore(state["restore"], state["settings"]["gid"])
+    remove(root)
 
 
-def group_id(group: str) -> int:
-    """
-    Return the number of a group.
+def _leave(root: str) -> None:
+    if not os.listdir(root):
+        os.rmdir(root)
 
-    Raises:
-        AgentError: There is none of this name.
-    """
+
+def _need_root(verb: str) -> None:
+    if os.geteuid() != 0:
+        raise AgentError(f"only root can {verb} the agent: sudo greensdk agent {verb}")
+
+
+def _group_id(group: str) -> int:
     import grp
 
     if group.isdecimal():
@@ -155,66 +188,19 @@ def group_id(group: str) -> int:
         ) from None
 
 
-def _need_root(verb: str) -> None:
-    if os.geteuid() != 0:
-        raise AgentError(f"only root can {verb} the agent: sudo greensdk agent {verb}")
-
-
-def _option(root: str) -> str:
-    return "" if root == DEFAULT_ROOT else f" --root {root}"
-
-
-def _refuse_strangers(root: str) -> None:
-    """
-    Refuse a directory that somebody else could have put there.
-    """
-    if not os.path.lexists(root):
-        return
-    if os.path.islink(root) or not os.path.isdir(root) or os.stat(root).st_uid != 0:
-        raise AgentError(f"{root} is not a directory of root's: remove it, or give another --root")
-
-
-def _make_root(root: str, gid: int) -> None:
-    """
-    Make the agent's directory, if it is not there.
-    """
-    try:
-        os.makedirs(root, 0o700, exist_ok=True)
-    except OSError as error:
-        raise AgentError(f"{root} can't be made: {error.strerror}: give another --root") from error
-    os.chown(root, 0, gid)
-    os.chmod(root, FOLDER_MODE)
-
-
-def _described(root: str, settings: dict[str, Any], made: pins.Made) -> State:
+def _described(settings: dict[str, Any], made: bool) -> State:
     return {
         "schema": SCHEMA,
         "greensdk": __version__,
         "host_id": host_id(),
         "boot_id": boot_id(),
         "started_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "group": {"gid": settings["gid"], "name": group_name(settings["gid"])},
+        "form": None,
+        "maps": {},
+        "links": {},
+        "rapl": None,
         "settings": settings,
-        "form": made.form,
-        "maps": {name: pin(root, name) for name in made.maps},
-        "links": made.links,
+        "made_root": made,
         "restore": [],
-        "daemon": None,
     }
-
-
-def _undo_handover(root: str, state: State) -> None:
-    if state["daemon"]:
-        coarse.stop(state["daemon"])
-    coarse.remove(root)
-    handover.restore(state["restore"])
-
-
-def _clean(root: str, state: State | None) -> None:
-    """
-    Leave nothing of an agent behind, be it whole, half made, or of another boot.
-    """
-    if state is not None:
-        _undo_handover(root, state)
-    pins.remove(os.path.join(root, "bpf"))
-    coarse.remove(root)
-    remove(root)

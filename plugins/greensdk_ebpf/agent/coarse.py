@@ -2,13 +2,14 @@
 Copies of the energy counters, renewed now and then, for a group that must not see the counters themselves.
 
 Counters that move a thousand times a second tell what a processor works on (PLATYPUS, Lipp et al., IEEE S&P 2021,
-CVE-2020-8694); ones that move a hundred times slower tell much less. One process copies them into a tree that looks
-like the kernel's, with the rest of each zone's files copied once.
+CVE-2020-8694); the slower they move, the less. One process copies them into a tree that looks like the kernel's, with
+what else a reader needs of each zone copied once.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import time
@@ -18,8 +19,12 @@ from typing import Any, NoReturn
 TREE = "powercap"
 LOG = "coarse.log"
 COPIED = ("name", "max_energy_range_uj", "constraint_0_name", "constraint_0_max_power_uw")
-WIDTH = 20
-"""Digits of a 64-bit number: a copy is written in one piece of always the same length, so nobody reads half of one."""
+WIDTH = 24
+"""
+Digits and the blanks before them: every copy has the same length, so that it is written in one piece. Kernels copy it
+in words of 8 bytes, and in a file other than XFS's a reader may come in between: so the last 8 digits stand in one.
+"""
+LENGTH = 32
 
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 PATIENCE_S = 5.0
@@ -27,65 +32,77 @@ PATIENCE_S = 5.0
 
 def start(root: str, powercap_root: str, every_s: float, gid: int) -> dict[str, Any]:
     """
-    Make the tree and the process that renews it, and return what :func:`stop` needs.
+    Make the tree and the process that renews it, and return what members have to know.
+
+    Copies of a process that is gone are taken over, so that who has them open notices nothing.
 
     Raises:
         MonitorUnavailable: There are no counters.
         OSError: One can't be read.
     """
-    pairs = plant(root, powercap_root, gid)
+    pairs = _plant(root, powercap_root, gid)
     pid = os.fork()
     if pid == 0:
-        _be_a_daemon(root, pairs, every_s)
-    return {"pid": pid, "started": _started(pid), "every_s": every_s, "tree": os.path.join(root, TREE)}
+        _be_a_daemon(os.path.join(root, LOG), pairs, every_s, gid)
+    daemon = {"pid": pid, "started": _started(pid)}
+    return {"root": os.path.join(root, TREE), "update_interval_s": every_s, "daemon": daemon}
 
 
-def plant(root: str, powercap_root: str, gid: int) -> list[tuple[str, str]]:
-    """
-    Make the tree, and return the original and the copy of each counter.
-    """
+def _plant(root: str, powercap_root: str, gid: int) -> list[tuple[str, str]]:
     from greensdk_rapl.zones import find
 
     from greensdk_ebpf.agent.handover import counters
 
-    originals = counters(powercap_root)
     tree = os.path.join(root, TREE)
-    _folder(tree, gid)
     pairs = []
-    for original, zone in zip(originals, find(powercap_root).zones, strict=True):
+    for original, zone in zip(counters(powercap_root), find(powercap_root).zones, strict=True):
         place = os.path.join(tree, zone.id)
-        _folder(place, gid)
+        for folder in (tree, place):
+            _folder(folder, gid)
         for name in COPIED:
             with suppress(FileNotFoundError), open(os.path.join(zone.path, name), "rb") as file:
-                _file(os.path.join(place, name), file.read(), gid)
+                _write(os.path.join(place, name), file.read(), gid)
         copy = os.path.join(place, "energy_uj")
-        with open(original, "rb") as file:
-            _file(copy, _line(file.read()), gid)
+        _write(copy, _first(original), gid)
         pairs.append((original, copy))
     return pairs
 
 
+def _first(original: str) -> bytes:
+    from greensdk.errors import MonitorUnavailable
+
+    with open(original, "rb") as file:
+        try:
+            return line(file.read())
+        except ValueError:
+            raise MonitorUnavailable(f"{original} does not hold a number") from None
+
+
 def _folder(path: str, gid: int) -> None:
-    os.mkdir(path, 0o700)
+    with suppress(FileExistsError):
+        os.mkdir(path, 0o700)
     os.chown(path, 0, gid)
     os.chmod(path, FOLDER_MODE)
 
 
-def _file(path: str, content: bytes, gid: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write(path: str, content: bytes, gid: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        os.write(fd, content)
+        os.pwrite(fd, content, 0)
         os.fchown(fd, 0, gid)
         os.fchmod(fd, FILE_MODE)
     finally:
         os.close(fd)
 
 
-def _line(raw: bytes) -> bytes:
-    return b"%0*d\n" % (WIDTH, int(raw))
+def line(raw: bytes) -> bytes:
+    """
+    Return a counter as it stands in a copy. Blanks fill it up: a shell takes a number with zeros before it for octal.
+    """
+    return b"%*d\n" % (WIDTH, int(raw))
 
 
-def _be_a_daemon(root: str, pairs: list[tuple[str, str]], every_s: float) -> NoReturn:
+def _be_a_daemon(log: str, pairs: list[tuple[str, str]], every_s: float, gid: int) -> NoReturn:
     """
     Copy until somebody ends us; the last words of a failure go to the log.
     """
@@ -95,26 +112,26 @@ def _be_a_daemon(root: str, pairs: list[tuple[str, str]], every_s: float) -> NoR
         nothing = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(nothing, fd)
-        os.closerange(3, 1 << 16)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        _copy_for_ever([(os.open(a, os.O_RDONLY), os.open(b, os.O_WRONLY)) for a, b in pairs], every_s)
+        _copy([(os.open(a, os.O_RDONLY), os.open(b, os.O_WRONLY)) for a, b in pairs], every_s)
     except BaseException as error:
         with suppress(OSError):
-            fd = os.open(os.path.join(root, LOG), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            os.write(fd, f"{type(error).__name__}: {error}\n".encode())
+            _write(log, f"{type(error).__name__}: {error}\n".encode(), gid)
     os._exit(1)
 
 
-def _copy_for_ever(pairs: list[tuple[int, int]], every_s: float) -> NoReturn:
-    while True:
+def _copy(pairs: list[tuple[int, int]], every_s: float) -> None:
+    # A tree that was removed has no use for us, even if whoever removed it did not know of us.
+    while os.fstat(pairs[0][1]).st_nlink:
         for original, copy in pairs:
-            os.pwrite(copy, _line(os.pread(original, 32, 0)), 0)
+            os.pwrite(copy, line(os.pread(original, LENGTH, 0)), 0)
         time.sleep(every_s)
 
 
-def _started(pid: int) -> int | None:
+def _started(pid: int) -> int:
     """
     Return when a process began, in ticks since boot: its number alone may come back (proc_pid_stat(5), field 22).
     """
@@ -122,31 +139,36 @@ def _started(pid: int) -> int | None:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == b"Z" else int(fields[19])
+        return 0
+    return 0 if fields[0] == b"Z" else int(fields[19])
 
 
-def runs(daemon: dict[str, Any]) -> bool:
+def runs(daemon: dict[str, int]) -> bool:
     """
     Say whether the process is still there.
     """
-    return bool(_started(daemon["pid"]) == daemon["started"])
+    return 0 != daemon["started"] == _started(daemon["pid"])
 
 
-def stop(daemon: dict[str, Any]) -> None:
+def stop(daemon: dict[str, int]) -> None:
     """
-    End the process and wait until it is gone.
+    End the process, and wait until it is gone.
     """
-    if not runs(daemon):
+    try:
+        fd = os.pidfd_open(daemon["pid"])
+    except ProcessLookupError:
         return
-    os.kill(daemon["pid"], signal.SIGTERM)
-    until_s = time.monotonic() + PATIENCE_S
-    while runs(daemon) and time.monotonic() < until_s:
-        with suppress(ChildProcessError):
-            os.waitpid(daemon["pid"], os.WNOHANG)
-        time.sleep(0.002)
-    if runs(daemon):
-        os.kill(daemon["pid"], signal.SIGKILL)
+    try:
+        # Asked for after the descriptor is ours: it can't become another process any more.
+        if runs(daemon):
+            signal.pidfd_send_signal(fd, signal.SIGTERM)
+            if not select.select([fd], [], [], PATIENCE_S)[0]:
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                select.select([fd], [], [], PATIENCE_S)
+    finally:
+        os.close(fd)
+    with suppress(ChildProcessError):
+        os.waitpid(daemon["pid"], os.WNOHANG)
 
 
 def last_words(root: str) -> str:
@@ -157,7 +179,7 @@ def last_words(root: str) -> str:
         with open(os.path.join(root, LOG), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
-        return "it left no word"
+        return "it was killed"
 
 
 def remove(root: str) -> None:
@@ -167,5 +189,5 @@ def remove(root: str) -> None:
     tree = os.path.join(root, TREE)
     if os.path.isdir(tree) and not os.path.islink(tree):
         shutil.rmtree(tree)
-    with suppress(OSError):
+    with suppress(FileNotFoundError):
         os.unlink(os.path.join(root, LOG))

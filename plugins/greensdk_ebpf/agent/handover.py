@@ -14,28 +14,32 @@ from contextlib import suppress
 from typing import Any
 
 MODE = 0o440
+"""What the group gets; a file that others may read already stays so."""
+
+UPDATE_INTERVAL_S = 0.001
+"""Of the processor's own counters: Intel's Software Developer's Manual, volume 3, "RAPL interfaces"."""
 
 Former = list[Any]
 """Path, uid, gid and mode of a file as it was."""
 
 
-def open_to(powercap_root: str, gid: int, former: list[Former]) -> None:
+def former(path: str) -> Former:
     """
-    Let the group read every energy counter.
-
-    Args:
-        powercap_root: The powercap class directory.
-        gid: The group.
-        former: Gets what has to be put back, before anything is changed.
-
-    Raises:
-        MonitorUnavailable: There are none.
+    Return what :func:`restore` needs.
     """
-    for path in counters(powercap_root):
-        was = os.stat(path)
-        former.append([path, was.st_uid, was.st_gid, stat.S_IMODE(was.st_mode)])
-        os.chown(path, 0, gid)
-        os.chmod(path, MODE)
+    was = os.stat(path)
+    return [path, was.st_uid, was.st_gid, stat.S_IMODE(was.st_mode)]
+
+
+def open_to(gid: int, powercap_root: str) -> dict[str, Any]:
+    """
+    Let the group read every energy counter, and return what members have to know.
+    """
+    paths = counters(powercap_root)
+    for path in paths:
+        os.chown(path, -1, gid)
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | MODE)
+    return {"root": powercap_root, "update_interval_s": UPDATE_INTERVAL_S, "counters": paths}
 
 
 def counters(powercap_root: str) -> list[str]:
@@ -57,11 +61,15 @@ def counters(powercap_root: str) -> list[str]:
     return [os.path.realpath(os.path.join(zone.path, "energy_uj")) for zone in found.zones]
 
 
-def restore(former: list[Former]) -> None:
+def restore(files: list[Former], gid: int) -> None:
     """
-    Put owners and modes back; files that are gone (the driver was unloaded) are left out.
+    Put owners and modes back.
+
+    A file that is not the group's any more has been changed by somebody else since, or made anew by the kernel, and is
+    left alone.
     """
-    for path, uid, gid, mode in former:
+    for path, uid, was_gid, mode in files:
         with suppress(FileNotFoundError):
-            os.chown(path, uid, gid)
-            os.chmod(path, mode)
+            if os.stat(path).st_gid == gid:
+                os.chown(path, uid, was_gid)
+                os.chmod(path, mode)

@@ -1,31 +1,34 @@
 """
-Maps and programs in a bpf file system of their own: what is pinned there stays in the kernel without a process.
+Maps and links in a bpf file system of their own: what is pinned there stays in the kernel without a process.
 
-https://docs.kernel.org/bpf/ and mount(2). The file system is mounted where nothing else is, never at /sys/fs/bpf, so
-that unmounting it takes nothing of anybody else's away.
+See mount(2) and https://docs.kernel.org/bpf/. The file system is mounted where nothing else is, never at /sys/fs/bpf,
+so that unmounting it takes nothing of anybody else's away.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from greensdk_ebpf.layout import MAPS
+from greensdk_ebpf.access import pin
+from greensdk_ebpf.layout import MAPS, MARK
 from greensdk_ebpf.load import load
 from greensdk_ebpf.reader import Reader
 from greensdk_ebpf.syscall import Map, obj_get, obj_pin
 
-MAP_MODE, OWN_MODE, FOLDER_MODE = 0o660, 0o600, 0o750
+FOLDER = "bpf"
 LINK = "link_"
 """What the names of pinned links begin with."""
+FOLDER_MODE, GROUP_MODE, LINK_MODE = 0o750, 0o660, 0o600
 KERNELS = ".debug"
-"""The kernel's own files in every bpf file system (kernel/bpf/preload) end so, and can't be removed."""
+"""Every bpf file system has maps.debug and progs.debug from the kernel (kernel/bpf/preload), not ours to remove."""
 
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_FLAGS = 2 | 4 | 8
+"""MS_NOSUID, MS_NODEV, MS_NOEXEC, include/uapi/linux/mount.h."""
 _MNT_DETACH = 2
-"""include/uapi/linux/mount.h, umount(2)."""
 
 
 class Made(NamedTuple):
@@ -34,97 +37,119 @@ class Made(NamedTuple):
 
     Attributes:
         form: ``raw`` or ``tracepoint``.
-        maps: Names of the maps that the group may use.
-        links: Names of the attached programs.
+        maps: Where each map is pinned.
+        links: Where each link is.
     """
 
     form: str
-    maps: list[str]
-    links: list[str]
+    maps: dict[str, str]
+    links: dict[str, str]
 
 
-def make(folder: str, gid: int) -> Made:
+def make(root: str, gid: int) -> Made:
     """
-    Mount the file system, load everything and pin it there, open to the group.
+    Mount the file system, load everything and pin it there, the maps open to the group.
 
     Raises:
         MonitorUnavailable: The programs can't be loaded here.
         OSError: The kernel refuses.
     """
+    folder = os.path.join(root, FOLDER)
     os.mkdir(folder, 0o700)
     _mount(folder)
     os.chown(folder, 0, gid)
     os.chmod(folder, FOLDER_MODE)
     loaded = load()
     try:
+        maps = {name: pin(root, name) for name in loaded.maps}
+        links = {name: pin(root, LINK + name) for name in loaded.links}
         for name, fd in loaded.maps.items():
-            _pin(fd, os.path.join(folder, name), gid if name in MAPS else 0)
+            _pin(fd, maps[name], gid, GROUP_MODE)
         for name, fd in loaded.links.items():
-            _pin(fd, os.path.join(folder, LINK + name), 0)
-        return Made(loaded.form, [name for name in loaded.maps if name in MAPS], sorted(loaded.links))
+            _pin(fd, links[name], 0, LINK_MODE)
+        if loaded.mark is not None:
+            _pin(loaded.mark, pin(root, MARK), gid, GROUP_MODE)
+        return Made(loaded.form, maps, links)
     finally:
         loaded.close()
 
 
-def _pin(fd: int, path: str, gid: int) -> None:
+def _pin(fd: int, path: str, gid: int, mode: int) -> None:
     obj_pin(fd, path)
     os.chown(path, 0, gid)
-    os.chmod(path, MAP_MODE if gid else OWN_MODE)
+    os.chmod(path, mode)
 
 
-def remove(folder: str) -> None:
+def remove(root: str) -> None:
     """
     Detach the programs and unmount; nothing happens where there is nothing.
     """
-    if os.path.islink(folder) or not os.path.isdir(folder):
-        return
-    if os.path.ismount(folder):
+    folder = os.path.join(root, FOLDER)
+    if mounted(root):
+        # Unmounting alone would not do where a container has a mount of its own of the same file system.
         for name in os.listdir(folder):
             if not name.endswith(KERNELS):
                 os.unlink(os.path.join(folder, name))
         _unmount(folder)
-    with suppress(OSError):
+    with suppress(FileNotFoundError):
         os.rmdir(folder)
 
 
-def look(folder: str) -> dict[str, Any]:
+def mounted(root: str) -> bool:
     """
-    Return ``links_pinned``, ``counts`` and ``entries`` (of each map that fills up), as far as this process may see.
+    Say whether a bpf file system is mounted where an agent would; everybody may know that (proc_pid_mountinfo(5)).
     """
-    pinned = sorted(name.removeprefix(LINK) for name in os.listdir(folder) if name.startswith(LINK))
+    wanted = os.path.join(root, FOLDER)
+    for plain, octal in (("\\", "\\134"), (" ", "\\040"), ("\t", "\\011"), ("\n", "\\012")):
+        wanted = wanted.replace(plain, octal)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            place, _, system = line.partition(" - ")
+            if place.split(" ")[4] == wanted and system.startswith("bpf "):
+                return True
+    return False
+
+
+def look(root: str) -> dict[str, Any]:
+    """
+    Return ``counting`` (context switches are being booked), ``counts`` and ``entries``, each None if we may not see.
+
+    Entries are, of each map that can be full, how many it has and has room for.
+    """
     maps: dict[str, int] = {}
     try:
         for name in MAPS:
-            maps[name] = obj_get(os.path.join(folder, name))
+            with suppress(FileNotFoundError):
+                maps[name] = obj_get(pin(root, name))
         reader = Reader(maps)
         try:
-            counts = reader.counts()._asdict()
+            before = reader.counts()
+            time.sleep(1e-5)
+            counts = reader.counts()
         finally:
             reader.close()
-        return {"links_pinned": pinned, "counts": counts, "entries": _entries(maps)}
+        counting = counts.context_switches != before.context_switches
+        return {"counting": counting, "counts": counts._asdict(), "entries": _entries(maps)}
     except PermissionError:
-        return {"links_pinned": pinned, "counts": None, "entries": None}
+        return {"counting": None, "counts": None, "entries": None}
     finally:
         for fd in maps.values():
             os.close(fd)
 
 
 def _entries(maps: dict[str, int]) -> dict[str, list[int]]:
-    """
-    Return, for each map that fills up, how many entries it has and has room for.
-    """
     found = {}
-    for name, spec in MAPS.items():
+    for name, fd in maps.items():
+        spec = MAPS[name]
         if spec.entries:
-            table = Map(maps[name], spec.key, spec.value)
+            table = Map(fd, spec.key, spec.value)
             found[name] = [sum(1 for _ in table.items(spec.entries)), spec.entries]
     return found
 
 
 def _mount(folder: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-    if libc.mount(b"greensdk", os.fsencode(folder), b"bpf", flags, b"mode=0700") < 0:
+    if libc.mount(b"greensdk", os.fsencode(folder), b"bpf", ctypes.c_ulong(_FLAGS), b"mode=0700") < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"a bpf file system can't be mounted: {os.strerror(code)}", folder)
 

@@ -11,14 +11,11 @@ from typing import Any
 
 SCHEMA = "greensdk.agent/1"
 NAME = "agent.json"
+HALF = "agent.json.new"
 MODE = 0o640
 
 State = dict[str, Any]
-"""
-Keys: schema, greensdk, host_id, boot_id, started_at; settings (gid, rapl, coarsen_ms, powercap_root); form; maps (name
-to path); links (names); restore (path, uid, gid, mode of each file that was opened); daemon (None, or pid, started,
-every_s, tree).
-"""
+"""Its keys are in README.md."""
 
 
 def read(root: str) -> State | None:
@@ -36,26 +33,23 @@ def read(root: str) -> State | None:
     return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
 
 
-def write(root: str, state: State, gid: int) -> None:
+def write(root: str, state: State) -> None:
     """
     Write it for the group, so that nobody ever sees half of it.
     """
-    path = os.path.join(root, NAME)
-    half = f"{path}.new"
+    half = os.path.join(root, HALF)
     fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         json.dump(state, file, indent=2)
-        os.fchown(fd, 0, gid)
+        os.fchown(fd, 0, state["settings"]["gid"])
         os.fchmod(fd, MODE)
-    os.replace(half, path)
+    os.replace(half, os.path.join(root, NAME))
 
 
 def remove(root: str) -> None:
     """
-    Remove the files, and the directory if nothing of somebody else's is in it.
+    Remove it.
     """
-    for name in (NAME, f"{NAME}.new"):
-        with suppress(OSError):
+    for name in (NAME, HALF):
+        with suppress(FileNotFoundError):
             os.unlink(os.path.join(root, name))
-    with suppress(OSError):
-        os.rmdir(root)
