@@ -8,7 +8,7 @@ import pytest
 from greensdk_ebpf import asm
 from greensdk_ebpf.asm import R0, R1, R2, R3, R6, R10, Asm
 from greensdk_ebpf.forms import fields
-from greensdk_ebpf.layout import COUNTS, FORMS, about, cpus_possible, told
+from greensdk_ebpf.layout import COUNTERS, COUNTS, FORMS, MARK, About, cpus_online, cpus_possible, told
 from greensdk_ebpf.locate import places
 from greensdk_ebpf.programs import program
 from hypothesis import given
@@ -31,6 +31,29 @@ print fmt: "prev_comm=%s", REC->prev_comm
 """
 
 
+MAP_NUMBERS = {"cpus": 1, "trees": 2, "tracked": 3, "tgids": 4, "cgroups": 5}
+
+
+class Form:
+    """
+    A form that knows nothing.
+    """
+
+    group_known = True
+
+    def task(self, asm, event, where):
+        """
+        Nobody comes.
+        """
+        asm.movi(R1, 0)
+
+    def idle_state(self, asm, dst):
+        """
+        Nor goes.
+        """
+        asm.movi(dst, 0)
+
+
 class TestEncoding:
     """
     Bytes as in the kernel's instruction-set.rst and as other disassemblers show them.
@@ -42,6 +65,7 @@ class TestEncoding:
             (Asm().mov(R1, R6), "bf61000000000000"),
             (Asm().movi(R0, 0), "b700000000000000"),
             (Asm().movi(R0, -1), "b7000000ffffffff"),
+            (Asm().mov32i(R2, -1), "b4020000ffffffff"),
             (Asm().add(R1, R2), "0f21000000000000"),
             (Asm().addi(R2, -4), "07020000fcffffff"),
             (Asm().sub(R1, R2), "1f21000000000000"),
@@ -55,6 +79,7 @@ class TestEncoding:
             (Asm().atomic_add(R0, 8, R1), "db10080000000000"),
             (Asm().map(R1, 5), "18110000050000000000000000000000"),
             (Asm().call(asm.KTIME_GET_NS), "8500000005000000"),
+            (Asm().call(asm.PERF_EVENT_READ_VALUE), "8500000037000000"),
             (Asm().exit(), "9500000000000000"),
         ],
     )
@@ -137,12 +162,49 @@ class TestPieces:
             "prev_state": (32, 8),
         } == fields(FORMAT)
 
-    @given(form=st.sampled_from(FORMS), attached=st.sets(st.sampled_from(sorted(COUNTS))))
-    def test_the_note_about_what_is_loaded_survives(self, form, attached):
+    @given(text=st.text(max_size=200))
+    def test_any_text_may_stand_in_a_format_file(self, text):
         """
-        Form and counters go into one number and come out again.
+        What is no field is passed over, and a field after it is found all the same.
         """
-        assert (form, attached) == told(about(form, attached))
+        described = f"{text}\n\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n"
+
+        assert (56, 4) == fields(described)["next_pid"]
+
+    @given(
+        names=st.lists(st.from_regex(r"\A[a-z_]{1,12}\Z"), unique=True, min_size=1, max_size=8),
+        kind=st.sampled_from(
+            ["int", "unsigned long long", "__data_loc char[]", "struct task_struct *", "const char *"]
+        ),
+        length=st.sampled_from(["", "[16]", "[TASK_COMM_LEN]"]),
+        first=st.integers(0, 64),
+        size=st.sampled_from([1, 2, 4, 8]),
+    )
+    def test_every_field_is_found_by_its_name(self, names, kind, length, first, size):
+        """
+        Whatever its type, and however long its array.
+        """
+        places = {name: (first + number * size, size) for number, name in enumerate(names)}
+        lines = [
+            f"\tfield:{kind} {name}{length};\toffset:{at};\tsize:{size};\tsigned:0;" for name, (at, _) in places.items()
+        ]
+
+        assert places == fields("\n".join(["name: x", "ID: 7", "format:", *lines, "", 'print fmt: "%d", REC->x']))
+
+    @given(
+        form=st.sampled_from(FORMS),
+        attached=st.frozensets(st.sampled_from(sorted(COUNTS))),
+        refused=st.integers(0, 4095),
+        version=st.integers(0, 255),
+    )
+    def test_the_note_about_what_is_loaded_survives(self, form, attached, refused, version):
+        """
+        Form, counters, the reason against cycles and the version go into one number and come out again.
+        """
+        about = About(form, attached, refused, version)
+
+        assert about == told(about.word())
+        assert 0 <= about.word() < 2**64
 
     @given(
         words=st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=64), at=st.integers(0, 6), pid=st.integers(2, 9)
@@ -158,35 +220,47 @@ class TestPieces:
         assert 4 * at in found
         assert all([pid, pid - 1] == words[place // 4 : place // 4 + 2] for place in found)
 
-    @pytest.mark.parametrize(("text", "cpus"), [("0\n", 1), ("0-1\n", 2), ("0-3,8-11\n", 12), ("0,2\n", 3)])
-    def test_every_possible_cpu_has_a_slot(self, tmp_path, text, cpus):
+    @pytest.mark.parametrize(
+        ("text", "cpus", "numbers"),
+        [
+            ("0\n", 1, [0]),
+            ("0-1\n", 2, [0, 1]),
+            ("0-3,8-11\n", 12, [0, 1, 2, 3, 8, 9, 10, 11]),
+            ("0,2\n", 3, [0, 2]),
+        ],
+    )
+    def test_every_possible_cpu_has_a_slot_and_every_running_one_a_counter(self, tmp_path, text, cpus, numbers):
         """
-        The highest number counts, not how many there are.
+        For slots the highest number counts, not how many there are.
         """
         (tmp_path / "devices/system/cpu").mkdir(parents=True)
         (tmp_path / "devices/system/cpu/possible").write_text(text)
+        (tmp_path / "devices/system/cpu/online").write_text(text)
 
         assert cpus == cpus_possible(str(tmp_path))
+        assert numbers == cpus_online(str(tmp_path))
 
-    def test_a_program_is_whole(self):
+    @pytest.mark.parametrize("counters", [{}, {COUNTERS: 6}])
+    def test_a_program_is_whole(self, counters):
         """
         Each assembles with nothing but the numbers of its maps, and ends with exit.
         """
-
-        class Form:
-            group_known = True
-
-            def task(self, asm, event, where):
-                asm.movi(R1, 0)
-
-            def idle_state(self, asm, dst):
-                asm.movi(dst, 0)
-
-        maps = {"cpus": 1, "trees": 2, "tracked": 3, "tgids": 4, "cgroups": 5}
-        for link in ("switch", "fork", "free", *COUNTS):
-            code = program(link, maps, Form())
+        for link in ("switch", "fork", "free", MARK, *COUNTS):
+            code = program(link, {**MAP_NUMBERS, **counters}, Form())
             assert 0 == len(code) % 8
             assert Asm().exit().code() == code[-8:]
+
+    def test_cycles_are_in_a_program_only_if_there_are_counters(self):
+        """
+        Who does not count them does not pay for them: no look at a counter, and nothing booked.
+        """
+        read, counters = Asm().call(asm.PERF_EVENT_READ_VALUE).code(), {**MAP_NUMBERS, COUNTERS: 6}
+        without, with_cycles = (program("switch", maps, Form()) for maps in (MAP_NUMBERS, counters))
+
+        assert (0, 1) == (_instructions(without).count(read), _instructions(with_cycles).count(read))
+        assert len(without) < len(with_cycles)
+        for link in ("fork", "free", *COUNTS):
+            assert program(link, MAP_NUMBERS, Form()) == program(link, counters, Form())
 
     def test_an_unknown_architecture_is_named(self):
         """
@@ -198,3 +272,7 @@ class TestPieces:
         assert (280, 241) == numbers("aarch64")
         with pytest.raises(MonitorUnavailable, match="not for riscv64"):
             numbers("riscv64")
+
+
+def _instructions(code: bytes) -> list[bytes]:
+    return [code[at : at + 8] for at in range(0, len(code), 8)]

@@ -107,6 +107,9 @@ class TestWithTheAgent:
             "thermal_events",
             "form",
             "agent",
+            "cpu_cycles",
+            "cycles_reason",
+            "energy_from_cycles_j",
         } == set(attributes)
         assert (True, "raw") == (attributes["agent"], attributes["form"])
         assert passed.tree_s == attributes["tree_s"]

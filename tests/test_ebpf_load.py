@@ -5,9 +5,10 @@ What comes into the kernel, by which right, and goes again.
 import os
 
 import pytest
-from ebpf_kit import burn, eventually, id_of, ids, mounted, need_ebpf, reading, running, table
+from ebpf_kit import agent, burn, eventually, id_of, ids, mounted, need_ebpf, reading, running, table
+from greensdk_ebpf import EbpfClock
 from greensdk_ebpf.asm import Asm
-from greensdk_ebpf.layout import CPUS, MAPS, START
+from greensdk_ebpf.layout import ABOUT, CPUS, MAPS, START, VERSION, told
 from greensdk_ebpf.load import load
 from greensdk_ebpf.reader import Reader
 from greensdk_ebpf.slots import Slots
@@ -66,6 +67,24 @@ class TestLoading:
 
         assert 0.009e9 < found_ns
         eventually(lambda: not links & ids("link"), "the links are gone")
+
+    def test_maps_of_another_version_are_refused(self):
+        """
+        Rather than misread: the agent of an older greensdk may still be running.
+        """
+        with running() as loaded, agent(loaded) as root:
+            cpus = table(loaded, CPUS)
+            words = list(cpus.get(0))
+            words[ABOUT] = told(words[ABOUT])._replace(version=VERSION + 1).word()
+            cpus.put(0, *words)
+            before = set(os.listdir("/proc/self/fd"))
+            with pytest.raises(MonitorUnavailable, match="the maps are those of another version of greensdk") as caught:
+                Reader(loaded.maps)
+            with pytest.raises(MonitorUnavailable, match="another version"):
+                EbpfClock(root=root).open()
+
+            assert "sudo greensdk agent stop; sudo greensdk agent start" == caught.value.fix
+            assert before == set(os.listdir("/proc/self/fd"))
 
     def test_a_reader_needs_to_write(self):
         """

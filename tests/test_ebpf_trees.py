@@ -11,6 +11,7 @@ from greensdk_ebpf.ids import group_of, own
 from greensdk_ebpf.layout import DEPTH, MAPS, TRACKED, TREES
 from greensdk_ebpf.reader import YOUNG_NS
 from greensdk_ebpf.slots import Slots
+from rights_kit import need
 
 from greensdk.errors import MonitorUnavailable
 
@@ -122,7 +123,7 @@ class TestRegistering:
         """
         me, trees = os.getpid(), table(loaded, TREES)
         for number in range(1, DEPTH):
-            trees.put(number, 0, number - 1, time.monotonic_ns(), 0)
+            trees.put(number, 0, number - 1, time.monotonic_ns(), 0, 0, 0)
         table(loaded, TRACKED).put(me, DEPTH - 1)
         reader.register(me)
         time.sleep(0.001)
@@ -131,12 +132,89 @@ class TestRegistering:
 
         booked = [trees.get(number)[0] for number in range(1, DEPTH)]
         assert 0.019e9 < min(booked)
-        assert min(booked) == max(booked) == reader.tree(me).booked()
+        assert min(booked) == max(booked) == reader.tree(me).booked()[0]
         with (
             workers(1) as (child,),
             pytest.raises(MonitorUnavailable, match=f"more than {DEPTH} registered processes are inside each other"),
         ):
             reader.register(child.pid)
+
+    def test_another_readers_word_counts(self, loaded, reader):
+        """
+        Who is out already stays out, and nobody else's entry goes with it.
+        """
+        me = os.getpid()
+        reader.register(me)
+        with reading(loaded) as other:
+            other.register(me)
+            other.unregister(me)
+            assert None is table(loaded, TRACKED).get(me)
+            other.register(me)
+            number = other.tree(me).number
+            assert number != reader.tree(me).number
+            reader.unregister(me)
+            assert (number,) == table(loaded, TRACKED).get(me)
+
+    def test_closing_a_reader_unregisters_nobody(self, loaded):
+        """
+        The tree goes on; the next reader finds it, and everything in it.
+        """
+        me = os.getpid()
+        with reading(loaded) as first:
+            first.register(me)
+            number = first.tree(me).number
+            burn(0.01)
+        with reading(loaded) as second:
+            assert None is second.tree_ns(me)
+            second.register(me)
+            assert number == second.tree(me).number
+            assert 0.009e9 < second.tree_ns(me)
+
+    def test_an_id_that_comes_back_is_somebody_else(self, loaded, reader):
+        """
+        The next process with the id of a dead member is in no tree.
+        """
+        last = "/proc/sys/kernel/ns_last_pid"
+        need(os.path.exists(last), "a kernel with CONFIG_CHECKPOINT_RESTORE")
+        tracked = table(loaded, TRACKED)
+        with workers(1) as (child,):
+            pid = child.pid
+            reader.register(pid)
+            number = reader.tree(pid).number
+            child.do(burn, 0.001)
+        eventually(lambda: tracked.get(pid) is None, "the dead one's entry is gone")
+        before = table(loaded, TREES).get(number)[0]
+
+        def again():
+            with open(last, "w", encoding="ascii") as file:
+                file.write(str(pid - 1))
+            with workers(1) as (other,):
+                other.do(burn, 0.01)
+                return other.pid == pid
+
+        eventually(again, "a process with the same id")
+        assert before == table(loaded, TREES).get(number)[0]
+        assert None is tracked.get(pid)
+
+    def test_a_tree_that_is_inside_itself_is_no_endless_loop(self, loaded, reader):
+        """
+        Members of the agent's group may write such nonsense; a process in it can't be registered, and others can.
+        """
+        trees, tracked, now = table(loaded, TREES), table(loaded, TRACKED), time.monotonic_ns()
+        trees.put(1, 0, 2, now - OLD_NS, 0, 0, 0)
+        trees.put(2, 0, 1, now - OLD_NS, 0, 0, 0)
+        with workers(2) as (inside, outside):
+            tracked.put(inside.pid, 1)
+            inside.do(time.sleep, 0.001)
+            with pytest.raises(MonitorUnavailable, match="are inside each other"):
+                reader.register(inside.pid)
+            reader.register(outside.pid)
+            inside.ask(burn, 0.02)
+            time.sleep(0.005)
+            burnt_s = outside.do(burn, 0.01)
+            assert 0.9 * burnt_s * 1e9 < reader.tree_ns(outside.pid) < 0.03e9
+            inside.answer()
+            assert 0 == reader.collect()
 
 
 class TestRoom:
@@ -150,12 +228,12 @@ class TestRoom:
         """
         trees, tracked, now = table(loaded, TREES), table(loaded, TRACKED), time.monotonic_ns()
         outer, inner, young = 1, 2, 3
-        trees.put(outer, 0, 0, now - OLD_NS, 0)
-        trees.put(inner, 0, outer, now - OLD_NS, 0)
-        trees.put(young, 0, 0, now, 0)
+        trees.put(outer, 0, 0, now - OLD_NS, 0, 0, 0)
+        trees.put(inner, 0, outer, now - OLD_NS, 0, 0, 0)
+        trees.put(young, 0, 0, now, 0, 0, 0)
         tracked.put(2**22 + 1, inner)
         for number in range(4, MAPS[TREES].entries + 1):
-            trees.put(number, 0, 0, now - OLD_NS, 0)
+            trees.put(number, 0, 0, now - OLD_NS, 0, 0, 0)
 
         reader.register(os.getpid())
 
@@ -168,7 +246,7 @@ class TestRoom:
         """
         trees, now = table(loaded, TREES), time.monotonic_ns()
         for number in range(1, MAPS[TREES].entries + 1):
-            trees.put(number, 0, 0, now, 0)
+            trees.put(number, 0, 0, now, 0, 0, 0)
 
         with pytest.raises(MonitorUnavailable, match=f"all {MAPS[TREES].entries} trees are in use"):
             reader.register(os.getpid())

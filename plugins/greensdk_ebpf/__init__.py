@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from greensdk.errors import ConfigError
 from greensdk.monitor import CALL, MACHINE, MEASURED, Availability, CpuTime, Metric
 from greensdk_ebpf.access import START_AGENT, judge, pin, usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from greensdk_ebpf.cycles import Cycles
     from greensdk_ebpf.reader import Reader, Tree
 
 DEFAULT_ROOT = "/run/greensdk"
@@ -42,12 +44,19 @@ class EbpfClock:
 
     Args:
         root: The agent's directory; its maps are pinned in ``bpf`` there.
+        cycles: Whether to count cycles, where there is a core PMU; with the agent, where the agent counts them.
+        joules_per_cycle: For the estimate from cycles; None works it out from the CPU's TDP and base frequency.
     """
 
     name = "ebpf"
 
-    def __init__(self, *, root: str = DEFAULT_ROOT) -> None:
+    def __init__(self, *, root: str = DEFAULT_ROOT, cycles: bool = True, joules_per_cycle: float | None = None) -> None:
+        if joules_per_cycle is not None and not joules_per_cycle > 0:
+            raise ConfigError(f"ebpf: joules_per_cycle is {joules_per_cycle!r}, and must be above 0")
         self.root = root
+        self._wanted = cycles
+        self._joules = joules_per_cycle
+        self._cycles: Cycles | None = None
         self._pid = 0
         self._fds: list[int] = []
         self._reader: Reader | None = None
@@ -74,42 +83,49 @@ class EbpfClock:
         Raises:
             MonitorUnavailable: Neither can be done; the reason holds the end of the verifier's log if there is one.
         """
+        from greensdk_ebpf.cycles import opened
         from greensdk_ebpf.reader import Reader
 
         self.close()
         agent = usable(self.root)
         try:
-            maps = self._open_pinned() if agent else self._load()
-            self._reader = reader = Reader(maps)
+            maps, mark = self._open_pinned() if agent else self._load()
+            self._reader = reader = Reader(maps, mark)
             self._pid = os.getpid()
             reader.register(self._pid)
             self._tree = reader.tree(self._pid)
             if agent:
                 self._check(reader)
+            self._cycles = opened(self._wanted, reader.about.refused, self._joules)
         except BaseException as error:
             self.close()
             if isinstance(error, PermissionError):
                 raise _refused(error, agent) from error
             raise
         self._facts = {"form": reader.form, "agent": agent}
-        return METRICS
+        return (*METRICS, *self._cycles.metrics)
 
-    def _open_pinned(self) -> Mapping[str, int]:
-        from greensdk_ebpf.layout import MAPS
+    def _open_pinned(self) -> tuple[Mapping[str, int], int | None]:
+        from greensdk_ebpf.layout import MAPS, MARK
         from greensdk_ebpf.syscall import obj_get
 
         maps = {}
         for name in MAPS:
             maps[name] = obj_get(pin(self.root, name))
             self._fds.append(maps[name])
-        return maps
+        if not self._wanted or not os.access(pin(self.root, MARK), os.R_OK | os.W_OK):
+            return maps, None
+        self._fds.append(obj_get(pin(self.root, MARK)))
+        return maps, self._fds[-1]
 
-    def _load(self) -> Mapping[str, int]:
-        from greensdk_ebpf.load import load
+    def _load(self) -> tuple[Mapping[str, int], int | None]:
+        from greensdk_ebpf.load import CPU_CYCLES, load
 
-        loaded = load()
+        loaded = load(cycles=CPU_CYCLES if self._wanted else None)
         self._fds += [*loaded.links.values(), *loaded.maps.values()]
-        return loaded.maps
+        if loaded.mark is not None:
+            self._fds.append(loaded.mark)
+        return loaded.maps, loaded.mark
 
     def _check(self, reader: Reader) -> None:
         from time import sleep
@@ -133,16 +149,17 @@ class EbpfClock:
         """
         Read the clock again and say what passed since `token`.
         """
-        before_ns, before = token
-        after_ns, after = self.start()
-        began, ended = before.host(), after.host()
-        tree_s = (after_ns - before_ns) * 1e-9
-        attributes = {"tree_s": tree_s, "host_idle_s": (ended.idle_ns - began.idle_ns) * 1e-9}
-        for key, first, last in zip(_COUNTS, before.counts(), after.counts(), strict=True):
+        before, after = token, self.start()
+        began, ended = before.moment.host(), after.moment.host()
+        tree_s = (after.ns - before.ns) * 1e-9
+        attributes: dict[str, Any] = {"tree_s": tree_s, "host_idle_s": (ended.idle_ns - began.idle_ns) * 1e-9}
+        for key, first, last in zip(_COUNTS, before.moment.counts(), after.moment.counts(), strict=True):
             attributes[key] = None if first is None else last - first
         if attributes["lost_events"]:
             attributes["partial"] = True
         attributes.update(self._facts)
+        if self._cycles is not None:
+            attributes.update(self._cycles.attributes(before, after, ended.busy_ns - began.busy_ns))
         # Only the agent's maps are one and the same for all processes.
         zero_s = began.busy_ns * 1e-9 if self._facts["agent"] else None
         return CpuTime(tree_s, (ended.busy_ns - began.busy_ns) * 1e-9, RESOLUTION_S, attributes, zero_s)

@@ -15,9 +15,10 @@ R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 = range(11)
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE = 1, 2, 3
 KTIME_GET_NS, GET_SMP_PROCESSOR_ID, GET_CURRENT_PID_TGID = 5, 8, 14
 GET_CURRENT_TASK, GET_CURRENT_CGROUP_ID, PROBE_READ_KERNEL = 35, 80, 113
+PERF_EVENT_READ_VALUE = 55
 """Helper functions, include/uapi/linux/bpf.h."""
 
-_LDX, _ST, _STX, _JMP, _JMP32, _ALU64 = 1, 2, 3, 5, 6, 7
+_LDX, _ST, _STX, _ALU32, _JMP, _JMP32, _ALU64 = 1, 2, 3, 4, 5, 6, 7
 _MEM, _ATOMIC = 0x60, 0xC0
 _SIZE = {4: 0x00, 2: 0x08, 1: 0x10, 8: 0x18}
 _REGISTER = 0x08
@@ -51,6 +52,12 @@ class Asm:
         Set a register to a number of 32 bits, sign extended.
         """
         return self._add(_ALU64 | _MOV, dst, number=number)
+
+    def mov32i(self, dst: int, number: int) -> Asm:
+        """
+        Set the lower half of a register to a number, and the upper to zero.
+        """
+        return self._add(_ALU32 | _MOV, dst, number=number)
 
     def add(self, dst: int, src: int) -> Asm:
         """

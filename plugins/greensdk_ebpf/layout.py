@@ -5,7 +5,8 @@ The maps that the programs write and everybody reads: names, sizes, and what sta
 map                   key                value
 ====================  =================  =====================================================================
 :data:`CPUS`          CPU number         :data:`WORDS` numbers of 8 bytes, see below; can be mapped into memory
-:data:`TREES`         tree, random       nanoseconds, tree around it (0: none), registered at, thread group
+:data:`TREES`         tree, random       nanoseconds, tree around it (0: none), registered at, thread group,
+                                         cycles, nanoseconds of the slices whose cycles these are
 :data:`TRACKED`       thread (group) id  tree that it belongs to
 :data:`TGIDS`         thread group id    nanoseconds; the least recently seen make room
 :data:`CGROUPS`       cgroup id          nanoseconds; the same
@@ -19,9 +20,9 @@ word on the process; a tree without any is garbage.
 
 from typing import NamedTuple
 
-HASH, ARRAY, LRU_HASH = 1, 2, 9
+HASH, ARRAY, PERF_EVENT_ARRAY, LRU_HASH = 1, 2, 4, 9
 """Types of maps, include/uapi/linux/bpf.h."""
-BPF_F_MMAPABLE = 1 << 10
+BPF_F_MMAPABLE, BPF_F_PRESERVE_ELEMS = 1 << 10, 1 << 11
 
 CPUS, TREES, TRACKED, TGIDS, CGROUPS = "cpus", "trees", "tracked", "tgids", "cgroups"
 
@@ -29,6 +30,14 @@ SWITCH, FORK, FREE = "switch", "fork", "free"
 """Links without which nothing is counted."""
 CPU_IDLE, CPU_FREQUENCY, THERMAL = "cpu_idle", "cpu_frequency", "thermal_temperature"
 """Links that count events which not every kernel has."""
+
+COUNTERS = "counters"
+"""The map of the CPUs' cycle counters. The programs alone use it, and keep it and the counters in it alive."""
+MARK = "mark"
+"""
+A program that is attached nowhere. Who runs it has the slice that is under way on this CPU booked, and another
+begun, as if there had been a switch.
+"""
 
 WORDS = 16
 """Numbers in a CPU's slot: two cache lines, so that no CPU writes into another's."""
@@ -41,11 +50,24 @@ switch. BUSY and IDLE are nanoseconds of finished slices, CURRENT is the running
 what could not be booked.
 """
 
+COUNTER, CYCLES, COUNTED, MARKS = range(11, 15)
+"""
+Further places. COUNTER is the CPU's cycle counter when the running slice began; 0 if it could not be read. CYCLES are
+those of finished slices of tasks, COUNTED the nanoseconds of the slices whose cycles these are. MARKS counts runs of
+:data:`MARK`, which are in END, but are no switches.
+"""
+
+TREE_CYCLES, TREE_COUNTED = 4, 5
+"""Places of the same in a tree."""
+
 COUNTS = {CPU_IDLE: 8, CPU_FREQUENCY: 9, THERMAL: 10}
 """Place of each counter of events."""
 
 ABOUT = 15
-"""In the first slot: which form is loaded, and which counters are attached, by :data:`FORMS` and :func:`about`."""
+"""In the first slot: what is loaded, see :class:`About`."""
+
+VERSION = 1
+"""Of all that this module says. It changes with any of it, so that a process does not misread an agent's maps."""
 
 FORMS = ("none", "raw", "tracepoint")
 
@@ -75,30 +97,60 @@ class Spec(NamedTuple):
 # All are allocated at once: a program that ran at a context switch must not ask the allocator.
 MAPS = {
     CPUS: Spec(ARRAY, "I", f"{WORDS}Q", 0, BPF_F_MMAPABLE),
-    TREES: Spec(HASH, "Q", "4Q", 4096),
+    TREES: Spec(HASH, "Q", "6Q", 4096),
     TRACKED: Spec(HASH, "I", "Q", 16384),
     TGIDS: Spec(LRU_HASH, "I", "Q", 16384),
     CGROUPS: Spec(LRU_HASH, "Q", "Q", 4096),
 }
 
 
+class About(NamedTuple):
+    """
+    What is loaded.
+
+    Attributes:
+        form: One of :data:`FORMS`.
+        attached: Counters of events that are attached.
+        refused: Why cycles are not counted, as an error number; 0 where they are.
+        version: The loader's :data:`VERSION`.
+    """
+
+    form: str
+    attached: frozenset[str]
+    refused: int
+    version: int = VERSION
+
+    def word(self) -> int:
+        """
+        Return it as one number.
+        """
+        counts = sum(1 << place for name, place in COUNTS.items() if name in self.attached)
+        return FORMS.index(self.form) | counts | self.refused << 16 | self.version << 56
+
+
+def told(word: int) -> About:
+    """
+    Return what :meth:`About.word` made a number of.
+    """
+    attached = frozenset(name for name, place in COUNTS.items() if word >> place & 1)
+    return About(FORMS[word & 3], attached, word >> 16 & 0xFFFF, word >> 56)
+
+
 def cpus_possible(root: str = "/sys") -> int:
     """
     Return how many slots it takes for every CPU that may ever come online (Documentation/admin-guide/cputopology.rst).
     """
-    with open(f"{root}/devices/system/cpu/possible", encoding="ascii") as file:
-        return max(int(number) for part in file.read().split(",") for number in part.split("-")) + 1
+    return max(_cpus(root, "possible")) + 1
 
 
-def about(form: str, attached: set[str]) -> int:
+def cpus_online(root: str = "/sys") -> list[int]:
     """
-    Return form and attached counters as one number.
+    Return the CPUs that run now.
     """
-    return FORMS.index(form) | sum(1 << place for name, place in COUNTS.items() if name in attached)
+    return _cpus(root, "online")
 
 
-def told(number: int) -> tuple[str, set[str]]:
-    """
-    Return what :func:`about` made a number of.
-    """
-    return FORMS[number & 3], {name for name, place in COUNTS.items() if number >> place & 1}
+def _cpus(root: str, which: str) -> list[int]:
+    with open(f"{root}/devices/system/cpu/{which}", encoding="ascii") as file:
+        ranges = [[int(end) for end in part.split("-")] for part in file.read().split(",")]
+    return [cpu for ends in ranges for cpu in range(ends[0], ends[-1] + 1)]

@@ -18,6 +18,7 @@ from greensdk_ebpf.asm import (
     MAP_DELETE,
     MAP_LOOKUP,
     MAP_UPDATE,
+    PERF_EVENT_READ_VALUE,
     R0,
     R1,
     R2,
@@ -34,21 +35,29 @@ from greensdk_ebpf.layout import (
     BEGIN,
     BUSY,
     CGROUPS,
+    COUNTED,
+    COUNTER,
+    COUNTERS,
     COUNTS,
     CPU_IDLE,
     CPUS,
     CURRENT,
+    CYCLES,
     DEPTH,
     END,
     FORK,
     FREE,
     IDLE,
     LOST,
+    MARK,
+    MARKS,
     START,
     SWITCH,
     TGIDS,
     TRACKED,
     TREE,
+    TREE_COUNTED,
+    TREE_CYCLES,
     TREES,
 )
 from greensdk_ebpf.syscall import BPF_NOEXIST
@@ -61,6 +70,18 @@ _ID = -24
 _SLICE = -32
 _TASK = -40
 _TASK_GROUP = -36
+# What bpf_perf_event_read_value writes, struct bpf_perf_event_value, begins with the counter; all zero on an error.
+_VALUE = -64
+_VALUE_BYTES = 24
+# Of the slice that ends; both 0 where the counter could not be read at one of its ends.
+_CYCLES = -72
+_COUNTED = -80
+
+MARK_WORD = 0x6D61726B
+"""
+The argument that :data:`MARK` asks for. Who may run the program may also attach it, and no tracepoint has this for its
+first: it does nothing there.
+"""
 
 
 class Form(Protocol):
@@ -86,12 +107,12 @@ def program(link: str, maps: Mapping[str, int], form: Form) -> bytes:
     Return the program of a link.
 
     Args:
-        link: Its name in :mod:`greensdk_ebpf.layout`.
-        maps: Descriptor of each map.
+        link: Its name in :mod:`greensdk_ebpf.layout`; or :data:`MARK`.
+        maps: Descriptor of each map; if :data:`COUNTERS` is among them, cycles are counted.
         form: How it learns of tasks.
     """
     asm = Asm().mov(R9, R1)
-    makers = {SWITCH: _switch, FORK: _fork, FREE: _free}
+    makers = {SWITCH: _switch, FORK: _fork, FREE: _free, MARK: _mark}
     if link in makers:
         makers[link](asm, maps, form)
     else:
@@ -124,21 +145,74 @@ def _bump(asm: Asm, place: int) -> None:
 
 def _switch(asm: Asm, maps: Mapping[str, int], form: Form) -> None:
     _slot(asm, maps)
-    asm.call(KTIME_GET_NS).mov(R8, R0)
+    _clocks(asm, maps)
     _own(asm)
-    asm.load(8, R1, R6, 8 * BEGIN).addi(R1, 1).store(8, R6, 8 * BEGIN, R1)
-    asm.load(8, R1, R6, 8 * START).jeqi(R1, 0, "next").mov(R7, R8).sub(R7, R1)
+    _begin(asm)
+    _slice(asm, "next")
     _note_missed(asm, form)
     asm.load(4, R1, R10, _OWN).jeqi(R1, 0, "idle")
+    _book_all(asm, maps)
+    asm.jump("next").label("idle")
+    asm.load(8, R1, R6, 8 * IDLE).add(R1, R7).store(8, R6, 8 * IDLE, R1)
+    asm.label("next").store(8, R6, 8 * START, R8)
+    form.task(asm, SWITCH, _TASK)
+    asm.load(8, R7, R10, _TASK).store(8, R6, 8 * CURRENT, R7).movi(R8, 0).jeqi(R7, 0, "end")
+    _end(asm, maps, _TASK_GROUP if form.group_known else _TASK)
+
+
+def _mark(asm: Asm, maps: Mapping[str, int], form: Form) -> None:
+    # Runs in a task that can't be switched off its CPU meanwhile (bpf_prog_test_run_raw_tp, net/bpf/test_run.c).
+    asm.load(8, R1, R9, 0).jnei(R1, MARK_WORD, "out")
+    _slot(asm, maps)
+    _clocks(asm, maps)
+    _own(asm)
+    half = 4 if form.group_known else 0
+    asm.load(4, R1, R6, 8 * CURRENT + half).load(4, R2, R10, _OWN + half).jeq(R1, R2, "seen").jump("out").label("seen")
+    _slice(asm, "out")
+    _begin(asm)
+    _book_all(asm, maps)
+    asm.label("next").store(8, R6, 8 * START, R8).movi(R8, 0)
+    _bump(asm, MARKS)
+    _end(asm, maps, _OWN_GROUP)
+
+
+def _clocks(asm: Asm, maps: Mapping[str, int]) -> None:
+    # R8 becomes the time, and the counter goes on the stack.
+    asm.call(KTIME_GET_NS).mov(R8, R0)
+    if COUNTERS in maps:
+        asm.map(R1, maps[COUNTERS]).mov32i(R2, -1)  # BPF_F_CURRENT_CPU
+        asm.mov(R3, R10).addi(R3, _VALUE).movi(R4, _VALUE_BYTES).call(PERF_EVENT_READ_VALUE)
+
+
+def _begin(asm: Asm) -> None:
+    asm.load(8, R1, R6, 8 * BEGIN).addi(R1, 1).store(8, R6, 8 * BEGIN, R1)
+
+
+def _slice(asm: Asm, nowhere: str) -> None:
+    # R7 becomes its length; if it began nowhere, the jump is taken.
+    asm.load(8, R1, R6, 8 * START).jeqi(R1, 0, nowhere).mov(R7, R8).sub(R7, R1)
+
+
+def _book_all(asm: Asm, maps: Mapping[str, int]) -> None:
+    # Ends at the label "next".
     asm.load(8, R1, R6, 8 * BUSY).add(R1, R7).store(8, R6, 8 * BUSY, R1)
+    if COUNTERS in maps:
+        _book_cycles(asm)
     asm.store(8, R10, _SLICE, R7)
     _book(asm, maps[TGIDS], _OWN_GROUP, "group")
     asm.call(GET_CURRENT_CGROUP_ID).store(8, R10, _ID, R0)
     _book(asm, maps[CGROUPS], _ID, "cgroup")
     _book_trees(asm, maps)
-    asm.jump("next").label("idle")
-    asm.load(8, R1, R6, 8 * IDLE).add(R1, R7).store(8, R6, 8 * IDLE, R1)
-    _next(asm.label("next"), maps, form)
+
+
+def _book_cycles(asm: Asm) -> None:
+    asm.movi(R1, 0).store(8, R10, _CYCLES, R1).store(8, R10, _COUNTED, R1)
+    asm.load(8, R2, R6, 8 * COUNTER).jeqi(R2, 0, "uncounted")
+    asm.load(8, R1, R10, _VALUE).jeqi(R1, 0, "uncounted")
+    asm.sub(R1, R2).store(8, R10, _CYCLES, R1).store(8, R10, _COUNTED, R7)
+    asm.load(8, R2, R6, 8 * CYCLES).add(R2, R1).store(8, R6, 8 * CYCLES, R2)
+    asm.load(8, R2, R6, 8 * COUNTED).add(R2, R7).store(8, R6, 8 * COUNTED, R2)
+    asm.label("uncounted")
 
 
 def _note_missed(asm: Asm, form: Form) -> None:
@@ -162,15 +236,19 @@ def _book_trees(asm: Asm, maps: Mapping[str, int]) -> None:
     _lookup(asm, maps[TRACKED], _OWN_GROUP).jeqi(R0, 0, "next").load(8, R1, R0, 0)
     for _ in range(DEPTH):
         _lookup(asm.store(8, R10, _ID, R1), maps[TREES], _ID).jeqi(R0, 0, "next")
-        asm.atomic_add(R0, 0, R7).load(8, R1, R0, 8).jeqi(R1, 0, "next")
+        asm.atomic_add(R0, 0, R7)
+        if COUNTERS in maps:
+            asm.load(8, R1, R10, _CYCLES).atomic_add(R0, 8 * TREE_CYCLES, R1)
+            asm.load(8, R1, R10, _COUNTED).atomic_add(R0, 8 * TREE_COUNTED, R1)
+        asm.load(8, R1, R0, 8).jeqi(R1, 0, "next")
 
 
-def _next(asm: Asm, maps: Mapping[str, int], form: Form) -> None:
-    asm.store(8, R6, 8 * START, R8)
-    form.task(asm, SWITCH, _TASK)
-    asm.load(8, R7, R10, _TASK).store(8, R6, 8 * CURRENT, R7).movi(R8, 0).jeqi(R7, 0, "end")
-    _lookup(asm, maps[TRACKED], _TASK_GROUP if form.group_known else _TASK).jeqi(R0, 0, "end").load(8, R8, R0, 0)
+def _end(asm: Asm, maps: Mapping[str, int], key: int) -> None:
+    # What has come in is tracked under this key; R8 is 0.
+    _lookup(asm, maps[TRACKED], key).jeqi(R0, 0, "end").load(8, R8, R0, 0)
     asm.label("end").store(8, R6, 8 * TREE, R8)
+    if COUNTERS in maps:
+        asm.load(8, R1, R10, _VALUE).store(8, R6, 8 * COUNTER, R1)
     asm.load(8, R1, R6, 8 * BEGIN).store(8, R6, 8 * END, R1)
 
 

@@ -26,12 +26,16 @@ from greensdk_ebpf.layout import (
     TGIDS,
     TRACKED,
     TREE,
+    TREE_COUNTED,
+    TREE_CYCLES,
     TREES,
     WORDS,
+    About,
     cpus_possible,
 )
+from greensdk_ebpf.programs import MARK_WORD
 from greensdk_ebpf.slots import Counts, Host, Moment, Running, Slots
-from greensdk_ebpf.syscall import BPF_NOEXIST, Map
+from greensdk_ebpf.syscall import BPF_NOEXIST, Map, marker
 
 TRIES = 20
 """Reads of something that should stand still meanwhile; after so many, the last one has to do."""
@@ -49,14 +53,31 @@ class Tree(NamedTuple):
         group: The process.
         threads: Those of its threads that were known when it was registered.
         since_ns: When that was.
-        booked: Returns the nanoseconds of its finished slices.
+        booked: Returns its value in :data:`~greensdk_ebpf.layout.TREES`.
     """
 
     number: int
     group: int
     threads: frozenset[int]
     since_ns: int
-    booked: Callable[[], int]
+    booked: Callable[[], list[int]]
+
+
+class Look(NamedTuple):
+    """
+    What is known of a tree at one moment.
+
+    Attributes:
+        ns: On-CPU nanoseconds, slices under way included.
+        cycles: Cycles of its finished slices.
+        counted_ns: Nanoseconds of the slices whose cycles these are.
+        moment: All slots.
+    """
+
+    ns: int
+    cycles: int
+    counted_ns: int
+    moment: Moment
 
 
 class Reader:
@@ -66,15 +87,20 @@ class Reader:
     Args:
         maps: Descriptor of each map of :data:`greensdk_ebpf.layout.MAPS`, readable and writable. They stay the
             caller's, and open until :meth:`close`.
+        mark: Descriptor of the program :data:`greensdk_ebpf.layout.MARK`, the caller's as well. With it, the cycles
+            of the calling thread are counted up to the moment of a look, else to its last context switch.
 
     Attributes:
+        about: What is loaded.
         form: ``raw`` or ``tracepoint``.
     """
 
-    def __init__(self, maps: Mapping[str, int]) -> None:
+    def __init__(self, maps: Mapping[str, int], mark: int | None = None) -> None:
         self._maps = {name: Map(fd, MAPS[name].key, MAPS[name].value) for name, fd in maps.items() if name in MAPS}
         self._slots = Slots(maps[CPUS], cpus_possible())
-        self.form = self._slots.form
+        self.about: About = self._slots.about
+        self.form = self.about.form
+        self._mark = None if mark is None else marker(mark, MARK_WORD)
         self._trees: dict[int, Tree] = {}
         self._around: dict[int, tuple[int, ...]] = {}
 
@@ -155,7 +181,7 @@ class Reader:
             # The kernel's last word on a thread that ended meanwhile may have come before its entry.
             for gone in threads - ids_of(pid, self._slots).threads:
                 self._maps[TRACKED].remove(gone)
-        self._trees[pid] = Tree(number, group, threads, monotonic_ns(), self._maps[TREES].counter(number))
+        self._trees[pid] = Tree(number, group, threads, monotonic_ns(), self._maps[TREES].watch(number))
 
     def _tree_of(self, group: int) -> int:
         value = self._maps[TRACKED].get(group)
@@ -165,7 +191,7 @@ class Reader:
         if around and len(self._ancestors(around)) + 2 > DEPTH:
             raise MonitorUnavailable(f"more than {DEPTH} registered processes are inside each other")
         number = int.from_bytes(os.urandom(8), "little") | 1
-        value = (0, around, monotonic_ns(), group)
+        value = (0, around, monotonic_ns(), group, 0, 0)
         try:
             self._maps[TREES].put(number, *value, flags=BPF_NOEXIST)
         except OSError as error:
@@ -212,7 +238,7 @@ class Reader:
         Return the nanoseconds of the tree of a process; None if this reader registered none.
         """
         tree = self._trees.get(pid)
-        return None if tree is None else self.look(tree)[0]
+        return None if tree is None else self.look(tree).ns
 
     def tree(self, pid: int) -> Tree:
         """
@@ -220,16 +246,19 @@ class Reader:
         """
         return self._trees[pid]
 
-    def look(self, tree: Tree) -> tuple[int, Moment]:
+    def look(self, tree: Tree) -> Look:
         """
-        Return the nanoseconds of a tree, and all slots at the same moment. This is the hot one.
+        Return the nanoseconds and cycles of a tree, and all slots at the same moment. This is the hot one.
         """
-        booked = tree.booked()
+        if self._mark is not None:
+            self._mark()
+        value = tree.booked()
         for _ in range(TRIES):
             moment = self._slots.moment()
-            before, booked = booked, tree.booked()
-            if before == booked:
+            before, value = value, tree.booked()
+            if before == value:
                 break  # none of the tree's slices ended between the two, so none is counted twice or not at all
+        booked = value[0]
         words, now_ns, number = moment.words, moment.now_ns, tree.number
         for at in range(0, len(words), WORDS):
             current = words[at + CURRENT]
@@ -237,7 +266,7 @@ class Reader:
                 words[at + TREE] == number or self._is_in(tree, words[at + TREE], current, words[at + START])
             ):
                 booked += now_ns - words[at + START]
-        return booked, moment
+        return Look(booked, value[TREE_CYCLES], value[TREE_COUNTED], moment)
 
     def _is_in(self, tree: Tree, other: int, current: int, since_ns: int) -> bool:
         # A slice that began before the registration will be booked to the tree as a whole when it ends.
@@ -249,7 +278,11 @@ class Reader:
         if number not in self._around:
             if len(self._around) > MAPS[TREES].entries:
                 self._around.clear()
-            value = self._maps[TREES].get(number)
-            parent = value[1] if value else 0
-            self._around[number] = (parent, *self._ancestors(parent)) if parent else ()
+            chain: list[int] = []
+            inner = number
+            # Not for ever: whoever may write the map could put a tree inside itself.
+            while len(chain) < DEPTH and (value := self._maps[TREES].get(inner)) and value[1]:
+                inner = value[1]
+                chain.append(inner)
+            self._around[number] = tuple(chain)
         return self._around[number]

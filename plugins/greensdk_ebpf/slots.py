@@ -8,7 +8,26 @@ import mmap
 from time import monotonic_ns
 from typing import NamedTuple
 
-from greensdk_ebpf.layout import ABOUT, BEGIN, BUSY, COUNTS, CURRENT, END, IDLE, LOST, START, TREE, WORDS, told
+from greensdk.errors import MonitorUnavailable
+from greensdk_ebpf.access import START_AGENT
+from greensdk_ebpf.layout import (
+    ABOUT,
+    BEGIN,
+    BUSY,
+    COUNTED,
+    COUNTS,
+    CURRENT,
+    CYCLES,
+    END,
+    IDLE,
+    LOST,
+    MARKS,
+    START,
+    TREE,
+    VERSION,
+    WORDS,
+    told,
+)
 
 TRIES = 1000
 """A program takes a microsecond, or as long as a hypervisor takes the CPU away from it."""
@@ -115,9 +134,16 @@ class Moment(NamedTuple):
         Return the events so far.
         """
         words = self.words
-        _, attached = told(words[ABOUT])
+        attached = told(words[ABOUT]).attached
         events = [sum(words[place::WORDS]) if name in attached else None for name, place in COUNTS.items()]
-        return Counts(sum(words[END::WORDS]), events[0], events[1], events[2], sum(words[LOST::WORDS]))
+        switches = sum(words[END::WORDS]) - sum(words[MARKS::WORDS])
+        return Counts(switches, events[0], events[1], events[2], sum(words[LOST::WORDS]))
+
+    def cycles(self) -> tuple[int, int]:
+        """
+        Return the cycles of the finished slices of all tasks, and the nanoseconds of those that were counted.
+        """
+        return sum(self.words[CYCLES::WORDS]), sum(self.words[COUNTED::WORDS])
 
 
 class Slots:
@@ -127,6 +153,12 @@ class Slots:
     Args:
         fd: Its descriptor, opened for reading and writing, which mapping asks for.
         cpus: How many slots it has.
+
+    Attributes:
+        about: What is loaded.
+
+    Raises:
+        MonitorUnavailable: By another version of this plugin, which puts the numbers elsewhere.
     """
 
     def __init__(self, fd: int, cpus: int) -> None:
@@ -134,7 +166,12 @@ class Slots:
         self._map = mmap.mmap(fd, self._bytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
         self._live = memoryview(self._map).cast("Q")
         self._begun = self._live[BEGIN::WORDS]
-        self.form = told(self._live[ABOUT])[0]
+        self.about = told(self._live[ABOUT])
+        if self.about.version != VERSION:
+            self.close()
+            raise MonitorUnavailable(
+                "the maps are those of another version of greensdk", f"sudo greensdk agent stop; {START_AGENT}"
+            )
 
     def moment(self) -> Moment:
         """

@@ -38,6 +38,8 @@ LOG_LINES = 4
 _NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}
 _PERF_FLAG_FD_CLOEXEC = 8
 _PERF_ATTR_BYTES = 112
+PERF_PINNED = 1 << 2
+"""The bit of struct perf_event_attr that asks for a counter all of the time, or for an error."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # Keeps the interpreter's lock: a lookup takes a microsecond, waiting for the lock again may take milliseconds.
@@ -170,11 +172,40 @@ def test_run(prog_fd: int) -> None:
 test_run.__test__ = False  # type: ignore[attr-defined]  # pytest collects by name
 
 
-def perf_event_open(kind: int, config: int, cpu: int) -> int:
+def again(command: int, attr: bytes, what: str) -> Callable[[], None]:
+    """
+    Return a quick way to call bpf(2) with the same attribute over and over; it raises OSError.
+    """
+    buffer = ctypes.create_string_buffer(attr, max(len(attr), 128))
+    number, size = ctypes.c_long(numbers(platform.machine())[0]), len(buffer)
+    call = _quick.syscall
+
+    def once() -> None:
+        if call(number, command, buffer, size) < 0:
+            raise _error(what)
+
+    return once
+
+
+def marker(prog_fd: int, word: int) -> Callable[[], None]:
+    """
+    Return a quick way to run a raw tracepoint program with `word` as its argument; since Linux 5.10.
+    """
+    argument = _at(struct.pack("=Q", word))
+    once = again(PROG_TEST_RUN, struct.pack("=I36xIxxxxQ", prog_fd, 8, argument[1]), "mark")
+
+    def mark(_keep: object = argument) -> None:
+        once()
+
+    return mark
+
+
+def perf_event_open(kind: int, config: int, cpu: int, bits: int = 0) -> int:
     """
     Open a perf event for everything that runs on a CPU; see struct perf_event_attr in perf_event_open(2).
     """
-    attr = ctypes.create_string_buffer(struct.pack("=IIQQ", kind, _PERF_ATTR_BYTES, config, 0), _PERF_ATTR_BYTES)
+    head = struct.pack("=IIQQQQQ", kind, _PERF_ATTR_BYTES, config, 0, 0, 0, bits)
+    attr = ctypes.create_string_buffer(head, _PERF_ATTR_BYTES)
     number, flags = ctypes.c_long(numbers(platform.machine())[1]), ctypes.c_ulong(_PERF_FLAG_FD_CLOEXEC)
     fd: int = _libc.syscall(number, attr, ctypes.c_int(-1), ctypes.c_int(cpu), ctypes.c_int(-1), flags)
     if fd < 0:
@@ -249,18 +280,16 @@ class Map:
         found = (key for (key,) in self._key.iter_unpack(keys[0].raw[: count * self._key.size]))
         return zip(found, self._value.iter_unpack(values[0].raw[: count * self._value.size]), strict=True)
 
-    def counter(self, key: int) -> Callable[[], int]:
+    def watch(self, key: int) -> Callable[[], list[int]]:
         """
-        Return a quick reader of the first 8 bytes of the value at `key`; it raises OSError where there is none.
+        Return a quick reader of the value at `key`, made of numbers of 8 bytes; it raises OSError where there is none.
         """
-        where, value = _at(self._key.pack(key)), (ctypes.c_uint64 * (-(-self._value.size // 8)))()
-        attr, _ = _at(struct.pack("=IxxxxQQQ", self.fd, where[1], ctypes.addressof(value), 0))
-        number, command, size = ctypes.c_long(numbers(platform.machine())[0]), MAP_LOOKUP, len(attr)
-        call = _quick.syscall
+        where, value = _at(self._key.pack(key)), (ctypes.c_uint64 * (self._value.size // 8))()
+        attr = struct.pack("=IxxxxQQQ", self.fd, where[1], ctypes.addressof(value), 0)
+        look = again(MAP_LOOKUP, attr, f"key {key}")
 
-        def read(_keep: object = where) -> int:
-            if call(number, command, attr, size) < 0:
-                raise _error(f"key {key}")
-            return value[0]
+        def read(_keep: object = where) -> list[int]:
+            look()
+            return value[:]
 
         return read

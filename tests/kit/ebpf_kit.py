@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from greensdk_ebpf.layout import MAPS, TRACKED
+from greensdk_ebpf.layout import MAPS, MARK, TRACKED
 from greensdk_ebpf.load import Loaded, load
 from greensdk_ebpf.reader import Reader
 from greensdk_ebpf.syscall import Map, obj_pin
@@ -56,16 +56,16 @@ def mounted(kind: str, options: str = "mode=0755") -> Iterator[str]:
 
 
 @contextmanager
-def running(form: str = "raw") -> Iterator[Loaded]:
+def running(form: str = "raw", cycles: tuple[int, int] | None = None) -> Iterator[Loaded]:
     """
-    Load everything in one form.
+    Load everything in one form, with a counter in place of cycles if one is given.
     """
     need_ebpf()
     if form == "raw":
-        loaded = load(form)
+        loaded = load(form, cycles=cycles)
     else:
         with mounted("tracefs") as place:
-            loaded = load(form, place)
+            loaded = load(form, place, cycles)
     try:
         yield loaded
     finally:
@@ -73,9 +73,9 @@ def running(form: str = "raw") -> Iterator[Loaded]:
 
 
 @contextmanager
-def agent(loaded: Loaded, mode: int = 0o660) -> Iterator[str]:
+def agent(loaded: Loaded, mode: int = 0o660, marked: bool = True) -> Iterator[str]:
     """
-    Pin the maps as the agent does, open to :data:`GROUP`; return the agent's directory.
+    Pin the maps as the agent does, and the mark unless told otherwise, open to :data:`GROUP`; return its directory.
     """
     root = tempfile.mkdtemp(prefix="greensdk-test-", dir="/tmp")
     folder = os.path.join(root, "bpf")
@@ -87,6 +87,10 @@ def agent(loaded: Loaded, mode: int = 0o660) -> Iterator[str]:
             obj_pin(loaded.maps[name], f"{folder}/{name}")
             os.chown(f"{folder}/{name}", 0, GROUP)
             os.chmod(f"{folder}/{name}", mode)
+        if loaded.mark is not None and marked:
+            obj_pin(loaded.mark, f"{folder}/{MARK}")
+            os.chown(f"{folder}/{MARK}", 0, GROUP)
+            os.chmod(f"{folder}/{MARK}", mode)
         yield root
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
@@ -98,7 +102,7 @@ def reading(loaded: Loaded) -> Iterator[Reader]:
     """
     Return a reader of what is loaded.
     """
-    reader = Reader(loaded.maps)
+    reader = Reader(loaded.maps, loaded.mark)
     try:
         yield reader
     finally:

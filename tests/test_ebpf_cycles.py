@@ -1,0 +1,476 @@
+"""
+Cycles, booked beside the nanoseconds. The counter in most of these tests is the kernel's own clock, which every
+machine has: then a tree has as many "cycles" as nanoseconds.
+"""
+
+import errno
+import os
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+from ebpf_kit import agree, burn, eventually, mounted, need_ebpf, reading, running, spawn_true, table, workers
+from greensdk_ebpf.layout import (
+    BUSY,
+    COUNTED,
+    COUNTER,
+    CPUS,
+    CURRENT,
+    CYCLES,
+    END,
+    MAPS,
+    MARKS,
+    TREE_COUNTED,
+    TREE_CYCLES,
+    TREES,
+)
+from greensdk_ebpf.load import CPU_CYCLES, load
+from greensdk_ebpf.programs import MARK_WORD
+from greensdk_ebpf.reader import Reader
+from greensdk_ebpf.syscall import marker, obj_get, obj_pin, perf_event_open, raw_tracepoint_open
+from rights_kit import CAP_BPF, CAP_PERFMON, need, run_as
+
+BOTH = ["raw", "tracepoint"]
+CPU_CLOCK = (1, 0)
+"""PERF_TYPE_SOFTWARE and PERF_COUNT_SW_CPU_CLOCK, include/uapi/linux/perf_event.h."""
+CONTEXT_SWITCHES = (1, 3)
+NO_SUCH_EVENT = (1, 9999)
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def loaded(request):
+    """
+    Everything in the kernel, in each form.
+    """
+    with running(request.param, CPU_CLOCK) as everything:
+        yield everything
+
+
+@pytest.fixture
+def reader(loaded):
+    """
+    A reader of it, in whose tree this process is.
+    """
+    with reading(loaded) as made:
+        made.register(os.getpid())
+        yield made
+        made.unregister(os.getpid())
+
+
+@pytest.fixture
+def here():
+    """
+    The CPU that this thread stays on.
+    """
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    yield min(allowed)
+    os.sched_setaffinity(0, allowed)
+
+
+class TestTrees:
+    """
+    Cycles of a process and its descendants.
+    """
+
+    def test_a_tree_has_the_cycles_of_its_time(self, reader):
+        """
+        Both are clocks here, and run alike; what is under way is in them.
+        """
+
+        def measure():
+            ns, cycles, counted_ns = _passed(reader, lambda: burn(0.05))
+            assert pytest.approx(counted_ns, rel=0.01) == cycles
+            return ns, cycles
+
+        agree(measure, 0.01)
+
+    def test_sleep_costs_none(self, reader):
+        """
+        The counter of a CPU that idles, or runs others, goes on, but not for us.
+        """
+        ns, cycles, _ = _passed(reader, lambda: time.sleep(0.1))
+
+        assert ns < 0.05e9
+        assert cycles < 0.05e9
+
+    def test_children_count_dead_or_alive(self, reader):
+        """
+        Their slices are booked when they end.
+        """
+        with workers(2) as two:
+
+            def burn_all():
+                for worker in two:
+                    worker.ask(burn, 0.05)
+                for worker in two:
+                    worker.answer()
+                for _ in range(20):
+                    spawn_true()
+
+            def measure():
+                ns, cycles, counted_ns = _passed(reader, burn_all)
+                assert 0.1e9 < counted_ns
+                assert pytest.approx(counted_ns, rel=0.01) == cycles
+                return ns, cycles
+
+            agree(measure, 0.01)
+
+    def test_threads_count(self, reader):
+        """
+        A thread that runs on another CPU has counted slices as well.
+        """
+
+        def burn_in_a_thread():
+            thread = threading.Thread(target=burn, args=(0.05,))
+            thread.start()
+            thread.join()
+
+        _, cycles, counted_ns = _passed(reader, burn_in_a_thread)
+
+        assert 0.045e9 < counted_ns
+        assert pytest.approx(counted_ns, rel=0.01) == cycles
+
+    def test_a_tree_inside_a_tree_counts_for_both(self, loaded, reader):
+        """
+        As its nanoseconds do.
+        """
+        with workers(1) as (child,):
+            reader.register(child.pid)
+            mine, its = reader.tree(os.getpid()), reader.tree(child.pid)
+
+            def measure():
+                looks = [reader.look(mine), reader.look(its)]
+                burnt_s = child.do(burn, 0.05)
+                child.do(time.sleep, 0.001)
+                looks += [reader.look(its), reader.look(mine)]
+                first, second, third, fourth = (each.cycles * 1e-9 for each in looks)
+                assert third - second <= fourth - first
+                return burnt_s, third - second
+
+            agree(measure, 0.02)
+
+    def test_nothing_ever_goes_back(self, reader):
+        """
+        Neither nanoseconds nor cycles, though each look ends a slice and begins another.
+        """
+        tree = reader.tree(os.getpid())
+        last = reader.look(tree)
+        for turn in range(2000):
+            look = reader.look(tree)
+            assert last[:3] <= look[:3]
+            assert all(old <= new for old, new in zip(last[:3], look[:3], strict=True))
+            last = look
+            if turn % 20 == 0:
+                time.sleep(0)
+
+    def test_the_machine_has_the_cycles_of_its_busy_time(self, loaded, reader):
+        """
+        The sum over the CPUs, idle slices left out; the counter of each runs as its clock does.
+        """
+        before = reader.look(reader.tree(os.getpid()))
+        with workers(3) as three:
+            for worker in three:
+                worker.ask(burn, 0.02)
+            for worker in three:
+                worker.answer()
+        time.sleep(0.05)
+        after = reader.look(reader.tree(os.getpid()))
+
+        cycles, counted_ns = (
+            last - first for first, last in zip(before.moment.cycles(), after.moment.cycles(), strict=True)
+        )
+        assert pytest.approx(counted_ns, rel=0.01) == cycles
+        assert 0.06e9 < counted_ns
+        slots = [table(loaded, CPUS).get(cpu) for cpu in range(len(after.moment.ended()))]
+        assert all(slot[COUNTED] <= slot[BUSY] for slot in slots)
+        assert all((slot[COUNTED] == 0) == (slot[CYCLES] == 0) for slot in slots)
+
+
+class TestMark:
+    """
+    The program that books the slice under way.
+    """
+
+    def test_it_is_no_context_switch(self, loaded, reader):
+        """
+        A look runs it once; the count of the switches leaves it out.
+        """
+        cpus = table(loaded, CPUS)
+        marks = sum(cpus.get(cpu)[MARKS] for cpu in os.sched_getaffinity(0))
+        for _ in range(100):
+            reader.look(reader.tree(os.getpid()))
+        slots = [cpus.get(cpu) for cpu in os.sched_getaffinity(0)]
+        before = reader.counts().context_switches
+
+        # A mark waits for none, but where the kernel has hidden a switch from us it does nothing.
+        assert marks + 90 <= sum(slot[MARKS] for slot in slots) <= marks + 100
+        assert sum(slot[END] - slot[MARKS] for slot in slots) <= before <= sum(slot[END] for slot in slots)
+
+    def test_without_it_cycles_reach_to_the_last_switch(self, loaded, reader):
+        """
+        A reader that may not run it sees what has been booked, and no more.
+        """
+        other = Reader(loaded.maps)
+        try:
+            other.register(os.getpid())
+            tree = other.tree(os.getpid())
+
+            def unseen():
+                look = other.look(tree)
+                first = look.counted_ns
+                burn(0.001)
+                return other.look(tree).counted_ns == first
+
+            eventually(unseen, "a millisecond without a switch")
+            before = other.look(tree).counted_ns
+            reader.look(reader.tree(os.getpid()))
+            assert before < other.look(tree).counted_ns
+        finally:
+            other.close()
+
+    def test_attached_elsewhere_it_does_nothing(self, loaded):
+        """
+        Who may run it can do so, too; a tracepoint does not know the word.
+        """
+        cpus = table(loaded, CPUS)
+        marks = [cpus.get(cpu)[MARKS] for cpu in os.sched_getaffinity(0)]
+        link = raw_tracepoint_open(loaded.mark, "sys_enter")
+        for _ in range(100):
+            os.getppid()
+        os.close(link)
+        marker(loaded.mark, MARK_WORD + 1)()
+
+        assert marks == [cpus.get(cpu)[MARKS] for cpu in os.sched_getaffinity(0)]
+
+    def test_the_slice_that_it_begins_is_the_trees(self, loaded):
+        """
+        Also where the process was in no tree when it came in.
+        """
+        with reading(loaded) as reader:
+            for _ in range(20):
+                reader.register(os.getpid())
+                tree = reader.tree(os.getpid())
+                running_now = {each.thread: each.tree for each in reader.look(tree).moment.running()}
+                assert tree.number == running_now[threading.get_native_id()]
+                reader.unregister(os.getpid())
+
+    def test_after_a_switch_that_was_not_shown_it_waits(self, loaded, here):
+        """
+        If we are not who came, the slice is not ours to end.
+        """
+        cpus = table(loaded, CPUS)
+        mark = marker(loaded.mark, MARK_WORD)
+
+        def waited():
+            words = list(cpus.get(here))
+            words[CURRENT] = 1 << 32 | 1  # as if init were running
+            cpus.put(here, *words)
+            mark()
+            after = cpus.get(here)
+            return (words[END], words[MARKS], 1 << 32 | 1) == (after[END], after[MARKS], after[CURRENT])
+
+        eventually(waited, "a mark that did nothing")
+
+    def test_a_slice_without_a_beginning_has_no_cycles(self, loaded, here):
+        """
+        If the counter could not be read then, all that it shows is not the slice's.
+        """
+        cpus = table(loaded, CPUS)
+        mark = marker(loaded.mark, MARK_WORD)
+
+        def left_out():
+            mark()
+            words = list(cpus.get(here))
+            words[COUNTER] = 0
+            cpus.put(here, *words)
+            mark()
+            after = cpus.get(here)
+            expected = (words[MARKS] + 1, words[END] + 1, words[CYCLES], words[COUNTED])
+            return expected == (after[MARKS], after[END], after[CYCLES], after[COUNTED]) and after[COUNTER] > 0
+
+        eventually(left_out, "a slice that is not counted")
+
+    def test_it_needs_no_right_beyond_its_descriptor(self, loaded, reader):
+        """
+        A member of the agent's group has that and no capability.
+        """
+        before = reader.look(reader.tree(os.getpid()))
+
+        def member():
+            with reading(loaded) as own:
+                own.register(os.getpid())
+                return _passed(own, lambda: burn(0.02))[:2]
+
+        agree(lambda: run_as(member), 0.01)
+        assert before.cycles < reader.look(reader.tree(os.getpid())).cycles
+
+
+class TestCounters:
+    """
+    One for each CPU, which nobody but the programs holds.
+    """
+
+    def test_the_programs_keep_them(self, loaded):
+        """
+        The loader has let go of all perf events, and of their map.
+        """
+        held = set()
+        for fd in os.listdir("/proc/self/fd"):
+            with suppress(FileNotFoundError):
+                held.add(os.readlink(f"/proc/self/fd/{fd}"))
+
+        assert "anon_inode:bpf-map" in held
+        assert "anon_inode:[perf_event]" not in held
+        assert set(MAPS) == set(loaded.maps)
+
+    @pytest.mark.parametrize("form", BOTH)
+    def test_they_count_on_when_their_loader_is_gone(self, form):
+        """
+        As long as maps and links are pinned; here by another process, which has exited.
+        """
+        need_ebpf()
+        with mounted("bpf", "mode=0700") as place:
+            with workers(1) as (child,):
+                child.do(_pin_all, form, place)
+            maps = {name: obj_get(f"{place}/{name}") for name in MAPS}
+            mark = obj_get(f"{place}/mark")
+            reader = Reader(maps, mark)
+            reader.register(os.getpid())
+            assert 0 == reader.about.refused
+            agree(lambda: _passed(reader, lambda: burn(0.02))[:2], 0.01)
+            reader.close()
+            for fd in (*maps.values(), mark):
+                os.close(fd)
+
+    def test_nothing_is_left_open(self):
+        """
+        The mark's descriptor goes with the others.
+        """
+        need_ebpf()
+        before = set(os.listdir("/proc/self/fd"))
+        loaded = load("raw", cycles=CPU_CLOCK)
+        assert loaded.mark is not None
+        loaded.close()
+
+        assert loaded.mark is None
+        assert before == set(os.listdir("/proc/self/fd"))
+
+    def test_two_capabilities_are_enough(self):
+        """
+        The counters are the whole machine's, and CAP_PERFMON opens them.
+        """
+        need_ebpf()
+
+        def capable():
+            loaded = load("raw", cycles=CPU_CLOCK)
+            with reading(loaded) as own:
+                own.register(os.getpid())
+                passed = _passed(own, lambda: burn(0.02))
+            loaded.close()
+            return passed[:2]
+
+        agree(lambda: run_as(capable, caps=[CAP_BPF, CAP_PERFMON]), 0.01)
+
+    @pytest.mark.parametrize("form", BOTH)
+    def test_any_counter_will_do(self, form):
+        """
+        One that counts a switch for each slice: the cycles are few, and the time that belongs to them is all of it.
+        """
+        with running(form, CONTEXT_SWITCHES) as loaded, reading(loaded) as reader:
+            time.sleep(0.01)
+            reader.register(os.getpid())
+
+            def measure():
+                ns, cycles, counted_ns = _passed(reader, lambda: [burn(0.01), time.sleep(0.001), burn(0.01)])
+                assert 1 <= cycles < 10_000
+                return ns, counted_ns
+
+            agree(measure, 0.01)
+
+    @pytest.mark.parametrize("form", BOTH)
+    def test_a_cpu_without_one_is_left_out(self, form, monkeypatch):
+        """
+        One that came after the programs: its nanoseconds are booked, and its cycles nowhere.
+        """
+        allowed = sorted(os.sched_getaffinity(0))
+        need(len(allowed) > 1, "two CPUs")
+        monkeypatch.setattr("greensdk_ebpf.load.cpus_online", lambda: allowed[:1])
+        with running(form, CPU_CLOCK) as loaded, reading(loaded) as reader, workers(2) as (here, there):
+            here.do(os.sched_setaffinity, 0, allowed[:1])
+            there.do(os.sched_setaffinity, 0, allowed[1:])
+            values = []
+            for worker in (here, there):
+                reader.register(worker.pid)
+                worker.do(burn, 0.02)
+                worker.do(time.sleep, 0.001)
+                values.append(table(loaded, TREES).get(reader.tree(worker.pid).number))
+
+        (with_ns, *_), (without_ns, *_) = values
+        assert 0.019e9 < min(with_ns, without_ns)
+        assert pytest.approx(values[0][TREE_COUNTED], rel=0.01) == values[0][TREE_CYCLES]
+        assert 0.018e9 < values[0][TREE_COUNTED]
+        assert (0, 0) == (values[1][TREE_CYCLES], values[1][TREE_COUNTED])
+
+
+class TestRefusals:
+    """
+    Where cycles can't be counted, or shall not be.
+    """
+
+    def test_a_machine_without_a_core_pmu_counts_all_the_rest(self):
+        """
+        The kernel's answer is kept for whoever reads the maps.
+        """
+        need_ebpf()
+        try:
+            os.close(perf_event_open(*CPU_CYCLES, 0))
+            expected = 0
+        except OSError as error:
+            expected = error.errno
+        loaded = load("raw")
+        with reading(loaded) as reader:
+            assert expected == reader.about.refused
+            assert (loaded.mark is None) == bool(expected)
+            assert 0 < reader.host().busy_ns
+        loaded.close()
+
+    def test_a_counter_that_does_not_exist_is_refused(self):
+        """
+        With the kernel's own number; nothing is left of the attempt.
+        """
+        need_ebpf()
+        before = set(os.listdir("/proc/self/fd"))
+        with running("raw", NO_SUCH_EVENT) as loaded, reading(loaded) as reader:
+            assert errno.ENOENT == reader.about.refused
+            assert None is loaded.mark
+        assert before == set(os.listdir("/proc/self/fd"))
+
+    @pytest.mark.parametrize("form", BOTH)
+    def test_switched_off_nothing_is_booked(self, form):
+        """
+        Though the places for it are there.
+        """
+        with running(form) as loaded, reading(loaded) as reader:
+            assert errno.ECANCELED == reader.about.refused
+            reader.register(os.getpid())
+            ns, cycles, counted_ns = _passed(reader, lambda: (burn(0.01), time.sleep(0.001)))
+            assert (0, 0) == reader.look(reader.tree(os.getpid())).moment.cycles()
+
+        assert 0.009e9 < ns
+        assert (0, 0) == (cycles, counted_ns)
+
+
+def _passed(reader, call) -> tuple[int, int, int]:
+    tree = reader.tree(os.getpid())
+    before = reader.look(tree)
+    call()
+    after = reader.look(tree)
+    return after.ns - before.ns, after.cycles - before.cycles, after.counted_ns - before.counted_ns
+
+
+def _pin_all(form: str, place: str) -> None:
+    with running(form, CPU_CLOCK) as loaded:
+        for name, fd in (*loaded.maps.items(), *loaded.links.items(), ("mark", loaded.mark)):
+            obj_pin(fd, f"{place}/{name}")
