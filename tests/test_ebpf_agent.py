@@ -165,6 +165,23 @@ class TestReaders:
         assert (GROUP, 0o640) == mode_of(f"{running}/agent.json")
 
 
+def test_a_stopped_agent_is_noticed_by_who_still_has_its_maps(root):
+    """
+    Numbers that stand still are not taken for a quiet machine.
+    """
+    agent.start(root, str(GROUP))
+    clock = EbpfClock(root=root)
+    clock.open()
+    try:
+        agent.stop(root)
+        token = clock.start()
+        time.sleep(0.6)
+        with pytest.raises(RuntimeError, match="was stopped"):
+            clock.cpu_time(token)
+    finally:
+        clock.close()
+
+
 class TestLife:
     """
     Started, asked, stopped.

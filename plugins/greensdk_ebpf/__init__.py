@@ -26,6 +26,9 @@ DEFAULT_ROOT = "/run/greensdk"
 RESOLUTION_S = 1e-5
 """A read takes some microseconds, in which a CPU may switch; what has been booked is exact to the nanosecond."""
 
+STILL_NS = 500_000_000
+"""In half a second every machine has a context switch; maps without any are no longer written."""
+
 METRICS = (
     Metric("tree_s", "s", "cpu", CALL, MEASURED, "On-CPU time of this process, its threads and descendants."),
     Metric("host_s", "s", "cpu", MACHINE, MEASURED, "Time that the CPUs ran tasks."),
@@ -155,6 +158,8 @@ class EbpfClock:
         attributes: dict[str, Any] = {"tree_s": tree_s, "host_idle_s": (ended.idle_ns - began.idle_ns) * 1e-9}
         for key, first, last in zip(_COUNTS, before.moment.counts(), after.moment.counts(), strict=True):
             attributes[key] = None if first is None else last - first
+        if not attributes["context_switches"] and after.moment.now_ns - before.moment.now_ns > STILL_NS:
+            raise RuntimeError(f"nothing has switched for a while: the agent in {self.root} was stopped")
         if attributes["lost_events"]:
             attributes["partial"] = True
         attributes.update(self._facts)
