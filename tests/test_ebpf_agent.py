@@ -93,7 +93,7 @@ class TestReaders:
         """
         The numbers are those of its own clocks, and nothing is loaded for it.
         """
-        agree(lambda: run_as(own_tree, running, 0.2, groups=[GROUP]), 0.02)
+        assert agree(lambda: run_as(own_tree, running, 0.2, groups=[GROUP]), 0.02)
 
     def test_it_is_cheap_for_a_member(self, running):
         """
@@ -145,14 +145,14 @@ class TestReaders:
         during = kept(root)
         agent.stop(root)
 
-        eventually(lambda: is_gone(during), "all of it is out of the kernel")
+        assert eventually(lambda: is_gone(during), "all of it is out of the kernel")
 
     def test_the_maps_outlive_whoever_loaded_them(self, running):
         """
         There is no process: this one closed everything it had.
         """
         before = agent.status(running)["counts"]["context_switches"]
-        eventually(lambda: agent.status(running)["counts"]["context_switches"] > before, "a context switch")
+        assert eventually(lambda: agent.status(running)["counts"]["context_switches"] > before, "a context switch")
 
     def test_nobody_else_may_look_inside(self, running):
         """
@@ -163,23 +163,6 @@ class TestReaders:
         assert (GROUP, 0o660) == mode_of(f"{running}/bpf/trees")
         assert (0, 0o600) == mode_of(f"{running}/bpf/link_switch")
         assert (GROUP, 0o640) == mode_of(f"{running}/agent.json")
-
-
-def test_a_stopped_agent_is_noticed_by_who_still_has_its_maps(root):
-    """
-    Numbers that stand still are not taken for a quiet machine.
-    """
-    agent.start(root, str(GROUP))
-    clock = EbpfClock(root=root)
-    clock.open()
-    try:
-        agent.stop(root)
-        token = clock.start()
-        time.sleep(0.6)
-        with pytest.raises(RuntimeError, match="was stopped"):
-            clock.cpu_time(token)
-    finally:
-        clock.close()
 
 
 class TestLife:
@@ -198,7 +181,7 @@ class TestLife:
 
         assert not os.path.exists(root)
         assert not is_mounted(root)
-        eventually(lambda: is_gone(during), "all of it is out of the kernel")
+        assert eventually(lambda: is_gone(during), "all of it is out of the kernel")
 
     def test_a_second_start_changes_nothing(self, root):
         """
@@ -266,7 +249,7 @@ class TestLife:
 
         assert not os.path.exists(root)
         assert not is_mounted(root)
-        eventually(lambda: is_gone(during[0]), "all of it is out of the kernel")
+        assert eventually(lambda: is_gone(during[0]), "all of it is out of the kernel")
 
     def test_a_start_that_was_killed_can_be_taken_back(self, root, tree):
         """

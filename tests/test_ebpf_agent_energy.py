@@ -161,7 +161,7 @@ class TestCopies:
                 seen.append(int(os.pread(fd, 32, 0)))
                 assert seen[-1] <= truths[-1]
                 time.sleep(0.0005)
-            eventually(lambda: int(os.pread(fd, 32, 0)) == truths[-1], "the last number")
+            assert eventually(lambda: int(os.pread(fd, 32, 0)) == truths[-1], "the last number")
         finally:
             os.close(fd)
 
@@ -186,7 +186,7 @@ class TestCopies:
             seen.append(monitor.stop(token)["energy_j"])
             return seen[-1] == 9.0
 
-        eventually(caught_up, "9 J in the copies")
+        assert eventually(caught_up, "9 J in the copies")
         monitor.close()
 
         assert {"package-0", "dram-0", "core-0"} == names
@@ -219,7 +219,7 @@ class TestCopies:
         package = tree.zones["package-0"].file
         with open(package, "w", encoding="ascii") as file:
             file.write("nothing\n")
-        eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
+        assert eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
 
         found = run_as(agent.status, root, groups=[GROUP])
         assert found["running"] is False
@@ -233,12 +233,12 @@ class TestCopies:
         before = kept(root)
         with open(f"{copies}/intel-rapl:0/energy_uj", "rb") as file:
             os.kill(daemon_pid(root), signal.SIGKILL)
-            eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
+            assert eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
             assert "(it was killed)" in agent.status(root)["reason"]
             assert agent.start(root, str(GROUP), rapl=True, coarsen_ms=5.0, powercap_root=tree.root)
             tree.zones["package-0"].add_j(3.0)
             wanted = tree.zones["package-0"].file.read_text()
-            eventually(lambda: int(os.pread(file.fileno(), 32, 0)) == int(wanted), "the copy follows")
+            assert eventually(lambda: int(os.pread(file.fileno(), 32, 0)) == int(wanted), "the copy follows")
 
         assert agent.status(root)["running"]
         assert before == kept(root)
@@ -251,7 +251,7 @@ class TestCopies:
         os.unlink(f"{root}/agent.json")
 
         assert agent.stop(root)
-        eventually(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "the process has ended")
+        assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "the process has ended")
 
     def test_the_command_returns_and_leaves_a_process_of_its_own(self, root, tree):
         """
@@ -270,6 +270,6 @@ class TestCopies:
         assert pid == os.getsid(pid)
         assert "/" == os.readlink(f"/proc/{pid}/cwd")
         originals = {str(zone.file) for zone in tree.zones.values()}
-        eventually(lambda: originals <= open_files(pid), "it copies")
+        assert eventually(lambda: originals <= open_files(pid), "it copies")
         assert "/dev/null" in open_files(pid)
         assert all(file in originals | {"/dev/null"} or file.startswith(root) for file in open_files(pid))

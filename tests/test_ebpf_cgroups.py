@@ -190,7 +190,7 @@ class TestTheRealThing:
                 child.do(burn, 0.2)
                 return _usage_s(group) - before_s, (reader.cgroups()[number] - before_ns) * 1e-9
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
 
     def test_all_cgroups_make_up_the_busy_time(self, group):
         """

@@ -72,7 +72,7 @@ class TestReading:
             passed.append(clock.cpu_time(token))
             return passed[-1].tree_s, passed[-1].attributes["cycles_s"]
 
-        agree(measure, 0.01)
+        assert agree(measure, 0.01)
         found = passed[-1].attributes
         assert pytest.approx(passed[-1].tree_s * 1e9, rel=0.01) == found["cpu_cycles"]
         assert pytest.approx(passed[-1].host_s * 1e9, rel=0.01) == found["host_cycles"]
@@ -124,7 +124,7 @@ class TestReading:
             assert pytest.approx(passed.tree_s * 1e9, rel=0.01) == passed.attributes["cpu_cycles"]
             return passed.tree_s, passed.attributes["cycles_s"]
 
-        agree(lambda: run_as(member, groups=[GROUP]), 0.01)
+        assert agree(lambda: run_as(member, groups=[GROUP]), 0.01)
 
     def test_an_agent_that_shares_no_mark_gives_them_at_the_frequency_of_what_ended(self):
         """
@@ -144,7 +144,7 @@ class TestReading:
                 burn(0.0005)
                 return made.cpu_time(begun).attributes.get("cycles_reason") == NO_SLICE
 
-            eventually(unseen, "half a millisecond without a switch")
+            assert eventually(unseen, "half a millisecond without a switch")
             made.close()
 
         assert pytest.approx(passed.tree_s * 1e9, rel=0.01) == passed.attributes["cpu_cycles"]

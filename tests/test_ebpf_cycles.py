@@ -84,7 +84,7 @@ class TestTrees:
             assert pytest.approx(counted_ns, rel=0.01) == cycles
             return ns, cycles
 
-        agree(measure, 0.01)
+        assert agree(measure, 0.01)
 
     def test_sleep_costs_none(self, reader):
         """
@@ -115,7 +115,7 @@ class TestTrees:
                 assert pytest.approx(counted_ns, rel=0.01) == cycles
                 return ns, cycles
 
-            agree(measure, 0.01)
+            assert agree(measure, 0.01)
 
     def test_threads_count(self, reader):
         """
@@ -149,7 +149,7 @@ class TestTrees:
                 assert third - second <= fourth - first
                 return burnt_s, third - second
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
 
     def test_nothing_ever_goes_back(self, reader):
         """
@@ -223,7 +223,7 @@ class TestMark:
                 burn(0.001)
                 return other.look(tree).counted_ns == first
 
-            eventually(unseen, "a millisecond without a switch")
+            assert eventually(unseen, "a millisecond without a switch")
             before = other.look(tree).counted_ns
             reader.look(reader.tree(os.getpid()))
             assert before < other.look(tree).counted_ns
@@ -271,7 +271,7 @@ class TestMark:
             after = cpus.get(here)
             return (words[END], words[MARKS], 1 << 32 | 1) == (after[END], after[MARKS], after[CURRENT])
 
-        eventually(waited, "a mark that did nothing")
+        assert eventually(waited, "a mark that did nothing")
 
     def test_a_slice_without_a_beginning_has_no_cycles(self, loaded, here):
         """
@@ -290,7 +290,7 @@ class TestMark:
             expected = (words[MARKS] + 1, words[END] + 1, words[CYCLES], words[COUNTED])
             return expected == (after[MARKS], after[END], after[CYCLES], after[COUNTED]) and after[COUNTER] > 0
 
-        eventually(left_out, "a slice that is not counted")
+        assert eventually(left_out, "a slice that is not counted")
 
     def test_it_needs_no_right_beyond_its_descriptor(self, loaded, reader):
         """
@@ -303,7 +303,7 @@ class TestMark:
                 own.register(os.getpid())
                 return _passed(own, lambda: burn(0.02))[:2]
 
-        agree(lambda: run_as(member), 0.01)
+        assert agree(lambda: run_as(member), 0.01)
         assert before.cycles < reader.look(reader.tree(os.getpid())).cycles
 
 
@@ -339,7 +339,7 @@ class TestCounters:
             reader = Reader(maps, mark)
             reader.register(os.getpid())
             assert 0 == reader.about.refused
-            agree(lambda: _passed(reader, lambda: burn(0.02))[:2], 0.01)
+            assert agree(lambda: _passed(reader, lambda: burn(0.02))[:2], 0.01)
             reader.close()
             for fd in (*maps.values(), mark):
                 os.close(fd)
@@ -371,7 +371,7 @@ class TestCounters:
             loaded.close()
             return passed[:2]
 
-        agree(lambda: run_as(capable, caps=[CAP_BPF, CAP_PERFMON]), 0.01)
+        assert agree(lambda: run_as(capable, caps=[CAP_BPF, CAP_PERFMON]), 0.01)
 
     @pytest.mark.parametrize("form", BOTH)
     def test_any_counter_will_do(self, form):
@@ -387,7 +387,7 @@ class TestCounters:
                 assert 1 <= cycles < 10_000
                 return ns, counted_ns
 
-            agree(measure, 0.01)
+            assert agree(measure, 0.01)
 
     @pytest.mark.parametrize("form", BOTH)
     def test_a_cpu_without_one_is_left_out(self, form, monkeypatch):

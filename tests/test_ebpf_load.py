@@ -40,8 +40,8 @@ class TestLoading:
             assert maps <= ids("map")
 
         assert fds == set(os.listdir("/proc/self/fd"))
-        eventually(lambda: not links & ids("link"), "the links are gone")
-        eventually(lambda: not maps & ids("map"), "the maps are gone")
+        assert eventually(lambda: not links & ids("link"), "the links are gone")
+        assert eventually(lambda: not maps & ids("map"), "the maps are gone")
 
     @pytest.mark.parametrize("form", BOTH)
     def test_what_is_pinned_outlives_its_loader(self, form):
@@ -66,7 +66,7 @@ class TestLoading:
             assert links <= ids("link")
 
         assert 0.009e9 < found_ns
-        eventually(lambda: not links & ids("link"), "the links are gone")
+        assert eventually(lambda: not links & ids("link"), "the links are gone")
 
     def test_maps_of_another_version_are_refused(self):
         """

@@ -89,7 +89,7 @@ class TestTheMachine:
             burnt_s = burn(0.1)
             return burnt_s, (reader.thread_groups()[os.getpid()] - before) * 1e-9
 
-        agree(measure, 0.02)
+        assert agree(measure, 0.02)
 
     def test_workers_on_fewer_cpus_have_what_their_clocks_say(self, reader):
         """
@@ -109,7 +109,7 @@ class TestTheMachine:
                 found_s = [(after[worker.pid] - before[worker.pid]) * 1e-9 for worker in four]
                 return max(zip(burnt_s, found_s, strict=True), key=lambda pair: abs(pair[0] - pair[1]))
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
 
     def test_events_are_counted(self, loaded, reader):
         """
@@ -143,7 +143,7 @@ class TestTheMachine:
                 os.sched_setaffinity(0, allowed)
                 return reader.counts().lost > before
 
-            eventually(lose, "a lost switch")
+            assert eventually(lose, "a lost switch")
 
 
 class TestTrees:
@@ -164,7 +164,7 @@ class TestTrees:
                 spawn_true()
             return _own_books_s() - before_s, (reader.tree_ns(me) - before_ns) * 1e-9
 
-        agree(measure, 0.02)
+        assert agree(measure, 0.02)
 
     def test_children_count_while_they_live(self, reader):
         """
@@ -181,7 +181,7 @@ class TestTrees:
                 burnt_s = sum(worker.answer() for worker in two)
                 return burnt_s + time.process_time() - before_s, (reader.tree_ns(me) - before_ns) * 1e-9
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
 
     def test_grandchildren_count(self, reader):
         """
@@ -196,7 +196,7 @@ class TestTrees:
                 burnt_s = child.do(_burn_in_a_child, 0.05)
                 return burnt_s + time.process_time() - before_s, (reader.tree_ns(me) - before_ns) * 1e-9
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
 
     def test_threads_count_whether_they_are_old_or_new(self, reader):
         """
@@ -221,7 +221,7 @@ class TestTrees:
                 time.sleep(0.1)
                 return time.process_time() - before_s, (reader.tree_ns(me) - before_ns) * 1e-9
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
         finally:
             enough.set()
             old.join()
@@ -241,7 +241,7 @@ class TestTrees:
             reader.unregister(me)
             return burnt_s, found_ns * 1e-9
 
-        agree(measure, 0.02)
+        assert agree(measure, 0.02)
 
     def test_others_do_not_count(self, reader):
         """
@@ -271,7 +271,7 @@ class TestTrees:
                 assert its_s <= mine_s
                 return burnt_s, its_s
 
-            agree(measure, 0.02)
+            assert agree(measure, 0.02)
             reader.unregister(child.pid)
             before = reader.tree_ns(me)
             burnt_s = child.do(burn, 0.05)
@@ -303,8 +303,8 @@ class TestTrees:
             reader.register(child.pid)
             grandchild = child.do(_fork_and_leave)
             assert tracked.get(child.pid) is not None
-        eventually(lambda: tracked.get(child.pid) is None, "the child's entry is gone")
-        eventually(lambda: tracked.get(grandchild) is None, "the grandchild's entry is gone")
+        assert eventually(lambda: tracked.get(child.pid) is None, "the child's entry is gone")
+        assert eventually(lambda: tracked.get(grandchild) is None, "the grandchild's entry is gone")
 
 
 def _own_books_s() -> float:

@@ -37,7 +37,7 @@ def made(root, *gpus, **options):
     Return a monitor on these GPUs, and a clock of the test.
     """
     monitor = NvmlMonitor(root=root, **options)
-    monitor.library = Library(*gpus)
+    monitor.nvml = Library(*gpus)
     monitor.clock = clock = FakeClock()
     return monitor, clock
 
@@ -236,7 +236,7 @@ class TestProbe:
         Its own words.
         """
         monitor, _ = made(root)
-        monitor.library.error = RuntimeError("Driver/library version mismatch")
+        monitor.nvml.error = RuntimeError("Driver/library version mismatch")
 
         assert "the driver can't be asked: Driver/library version mismatch" == monitor.probe().reason
 
@@ -265,7 +265,7 @@ class TestProbe:
         monitor, _ = made(root, Gpu(), Gpu("second"))
 
         assert ["gpu-0", "gpu-1"] == [metric.name for metric in check_monitor(monitor)]
-        assert 0 == monitor.library.entered
+        assert 0 == monitor.nvml.entered
 
     def test_a_forked_child_does_not_leave_for_its_parent(self, root):
         """
@@ -276,8 +276,8 @@ class TestProbe:
         pid = os.fork()
         if pid == 0:
             monitor.close()
-            os._exit(monitor.library.entered)
+            os._exit(monitor.nvml.entered)
         _, status = os.waitpid(pid, 0)
         monitor.close()
 
-        assert (1, 0) == (os.waitstatus_to_exitcode(status), monitor.library.entered)
+        assert (1, 0) == (os.waitstatus_to_exitcode(status), monitor.nvml.entered)

@@ -41,7 +41,7 @@ def test_its_joules_are_those_of_the_watts(monitor):
     watts = []
     end = time.monotonic() + 2.0
     while time.monotonic() < end:
-        watts.append(monitor.library.nvmlDeviceGetPowerUsage(handle) / 1000)
+        watts.append(monitor.nvml.nvmlDeviceGetPowerUsage(handle) / 1000)
         time.sleep(0.02)
     found = monitor.stop(token)
     monitor.close()

@@ -38,7 +38,7 @@ class NvmlMonitor:
             every 20 to 100 ms, depending on the generation.
 
     Attributes:
-        library: The module ``pynvml``; None until it is needed.
+        nvml: The module ``pynvml``; None until it is needed.
         clock: Gives nanoseconds; a test may put a clock of its own here before the first window.
     """
 
@@ -49,7 +49,7 @@ class NvmlMonitor:
     def __init__(self, *, root: str = "/", update_interval_s: float = 0.1) -> None:
         self.root = root
         self.update_interval_s = update_interval_s
-        self.library: Any = None
+        self.nvml: Any = None
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._pid = 0
         self._handles: list[Any] = []
@@ -68,7 +68,7 @@ class NvmlMonitor:
         if self._library() is None:
             return Availability(False, NO_LIBRARY, 'pip install "greensdk[nvml]"')
         try:
-            self.library.nvmlInit()
+            self.nvml.nvmlInit()
         except Exception as error:
             return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi tells more")
         try:
@@ -78,7 +78,7 @@ class NvmlMonitor:
             counting = any(isinstance(self._energy_mj(handle), int) for handle in handles)
             return Availability(counting, "" if counting else TOO_OLD)
         finally:
-            self.library.nvmlShutdown()
+            self.nvml.nvmlShutdown()
 
     def open(self) -> Sequence[Metric]:
         """
@@ -94,15 +94,15 @@ class NvmlMonitor:
         ok, reason, fix = self.probe()
         if not ok:
             raise MonitorUnavailable(reason, fix)
-        self.library.nvmlInit()
+        self.nvml.nvmlInit()
         self._pid = os.getpid()
         self._handles = self._all()
         self._keys = [f"gpu-{number}" for number in range(len(self._handles))]
-        names = [_text(self.library.nvmlDeviceGetName(handle)) for handle in self._handles]
-        uuids = [_text(self.library.nvmlDeviceGetUUID(handle)) for handle in self._handles]
+        names = [_text(self.nvml.nvmlDeviceGetName(handle)) for handle in self._handles]
+        uuids = [_text(self.nvml.nvmlDeviceGetUUID(handle)) for handle in self._handles]
         self._facts = {"names": dict(zip(self._keys, names, strict=True))}
         self._meter_id = f"nvml:{','.join(uuids)}"
-        self._users = Users(self.library, self._handles)
+        self._users = Users(self.nvml, self._handles)
         return [
             Metric(key, "J", "gpu", MACHINE, MEASURED, f"{name}, all of the board.")
             for key, name in zip(self._keys, names, strict=True)
@@ -149,26 +149,26 @@ class NvmlMonitor:
         """
         handles, self._handles = self._handles, []
         if handles and self._pid == os.getpid():
-            self.library.nvmlShutdown()
+            self.nvml.nvmlShutdown()
 
     def _library(self) -> Any:
-        if self.library is None:
+        if self.nvml is None:
             try:
                 import pynvml
             except ImportError:
                 return None
-            self.library = pynvml
-        return self.library
+            self.nvml = pynvml
+        return self.nvml
 
     def _all(self) -> list[Any]:
-        return [self.library.nvmlDeviceGetHandleByIndex(each) for each in range(self.library.nvmlDeviceGetCount())]
+        return [self.nvml.nvmlDeviceGetHandleByIndex(each) for each in range(self.nvml.nvmlDeviceGetCount())]
 
     def _energy_mj(self, handle: Any) -> int | str:
         """
         Return a counter in millijoules, or why it can't be read.
         """
         try:
-            return int(self.library.nvmlDeviceGetTotalEnergyConsumption(handle))
+            return int(self.nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
         except Exception as error:
             return str(error)
 

@@ -25,13 +25,13 @@ class Users:
     Tells the part of each GPU that is ours.
 
     Args:
-        library: The module ``pynvml``.
+        nvml: The module ``pynvml``.
         handles: The GPUs.
         namespace: The link that names our PID namespace.
     """
 
-    def __init__(self, library: Any, handles: list[Any], namespace: str = "/proc/self/ns/pid") -> None:
-        self.library = library
+    def __init__(self, nvml: Any, handles: list[Any], namespace: str = "/proc/self/ns/pid") -> None:
+        self.nvml = nvml
         self.handles = handles
         self.namespace = namespace
 
@@ -64,8 +64,8 @@ class Users:
         found: set[int] = set()
         try:
             for ask in (
-                self.library.nvmlDeviceGetComputeRunningProcesses,
-                self.library.nvmlDeviceGetGraphicsRunningProcesses,
+                self.nvml.nvmlDeviceGetComputeRunningProcesses,
+                self.nvml.nvmlDeviceGetGraphicsRunningProcesses,
             ):
                 found |= {process.pid for process in ask(handle)}
         except Exception:
@@ -74,7 +74,7 @@ class Users:
 
     def _by_use(self, handle: Any, ours: set[int], began_us: int) -> float | None:
         try:
-            samples = self.library.nvmlDeviceGetProcessUtilization(handle, began_us)
+            samples = self.nvml.nvmlDeviceGetProcessUtilization(handle, began_us)
         except Exception:
             return None
         whole = sum(sample.smUtil for sample in samples)

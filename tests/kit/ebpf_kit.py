@@ -258,7 +258,7 @@ def in_pid_namespace(function: Callable[..., Any], *args: Any) -> Any:
     return value
 
 
-def agree(measure: Callable[[], tuple[float, float]], tolerance: float, tries: int = 8) -> None:
+def agree(measure: Callable[[], tuple[float, float]], tolerance: float, tries: int = 8) -> bool:
     """
     Measure until truth and reading agree to a part of the truth.
 
@@ -270,11 +270,11 @@ def agree(measure: Callable[[], tuple[float, float]], tolerance: float, tries: i
         truth, found = measure()
         pairs.append((truth, found))
         if abs(found - truth) <= tolerance * truth:
-            return
+            return True
     pytest.fail(f"never within {tolerance:.1%}: {pairs}")
 
 
-def eventually(is_so: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
+def eventually(is_so: Callable[[], bool], what: str, seconds: float = 5.0) -> bool:
     """
     Wait for something that the kernel does in its own time.
     """
@@ -282,6 +282,7 @@ def eventually(is_so: Callable[[], bool], what: str, seconds: float = 5.0) -> No
     while not is_so():
         assert time.monotonic() < deadline, f"still not: {what}"
         time.sleep(0.01)
+    return True
 
 
 def ids(kind: str) -> set[int]:
