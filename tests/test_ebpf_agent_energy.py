@@ -243,6 +243,20 @@ class TestCopies:
         assert agent.status(root)["running"]
         assert before == kept(root)
 
+    def test_last_words_are_the_last_process_own(self, root, copies, tree):
+        """
+        Not those of the one before it.
+        """
+        package = tree.zones["package-0"]
+        package.garble(b"nothing\n")
+        eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
+        package.repair()
+        assert agent.start(root, str(GROUP), rapl=True, coarsen_ms=5.0, powercap_root=tree.root)
+        os.kill(daemon_pid(root), signal.SIGKILL)
+        eventually(lambda: not agent.status(root)["daemon_runs"], "the second has ended")
+
+        assert "is gone (it was killed)" in agent.status(root)["reason"]
+
     def test_a_process_that_nobody_knows_of_ends_by_itself(self, root, copies):
         """
         Whoever removed the tree could not read the state.

@@ -5,6 +5,8 @@ Sensors of the board: counters and watts, what each sees, and what is never adde
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from greensdk_hwmon import HwmonMonitor
@@ -75,13 +77,25 @@ class TestCounters:
         assert ["package-0", "package-1"] == found["attributes"]["counted"]
         assert pytest.approx(30.0 * 0.000684, rel=1e-3) == found["energy_j"] - found["low_j"]
 
-    def test_it_is_cheap(self, board):
+    def test_it_is_cheap(self, board, opened):
         """
-        A file or two.
+        A file or two, and no sensor that would have to be asked over a bus.
         """
         board.chip("amd_energy").energy("Esocket0")
+        board.chip("amdgpu").power("PPT", 30.0)
+        monitor, _ = opened()
 
-        assert HwmonMonitor(root=board.root).cheap is True
+        assert monitor.cheap is True
+        assert ["package-0"] == list(monitor.stop(monitor.start())["domains"])
+
+    def test_amd_energy_is_raps_meter_once_more(self, board, opened):
+        """
+        It reads the same registers, so nobody shall add the two.
+        """
+        board.chip("amd_energy").energy("Esocket0")
+        monitor, _ = opened()
+
+        assert monitor.stop(monitor.start())["meter_id"].endswith(f":rapl:{board.root}")
 
     def test_a_counter_that_went_back_has_no_number(self, board, opened):
         """
@@ -212,7 +226,7 @@ class TestWatts:
 
     def test_counters_of_the_packages_come_before_watts_of_the_wall(self, board, opened):
         """
-        Both are shown, one is counted: the wall holds the packages.
+        The wall holds the packages, and is not even asked.
         """
         board.chip("power_meter").power(watts=100.0)
         socket = board.chip("amd_energy").energy("Esocket0")
@@ -222,7 +236,72 @@ class TestWatts:
         clock.advance(1.0)
         found = monitor.stop(token)
 
-        assert (5.0, {"wall": 100.0, "package-0": 5.0}) == (found["energy_j"], found["domains"])
+        assert (5.0, {"package-0": 5.0}) == (found["energy_j"], found["domains"])
+
+    @pytest.mark.parametrize("healthy_again", [True, False])
+    def test_a_look_that_fails_leaves_no_smaller_number(self, board, opened, healthy_again):
+        """
+        Nobody knows what was drawn around it; the next window does not suffer.
+        """
+        supply = board.chip("power_meter").power(watts=100.0)
+        monitor, clock = opened()
+        token = monitor.start()
+        for text in ("garbage\n", "100000000\n" if healthy_again else ""):
+            supply.file.write_text(text)
+            clock.advance(1.0)
+            monitor.poll()
+        found = monitor.stop(token)
+        supply.set_w(100.0)
+        later = monitor.start()
+        clock.advance(1.0)
+
+        assert (None, "wall: the sensor could not be read") == (found["energy_j"], found["reason"])
+        assert 100.0 == pytest.approx(monitor.stop(later)["energy_j"])
+
+    def test_the_sockets_of_grace_are_added_and_their_rails_are_not(self, board, opened):
+        """
+        Each is an ACPI meter of its own, told apart by the firmware's words alone.
+        """
+        texts = ("CPU Power Socket 0", "Grace Power Socket 0", "SysIO Power Socket 0", "Grace Power Socket 1")
+        for text, watts in zip((*texts, "Module Power Socket 0"), (50.0, 100.0, 10.0, 90.0, 600.0), strict=True):
+            chip = board.chip("power_meter")
+            chip.power(watts=watts, average_s=1.0)
+            (chip.path / "power1_oem_info").write_text(f"{text}\n")
+        monitor, clock = opened()
+        token = monitor.start()
+        clock.advance(2.0)
+        found = monitor.stop(token)
+
+        assert (380.0, "package", "estimated") == (found["energy_j"], found["boundary"], found["quality"])
+        assert ["package-0", "package-1"] == found["attributes"]["counted"]
+        assert 100.0 == found["domains"]["core-0"]
+
+    def test_older_kernels_have_the_acpi_meter_one_folder_further(self, board, opened):
+        """
+        There its files, the name too, were those of the ACPI device.
+        """
+        chip = board.chip("power_meter")
+        chip.power(watts=100.0, average_s=1.0)
+        chip.path.rename(chip.path.parent / "device")
+        chip.path.mkdir()
+        (chip.path.parent / "device").rename(chip.path / "device")
+        monitor, clock = opened()
+        token = monitor.start()
+        clock.advance(1.0)
+
+        assert (100.0, "wall") == tuple(monitor.stop(token)[key] for key in ("energy_j", "boundary"))
+
+    def test_a_window_does_not_survive_a_close(self, board, opened):
+        """
+        It says so.
+        """
+        board.chip("power_meter").power(watts=100.0)
+        monitor, _ = opened()
+        token = monitor.start()
+        monitor.close()
+
+        with pytest.raises(RuntimeError, match="hwmon was closed"):
+            monitor.stop(token)
 
     def test_two_sensors_of_the_machine_are_not_added(self, board, opened):
         """
@@ -286,14 +365,15 @@ class TestProbe:
 
         assert (False, f"only root may read {socket.file}", f"sudo chmod a+r {socket.file}") == (ok, reason, fix)
 
-    def test_it_keeps_to_the_contract(self, board):
+    @pytest.mark.parametrize(("driver", "name"), [("amd_energy", "package-0"), ("power_meter", "wall")])
+    def test_it_keeps_to_the_contract(self, board, driver, name):
         """
         Counters and watts.
         """
-        board.chip("amd_energy").energy("Esocket0")
-        board.chip("power_meter").power(watts=100.0)
+        chip = board.chip(driver)
+        chip.energy("Esocket0") if driver == "amd_energy" else chip.power(watts=100.0)
 
-        assert {"package-0", "wall"} == {metric.name for metric in check_monitor(HwmonMonitor(root=board.root))}
+        assert [name] == [metric.name for metric in check_monitor(HwmonMonitor(root=board.root))]
 
     def test_every_descriptor_is_given_back(self, board):
         """
@@ -349,6 +429,27 @@ class TestStates:
         cpu(0, 1, 10, 0), cpu(1, 2, 20, 3)
 
         assert {"frequency_changes": 3, "idle_entries": 60, "core_throttles": 3, "package_throttles": None} == totals(
+            board.root
+        )
+
+    def test_what_several_cpus_show_is_counted_once(self, board, cpu):
+        """
+        Four CPUs with one frequency policy, in two cores of one package.
+        """
+        policy = Path(board.root, "devices/system/cpu/cpufreq/policy0/stats")
+        policy.mkdir(parents=True)
+        (policy / "total_trans").write_text("7\n")
+        for number in range(4):
+            cpu(number, 7, 10, 2)
+            home = Path(board.root, "devices/system/cpu", f"cpu{number}")
+            shutil.rmtree(home / "cpufreq")
+            (home / "cpufreq").symlink_to("../cpufreq/policy0")
+            (home / "thermal_throttle/package_throttle_count").write_text("3\n")
+            (home / "topology").mkdir()
+            (home / "topology/physical_package_id").write_text("0\n")
+            (home / "topology/core_id").write_text(f"{number // 2}\n")
+
+        assert {"frequency_changes": 7, "idle_entries": 80, "core_throttles": 4, "package_throttles": 3} == totals(
             board.root
         )
 

@@ -13,7 +13,6 @@ import pytest
 from law_kit import read_log, spans
 from rights_kit import need
 
-from greensdk import energy_tracked
 from greensdk.report import EnergyReport
 from greensdk.testing.pmu import FakePmu
 
@@ -22,13 +21,6 @@ pytestmark = pytest.mark.slow
 WATTS = 60.0
 LAW = 0.001
 FAIR = 0.05
-
-
-def perf_tool(root, log):
-    """
-    Return a decorator that measures with the perf events below `root` into the file `log`.
-    """
-    return energy_tracked(monitors=["perf"], sink=log, plugins={"perf": {"root": root, "operations": False}})
 
 
 @pytest.fixture
@@ -40,7 +32,7 @@ def tool(tmp_path):
 
     pmu = FakePmu(tmp_path / "sys", watts=WATTS)
     need(PerfMonitor(root=pmu.root).probe().ok, "the right to count events of a whole CPU")
-    return partial(perf_tool, pmu.root, str(tmp_path / "law.jsonl"))
+    return partial(law_kit.perf_tool, pmu.root, str(tmp_path / "law.jsonl"))
 
 
 def check(report):

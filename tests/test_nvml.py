@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from greensdk_nvml import NvmlMonitor
-from greensdk_nvml.users import CONTAINER, UNTOLD, Users
+from greensdk_nvml.users import BESIDE, CONTAINER, ENDED, UNTOLD, Users
 from hypothesis import given
 from hypothesis import strategies as st
 from nvml_kit import Gpu, Library
@@ -18,6 +19,7 @@ from nvml_kit import Gpu, Library
 from greensdk import capture
 from greensdk.errors import MonitorUnavailable
 from greensdk.testing import FakeClock, check_monitor, tracked_by
+from greensdk.testing.conformance import check_reading
 
 ME, OTHER = os.getpid(), 2**22 + 7
 
@@ -120,6 +122,87 @@ class TestOwners:
         finally:
             child.communicate(b"\n")
 
+    def test_a_child_that_has_ended_is_not_nobody(self, root):
+        """
+        It is on no list any more; 0 J would be a lie.
+        """
+        child = subprocess.Popen([sys.executable, "-c", ""])
+        child.wait()
+        gpu = Gpu()
+        gpu.used = [(child.pid, 95)]
+
+        assert (5.0, None, ENDED) == tuple(window(root, gpu)[key] for key in ("energy_j", "call_j", "reason"))
+
+    def test_another_that_has_ended_is_not_us(self, root):
+        """
+        We are alone on the list, and were not.
+        """
+        gpu = Gpu()
+        gpu.compute, gpu.used = [ME], [(ME, 10), (OTHER, 90)]
+
+        assert (None, ENDED) == tuple(window(root, gpu)[key] for key in ("call_j", "reason"))
+
+    @pytest.mark.parametrize(("value", "expected"), [(6, 5.0), (3, 5.0)])
+    def test_alone_on_the_list_no_samples_are_needed(self, root, value, expected):
+        """
+        NVML_ERROR_NOT_FOUND says that there are none in the window, NVML_ERROR_NOT_SUPPORTED that there never are.
+        """
+        error = RuntimeError("NVML")
+        error.value = value
+        gpu = Gpu()
+        gpu.compute, gpu.used = [ME], error
+
+        assert expected == window(root, gpu)["call_j"]
+
+    @staticmethod
+    def overlap(root, gpu, inner):
+        """
+        Return what two calls read, of which the second runs inside the first or beside it.
+        """
+        monitor, clock = made(root, gpu)
+        monitor.namespace = f"{root}/ns"
+        os.symlink("pid:[4026531836]", f"{root}/ns")
+        both = threading.Barrier(2)
+
+        def beside():
+            both.wait()
+            gpu.mj += 4000
+            clock.advance(1.0)
+            both.wait()
+
+        def one():
+            gpu.mj += 4000
+            clock.advance(1.0)
+
+        with capture() as records:
+            if inner:
+                tracked_by(monitor)(tracked_by(monitor)(one))()
+            else:
+                threads = [threading.Thread(target=tracked_by(monitor)(beside)) for _ in range(2)]
+                [thread.start() for thread in threads]
+                [thread.join() for thread in threads]
+        return [record["readings"][0] for record in records]
+
+    def test_calls_beside_each_other_do_not_both_take_the_gpu(self, root):
+        """
+        16 J would be handed out of 8: the driver tells processes apart, not calls.
+        """
+        gpu = Gpu()
+        gpu.compute = [ME]
+
+        found = self.overlap(root, gpu, inner=False)
+
+        assert [(8.0, None, BESIDE)] * 2 == [(each["energy_j"], each["call_j"], each["reason"]) for each in found]
+
+    def test_a_call_inside_another_is_in_its_joules(self, root):
+        """
+        Energy is inclusive.
+        """
+        gpu = Gpu()
+        gpu.compute = [ME]
+
+        assert [4.0, 4.0] == [each["call_j"] for each in self.overlap(root, gpu, inner=True)]
+
     def test_in_a_container_nobody_knows(self, root):
         """
         Its pids are not the machine's.
@@ -173,6 +256,35 @@ class TestCounters:
 
         assert (5.0, {"gpu-0": 5.0, "gpu-1": None}) == (found["call_j"], found["domains"])
         assert {"gpu-1": "GPU is lost"} == found["attributes"]["reasons"]
+
+    def test_a_window_does_not_survive_a_close(self, root):
+        """
+        Nor another opening, on other handles.
+        """
+        monitor, _ = made(root, Gpu())
+        with pytest.raises(RuntimeError, match="nvml is not open"):
+            monitor.start()
+        for again in (monitor.open, monitor.close):
+            monitor.open()
+            token = monitor.start()
+            again()
+            with pytest.raises(RuntimeError, match="closed, or opened anew"):
+                monitor.stop(token)
+
+    def test_no_joules_need_no_owner(self, root):
+        """
+        0 J are 0 J of anybody's.
+        """
+        monitor, clock = made(root, Gpu())
+        metrics = monitor.open()
+        monitor._users.namespace = "/nonexistent"
+        token = monitor.start()
+        clock.advance(1.0)
+        found = monitor.stop(token)
+        monitor.close()
+
+        check_reading(monitor, found, metrics)
+        assert (0.0, 0.0, None) == (found["energy_j"], found["call_j"], found["reason"])
 
     def test_a_driver_that_was_loaded_anew_has_no_number(self, root):
         """

@@ -5,7 +5,6 @@ Sampling in a Lithops worker, at the period of Lithops' own profiler.
 from __future__ import annotations
 
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -42,13 +41,6 @@ def test_outside_of_a_job_there_is_no_period():
     assert None is worker.LithopsCall({}).sample_every_s
 
 
-def nap(seconds):
-    """
-    Sleep in the worker.
-    """
-    time.sleep(seconds)
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -59,7 +51,8 @@ def test_a_job_is_sampled_at_that_period(monkeypatch, tmp_path):
     pytest.importorskip("lithops")
     from greensdk_lithops import EnergyFunctionExecutor, collect
     from lithops.constants import TEMP_DIR
-    from sampling_kit import good  # not at the top, which the worker imports as well
+    from lithops_functions import nap
+    from sampling_kit import good
 
     monkeypatch.setenv("TMPDIR", TEMP_DIR)
     general = {"backend": "localhost", "storage": "localhost", "data_cleaner": False, "profiler_timeout": 0.05}

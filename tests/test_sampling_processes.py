@@ -30,18 +30,37 @@ def way(request, monkeypatch):
     monkeypatch.setattr(processes, "_are_listed", lambda: request.param == "lists")
 
 
+@pytest.fixture(autouse=True)
+def others(monkeypatch):
+    """
+    Other tests may have left helpers to this process, such as multiprocessing's tracker: they are not looked at.
+    """
+    left = frozenset(process.pid for process in tree()) - {os.getpid()}
+    monkeypatch.setattr(sys.modules[__name__], "LEFT", left)
+
+
+LEFT: frozenset[int] = frozenset()
+
+
+def mine():
+    """
+    Return the tree, without what was there before the test.
+    """
+    return [process for process in tree() if process.pid not in LEFT]
+
+
 def by_pid():
     """
-    Return the tree by pid.
+    Return it by pid.
     """
-    return {process.pid: process for process in tree()}
+    return {process.pid: process for process in mine()}
 
 
 def test_a_process_without_children_is_a_tree_of_one():
     """
     With its own numbers, some of which can be left out.
     """
-    (own,) = tree()
+    (own,) = mine()
     spent_s = time.process_time()
 
     assert (os.getpid(), os.getppid()) == (own.pid, own.ppid)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, Availability, Metric, Reading, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from greensdk_hwmon.channels import Channel
 
@@ -29,6 +29,23 @@ What watts between two looks may have been, as factors: a judgement. Nobody can 
 """
 RESOLUTION_90 = 1 - 0.1**0.5
 """A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
+
+
+class Look(NamedTuple):
+    """
+    What every sensor has come to at one moment.
+
+    Attributes:
+        at_ns: When.
+        values: What each shows; None where it could not be read.
+        spent_j: Joules that the watts of each power sensor have come to since the monitor was opened.
+        breaks: How often each power sensor could not be read.
+    """
+
+    at_ns: int
+    values: Mapping[str, int | None]
+    spent_j: Mapping[str, float]
+    breaks: Mapping[str, int]
 
 
 class HwmonMonitor:
@@ -56,8 +73,8 @@ class HwmonMonitor:
         self._fds: list[int] = []
         self._channels: list[Channel] = []
         self._counted: list[Channel] = []
-        self._spent_j: dict[str, float] = {}
-        self._last: tuple[int, dict[str, int | None]] | None = None
+        # One object, so that threads which look at the same moment go on from one look or the other, never from both.
+        self._last: Look | None = None
 
     @property
     def cheap(self) -> bool:
@@ -100,20 +117,23 @@ class HwmonMonitor:
         if not ok:
             raise MonitorUnavailable(reason, fix)
         channels, self._counted = self._look()
+        sampled = any(channel.kind == "power" for channel in self._counted)
         for channel in channels:
+            if channel.kind == "power" and not sampled:
+                continue  # what calls itself cheap asks no slow sensor
             try:
                 self._fds.append(_opened(channel))
             except OSError:
                 continue  # not one of the total's: probe() has read those
             self._channels.append(channel)
-        self._spent_j = {channel.key: 0.0 for channel in self._channels if channel.kind == "power"}
-        sampled = any(channel.kind == "power" for channel in self._counted)
         self.max_window_s = LOOK_S if sampled else None
         self._quality = ESTIMATED if sampled else MEASURED
         self._boundary = self._counted[0].sees
         self._shortest_ns = 1e9 * max(self.update_interval_s, *(channel.interval_s or 0.0 for channel in self._counted))
         where = f":{self.root}" if self.root != DEFAULT_ROOT else ""
-        self._meter_id = f"{host_id()}:hwmon:{self._boundary}{where}"
+        # amd_energy shows RAPL's registers once more: one meter, which nobody shall add to itself.
+        meter = "rapl" if not sampled and self._boundary == "package" else f"hwmon:{self._boundary}"
+        self._meter_id = f"{host_id()}:{meter}{where}"
         return [_metric(channel) for channel in self._channels]
 
     def start(self) -> Any:
@@ -123,28 +143,30 @@ class HwmonMonitor:
         if not self._fds:
             raise RuntimeError("hwmon is not open")
         states = self._states()
-        return (*self._read(), states)
+        return self._read(), states
 
     def stop(self, token: Any) -> Reading:
         """
         Look again, and say what was counted, or what the watts came to.
         """
-        began_ns, before, spent_j, states = token
-        ended_ns, after, spent_after_j, _ = (*self._read(), None)
-        elapsed_ns = ended_ns - began_ns
+        before, states = token
+        if not self._fds or before.values.keys() != {channel.key for channel in self._channels}:
+            raise RuntimeError("hwmon was closed, or opened anew, during the window")
+        after = self._read()
+        elapsed_ns = after.at_ns - before.at_ns
         domains, reasons = {}, {}
         for channel in self._channels:
             key = channel.key
             if channel.kind == "energy":
-                domains[key], reasons[key] = _counted_j(before.get(key), after.get(key))
-            elif after.get(key) is None or before.get(key) is None:
+                domains[key], reasons[key] = _counted_j(before.values[key], after.values[key])
+            elif before.values[key] is None or after.breaks[key] != before.breaks[key]:
                 domains[key], reasons[key] = None, "the sensor could not be read"
             else:
-                domains[key] = spent_after_j[key] - spent_j[key]
+                domains[key] = after.spent_j[key] - before.spent_j[key]
         reasons = {key: why for key, why in reasons.items() if why}
         attributes: dict[str, Any] = {"counted": [channel.key for channel in self._counted]}
         if self._quality == MEASURED:
-            attributes["start_uj"], attributes["stop_uj"] = self._counters(before), self._counters(after)
+            attributes["start_uj"], attributes["stop_uj"] = self._counters(before.values), self._counters(after.values)
         if reasons:
             attributes["reasons"] = reasons
         if states is not None:
@@ -172,24 +194,25 @@ class HwmonMonitor:
         channels = find(self.root)
         return channels, counted(channels)
 
-    def _read(self) -> tuple[int, dict[str, int | None], dict[str, float]]:
+    def _read(self) -> Look:
         """
-        Return the time, what every sensor shows, and the joules that the watts have come to so far.
+        Look at every sensor, and add what the watts have come to since the last look.
         """
+        last = self._last
         now_ns = self.clock()
         values = {channel.key: _value(fd) for channel, fd in zip(self._channels, self._fds, strict=True)}
-        last, self._last = self._last, (now_ns, values)
-        if last is not None and self._spent_j:
-            seconds = (now_ns - last[0]) * 1e-9
-            spent_j = self._spent_j.copy()  # tokens hold the old one
-            for key in spent_j:
-                ends = last[1].get(key), values[key]
-                if ends[0] is not None and ends[1] is not None:
-                    spent_j[key] += (ends[0] + ends[1]) * 0.5e-6 * seconds
-            self._spent_j = spent_j
-        return now_ns, values, self._spent_j
+        spent_j: dict[str, float] = {}
+        breaks: dict[str, int] = {}
+        for key in (channel.key for channel in self._channels if channel.kind == "power"):
+            first, second = last.values[key] if last else None, values[key]
+            spent_j[key] = last.spent_j[key] if last else 0.0
+            if last and first is not None and second is not None:
+                spent_j[key] += (first + second) * 0.5e-6 * (now_ns - last.at_ns) * 1e-9
+            breaks[key] = (last.breaks[key] if last else 0) + (second is None)
+        look = self._last = Look(now_ns, values, spent_j, breaks)
+        return look
 
-    def _counters(self, values: dict[str, int | None]) -> dict[str, int | None]:
+    def _counters(self, values: Mapping[str, int | None]) -> dict[str, int | None]:
         return {channel.key: values.get(channel.key) for channel in self._counted}
 
     def _states(self) -> dict[str, int | None] | None:

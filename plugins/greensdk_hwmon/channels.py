@@ -19,7 +19,9 @@ PACKAGE, WALL, GPU, PART, OTHER = "package", "wall", "gpu", "core", "other"
 MEANINGS = (
     ("amd_energy", "energy", r"esocket(\d+)", PACKAGE),
     ("amd_energy", "energy", r"ecore(\d+)", PART),
-    ("power_meter", "power", r".*", WALL),
+    ("power_meter", "power", r"grace power socket (\d+)", PACKAGE),
+    ("power_meter", "power", r"cpu power socket (\d+)", PART),
+    ("power_meter", "power", r"(?!.*power socket).*", WALL),
     ("macsmc_hwmon", "power", r"total system power", WALL),
     ("xe", "energy", r".*", GPU),
     ("i915", "energy", r".*", GPU),
@@ -28,7 +30,9 @@ MEANINGS = (
 )
 """
 Driver, kind of channel, its label, and what it sees. Linux, Documentation/hwmon/amd_energy.rst (until 5.12) and
-acpi_power_meter.rst (what the power supplies take), drivers/hwmon/macsmc-hwmon.c, drivers/gpu/drm.
+acpi_power_meter.rst (what the power supplies take), drivers/hwmon/macsmc-hwmon.c, drivers/gpu/drm. On NVIDIA Grace the
+ACPI meters are sockets and their rails, by ``power1_oem_info``: Grace Performance Tuning Guide, "Power Telemetry"
+(https://docs.nvidia.com/grace-perf-tuning-guide/power-thermals.html). A module may hold a GPU, so it is not counted.
 """
 
 _CHANNEL = re.compile(r"(energy|power)(\d+)_(input|average)$")
@@ -61,7 +65,7 @@ def find(root: str) -> list[Channel]:
     for chip in _chips(root):
         driver = _text(os.path.join(chip, "name"))
         for kind, number, file in _files(chip):
-            label = _text(os.path.join(chip, f"{kind}{number}_label"))
+            label = _label(chip, f"{kind}{number}")
             sees, place = _meaning(driver, kind, label)
             key = f"{sees}-{place}" if sees in (PACKAGE, PART) else _key(sees, driver, label or f"{kind}{number}")
             channel = Channel(key, kind, sees, os.path.join(chip, file), _interval_s(chip, kind, number))
@@ -76,6 +80,7 @@ def counted(channels: list[Channel]) -> list[Channel]:
     A counter is exact where a power is a sample, and a second sensor of the machine would count it twice.
     """
     packages = [channel for channel in channels if channel.sees == PACKAGE]
+    packages = [channel for channel in packages if channel.kind == "energy"] or packages
     return packages or [channel for channel in channels if channel.sees == WALL][:1]
 
 
@@ -85,7 +90,9 @@ def _chips(root: str) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    return [os.path.join(folder, name) for name in sorted(names, key=lambda name: (len(name), name))]
+    chips = [os.path.join(folder, name) for name in sorted(names, key=lambda name: (len(name), name))]
+    # Drivers that register without their files have them one folder further, as acpi_power_meter once did.
+    return [chip if os.path.exists(os.path.join(chip, "name")) else os.path.join(chip, "device") for chip in chips]
 
 
 def _files(chip: str) -> Iterator[tuple[str, int, str]]:
@@ -108,6 +115,13 @@ def _meaning(driver: str, kind: str, label: str) -> tuple[str, int]:
         if known == driver and of == kind and (match := re.fullmatch(pattern, label.lower())):
             return sees, int(match[1]) if match.groups() else 0
     return OTHER, 0
+
+
+def _label(chip: str, channel: str) -> str:
+    """
+    Return what a channel is called; the ACPI meter has no labels, but the firmware's own words.
+    """
+    return _text(os.path.join(chip, f"{channel}_label")) or _text(os.path.join(chip, f"{channel}_oem_info"))
 
 
 def _key(sees: str, driver: str, label: str) -> str:

@@ -7,6 +7,8 @@ and arch/x86/kernel/cpu/mce/therm_throt.c (``*_throttle_count``).
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from glob import glob
 
 FILES = {
@@ -19,16 +21,33 @@ FILES = {
 
 def totals(root: str = "/sys") -> dict[str, int | None]:
     """
-    Return the sum over all CPUs of each kind; None for one that this kernel does not count.
+    Return the sum over the machine of each kind; None for one that this kernel does not count.
 
-    CPUs of one package each show the package's throttles, so that sum goes up by as many as there are.
+    What several CPUs show is counted once: the changes of a frequency policy, the throttles of a package or core.
     """
-    return {kind: _sum(f"{root}/{pattern}") for kind, pattern in FILES.items()}
+    return {kind: _sum(kind, glob(f"{root}/{pattern}")) for kind, pattern in FILES.items()}
 
 
-def _sum(pattern: str) -> int | None:
-    values = [value for path in glob(pattern) if (value := _number(path)) is not None]
-    return sum(values) if values else None
+def _sum(kind: str, paths: list[str]) -> int | None:
+    values: dict[tuple[str | int, ...], int] = {}
+    for place, value in _placed(kind, paths):
+        values[place] = max(value, values.get(place, 0))
+    return sum(values.values()) if values else None
+
+
+def _placed(kind: str, paths: list[str]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    """
+    Yield what each file counts, with what it counts for: a policy, a package, a core, or a CPU.
+    """
+    shared = {"package_throttles": ("physical_package_id",), "core_throttles": ("physical_package_id", "core_id")}
+    for path in paths:
+        value = _number(path)
+        if value is None:
+            continue
+        topology = os.path.join(os.path.dirname(os.path.dirname(path)), "topology")
+        ids = [_number(os.path.join(topology, name)) for name in shared.get(kind, ())]
+        known = tuple(each for each in ids if each is not None)
+        yield known if known and len(known) == len(ids) else (os.path.realpath(path),), value
 
 
 def _number(path: str) -> int | None:

@@ -34,11 +34,12 @@ class NvmlMonitor:
     Args:
         root: Where ``dev`` is.
         update_interval_s: How often the counters are updated; a shorter window has no number. NVIDIA's manual gives
-            none. Z. Yang, K. Adamek, W. Armour, "Part-time Power Measurements", SC 2024, found power readings renewed
-            every 20 to 100 ms, depending on the generation.
+            none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally Stable
+            Profiling"), the manual of PETSc says 20 to 100 ms on newer GPUs (PetscLogGpuEnergyMeter).
 
     Attributes:
         nvml: The module ``pynvml``; None until it is needed.
+        namespace: The link that names this process's PID namespace.
         clock: Gives nanoseconds; a test may put a clock of its own here before the first window.
     """
 
@@ -50,6 +51,7 @@ class NvmlMonitor:
         self.root = root
         self.update_interval_s = update_interval_s
         self.nvml: Any = None
+        self.namespace = "/proc/self/ns/pid"
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._pid = 0
         self._handles: list[Any] = []
@@ -102,7 +104,7 @@ class NvmlMonitor:
         uuids = [_text(self.nvml.nvmlDeviceGetUUID(handle)) for handle in self._handles]
         self._facts = {"names": dict(zip(self._keys, names, strict=True))}
         self._meter_id = f"nvml:{','.join(uuids)}"
-        self._users = Users(self.nvml, self._handles)
+        self._users = Users(self.nvml, self._handles, self.namespace)
         return [
             Metric(key, "J", "gpu", MACHINE, MEASURED, f"{name}, all of the board.")
             for key, name in zip(self._keys, names, strict=True)
@@ -112,15 +114,23 @@ class NvmlMonitor:
         """
         Read every counter.
         """
-        if not self._handles:
+        if self._users is None:
             raise RuntimeError("nvml is not open")
-        return self.clock(), [self._energy_mj(handle) for handle in self._handles], time.time_ns() // 1000
+        from greensdk_nvml.users import calls
+
+        values = [self._energy_mj(handle) for handle in self._handles]
+        return self._users, values, self.clock(), time.time_ns() // 1000, calls()
 
     def stop(self, token: Any) -> Reading:
         """
         Read every counter again, say what it counted, and whose it is.
         """
-        began_ns, before, began_us = token
+        from greensdk_nvml.users import BESIDE, is_alone
+
+        opened, before, began_ns, began_us, calls = token
+        users = self._users
+        if users is None or users is not opened:
+            raise RuntimeError("nvml was closed, or opened anew, during the window")
         after = [self._energy_mj(handle) for handle in self._handles]
         elapsed_ns = self.clock() - began_ns
         domains: dict[str, float | None] = {}
@@ -136,7 +146,10 @@ class NvmlMonitor:
             return self._reading(None, dict.fromkeys(domains), attributes, text)
         if not known:
             return self._reading(None, domains, attributes, "; ".join(f"{key}: {why}" for key, why in reasons.items()))
-        return self._shared(domains, sum(known), elapsed_ns, began_us, attributes)
+        shares, reason = users.shares(began_us)
+        if not is_alone(calls):
+            reason = BESIDE
+        return self._shared(domains, sum(known), elapsed_ns, (shares, reason), attributes)
 
     def poll(self) -> None:
         """
@@ -148,6 +161,7 @@ class NvmlMonitor:
         Leave the library. In a forked child it was never entered: the parent's handles are useless there.
         """
         handles, self._handles = self._handles, []
+        self._users = None
         if handles and self._pid == os.getpid():
             self.nvml.nvmlShutdown()
 
@@ -177,13 +191,12 @@ class NvmlMonitor:
         domains: dict[str, float | None],
         energy_j: float,
         elapsed_ns: int,
-        began_us: int,
+        told: tuple[list[float | None], str],
         attributes: dict[str, Any],
     ) -> Reading:
-        assert self._users is not None
-        shares, reason = self._users.shares(began_us)
+        shares, reason = told
         attributes = {**attributes, "shares": dict(zip(self._keys, shares, strict=True))}
-        if reason:
+        if reason and energy_j:  # nothing at all is the same whoever's it is
             return self._reading(energy_j, domains, attributes, reason)
         call_j = sum((domains[key] or 0.0) * (share or 0.0) for key, share in zip(self._keys, shares, strict=True))
         half_j = call_j * RESOLUTION_90 * self.update_interval_s * 1e9 / elapsed_ns

@@ -3,13 +3,17 @@ Who uses the GPUs: this process and its descendants, or others as well.
 
 The driver lists the processes on each GPU, and keeps samples of how busy each of them had it
 (``nvmlDeviceGetProcessUtilization``, NVML API reference). Both speak of pids as the machine's first namespace has them,
-so that a process in a container can't find itself in them.
+so that a process in a container can't find itself in them
+(https://github.com/NVIDIA/nvidia-docker/issues/1483; some drivers translate the one and not the other,
+https://github.com/Project-HAMi/HAMi-core/issues/112).
 """
 
 from __future__ import annotations
 
 import os
 from typing import Any
+
+from greensdk.cputime import ledger
 
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO, include/linux/proc_ns.h."""
@@ -18,6 +22,30 @@ CONTAINER = (
     "the driver tells pids of the machine, and this process has one of a container: whose joules these are is unknown"
 )
 UNTOLD = "other processes use the GPU too, and the driver has not told how much each did"
+ENDED = "a process that used the GPU has ended: whose it was is unknown"
+BESIDE = "other calls of this process ran meanwhile, and the driver tells processes apart, not calls"
+
+NOT_FOUND = 6
+"""NVML_ERROR_NOT_FOUND, nvml.h: there are no samples since then, which is an answer."""
+
+
+def calls() -> tuple[int, int]:
+    """
+    Return how many calls of this process are under way on threads of their own, and how many ever began.
+    """
+    return ledger.open, ledger.born
+
+
+def is_alone(before: tuple[int, int]) -> bool:
+    """
+    Say whether a window, before whose beginning :func:`calls` gave this, had the process to itself.
+
+    A call on its own thread counts itself among those that began since; one inside another on the same thread does
+    not, and leaves the other's GPU to it as well.
+    """
+    under_way, born = before
+    began = ledger.born - born
+    return began <= 1 if under_way == 0 else under_way == 1 and began == 0
 
 
 class Users:
@@ -42,8 +70,8 @@ class Users:
         if self._is_inside():
             return [None] * len(self.handles), CONTAINER
         ours = _family()
-        shares = [self._share(handle, ours, began_us) for handle in self.handles]
-        return shares, UNTOLD if None in shares else ""
+        shares, reasons = zip(*(self._share(handle, ours, began_us) for handle in self.handles), strict=True)
+        return list(shares), "; ".join(dict.fromkeys(filter(None, reasons)))
 
     def _is_inside(self) -> bool:
         try:
@@ -51,14 +79,19 @@ class Users:
         except OSError:
             return True
 
-    def _share(self, handle: Any, ours: set[int], began_us: int) -> float | None:
-        users = self._users(handle)
+    def _share(self, handle: Any, ours: set[int], began_us: int) -> tuple[float | None, str]:
+        users, use = self._users(handle), self._use(handle, began_us)
         if users is None:
-            return None
+            return None, UNTOLD
+        if use and not use.keys() <= users | ours:
+            return None, ENDED  # a child of ours, perhaps: it is on no list any more
         mine = users & ours
-        if not mine:
-            return 0.0  # somebody else's, or nobody's: a GPU at rest is not this call's doing
-        return 1.0 if mine == users else self._by_use(handle, ours, began_us)
+        if not mine and not (use and use.keys() & ours):
+            return 0.0, ""  # somebody else's, or nobody's: a GPU at rest is not this call's doing
+        if users <= ours and not (use and use.keys() - ours):
+            return 1.0, ""
+        whole = sum(use.values()) if use else 0
+        return (sum(use[pid] for pid in use.keys() & ours) / whole, "") if use and whole else (None, UNTOLD)
 
     def _users(self, handle: Any) -> set[int] | None:
         found: set[int] = set()
@@ -72,13 +105,19 @@ class Users:
             return None
         return found
 
-    def _by_use(self, handle: Any, ours: set[int], began_us: int) -> float | None:
+    def _use(self, handle: Any, began_us: int) -> dict[int, int] | None:
+        """
+        Return how busy each process had the GPU, summed over the samples; None where the driver takes none.
+        """
         try:
             samples = self.nvml.nvmlDeviceGetProcessUtilization(handle, began_us)
-        except Exception:
-            return None
-        whole = sum(sample.smUtil for sample in samples)
-        return sum(sample.smUtil for sample in samples if sample.pid in ours) / whole if whole else None
+        except Exception as error:
+            return {} if getattr(error, "value", None) == NOT_FOUND else None
+        found: dict[int, int] = {}
+        for sample in samples:
+            if sample.smUtil:
+                found[sample.pid] = found.get(sample.pid, 0) + sample.smUtil
+        return found
 
 
 def _family() -> set[int]:

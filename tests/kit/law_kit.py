@@ -297,6 +297,17 @@ def one_process(tool: Tool, barrier: Any, seconds: float) -> None:
     tool()(meet_and_burn)(barrier, seconds)
 
 
+def perf_tool(root: str, log: str) -> Callable[..., Any]:
+    """
+    Return a decorator that measures with the perf events below `root` into the file `log`.
+
+    It stands here because processes that a test starts anew can't import the tests.
+    """
+    from greensdk import energy_tracked
+
+    return energy_tracked(monitors=["perf"], sink=log, plugins={"perf": {"root": root, "operations": False}})
+
+
 def processes(tool: Tool, number: int, seconds: float) -> None:
     """
     Calls in as many processes.

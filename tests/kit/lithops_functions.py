@@ -91,3 +91,10 @@ class FixedMeter:
         """
         Give nothing back.
         """
+
+
+def nap(seconds: float) -> None:
+    """
+    Sleep.
+    """
+    time.sleep(seconds)

@@ -26,6 +26,8 @@ __all__ = ["DEFAULT_GROUP", "POWERCAP", "AgentError", "start", "status", "stop"]
 DEFAULT_GROUP = "greensdk"
 POWERCAP = "/sys/class/powercap"
 ROOT_MODE = 0o750
+NO_GROUP = 2**32 - 1
+"""What chown(2) takes for "leave it as it is"; those above are no numbers of groups."""
 
 
 def start(
@@ -179,6 +181,8 @@ def _group_id(group: str) -> int:
     import grp
 
     if group.isdecimal():
+        if int(group) >= NO_GROUP:
+            raise AgentError(f"{group} is no group's number: give another --group")
         return int(group)
     try:
         return grp.getgrnam(group).gr_gid

@@ -41,9 +41,12 @@ def start(root: str, powercap_root: str, every_s: float, gid: int) -> dict[str, 
         OSError: One can't be read.
     """
     pairs = _plant(root, powercap_root, gid)
+    log = os.path.join(root, LOG)
+    with suppress(FileNotFoundError):
+        os.unlink(log)  # the last words of another process
     pid = os.fork()
     if pid == 0:
-        _be_a_daemon(os.path.join(root, LOG), pairs, every_s, gid)
+        _be_a_daemon(log, pairs, every_s, gid)
     daemon = {"pid": pid, "started": _started(pid)}
     return {"root": os.path.join(root, TREE), "update_interval_s": every_s, "daemon": daemon}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from greensdk.hardware import boot_id
 from greensdk_ebpf import DEFAULT_ROOT
+from greensdk_ebpf.access import pin
 from greensdk_ebpf.agent import coarse, pins
 from greensdk_ebpf.agent.place import group_name, option, settled
 from greensdk_ebpf.agent.state import State, read
@@ -64,7 +65,9 @@ def sound(root: str, state: State) -> bool:
     """
     if state["boot_id"] != boot_id() or not state["links"] or not pins.mounted(root):
         return False
-    return all(os.path.lexists(path) for path in (*state["maps"].values(), *state["links"].values()))
+    # By their names: a container may have the directory at another path.
+    names = (*state["maps"], *(pins.LINK + name for name in state["links"]))
+    return all(os.path.lexists(pin(root, name)) for name in names)
 
 
 def daemon_of(state: State) -> dict[str, int] | None:

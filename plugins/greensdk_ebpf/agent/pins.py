@@ -68,7 +68,8 @@ def make(root: str, gid: int) -> Made:
         for name, fd in loaded.links.items():
             _pin(fd, links[name], 0, LINK_MODE)
         if loaded.mark is not None:
-            _pin(loaded.mark, pin(root, MARK), gid, GROUP_MODE)
+            # Whoever may open a program may attach it to any tracepoint, and keep it there: it stays root's.
+            _pin(loaded.mark, pin(root, MARK), 0, LINK_MODE)
         return Made(loaded.form, maps, links)
     finally:
         loaded.close()
@@ -85,7 +86,8 @@ def remove(root: str) -> None:
     Detach the programs and unmount; nothing happens where there is nothing.
     """
     folder = os.path.join(root, FOLDER)
-    if mounted(root):
+    # Each turn takes one mount away: there may be more, one over the other.
+    while mounted(root):
         # Unmounting alone would not do where a container has a mount of its own of the same file system.
         for name in os.listdir(folder):
             if not name.endswith(KERNELS):
