@@ -239,3 +239,15 @@ def test_in_a_pipe_it_is_plain_text_without_wrapping(command, third_party):
     assert re.search(r"^good +yes +- +-$", done.stdout, re.MULTILINE)
     assert re.search(r"^CPU +\S", done.stdout)
     assert re.search(r"^clock +\S", done.stdout, re.MULTILINE)
+
+
+def test_a_wrong_setting_of_an_enricher_is_told(monkeypatch):
+    """
+    One line with what would be right, and exit code 2.
+    """
+    monkeypatch.setenv("GREENSDK_COST_REGION", "us-easst-1")
+    done = CliRunner().invoke(cli, ["doctor"])
+
+    assert 2 == done.exit_code
+    assert "did you mean 'us-east-1'?" in done.output
+    assert "Traceback" not in done.output

@@ -358,12 +358,14 @@ class TestLife:
                     signal.pause()
             try:
                 with lock(root):
-                    pass
+                    taken = True
             finally:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         finally:
             os.rmdir(root)
+
+        assert taken
 
     def test_a_name_with_blanks_is_found(self, root):
         """

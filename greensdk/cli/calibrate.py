@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greensdk.monitor import Monitor, Reading
     from greensdk.report.drift import Drift
 
+NOTHING = "calibrate: no meter of the whole machine works here; `greensdk doctor` tells why"
 WINDOW_S = 1.0
 QUIET = 0.05
 """A machine whose CPUs are busy for more than this part of the time is not at rest."""
@@ -44,11 +45,13 @@ def calibrate(seconds: int, out: str | None, as_json: bool) -> None:
     path = out or place()
     _check(path)
     meters = _meters()
+    if not meters:
+        raise GreensdkError(NOTHING)
     windows, busy = watch(meters, seconds, quiet=as_json)
     steps = {meter.name: update_interval_s(meter) for meter in meters}
     rows = {name: summary(readings, steps) for name, readings in _by_meter(windows).items()}
     if not rows:
-        raise GreensdkError("calibrate: no meter of the whole machine works here; `greensdk doctor` tells why")
+        raise GreensdkError(NOTHING)
     drifts = compare({"duration_s": WINDOW_S, "readings": readings} for readings in windows)
     made = save(path, host_id(), rows, seconds)
     if as_json:
@@ -102,9 +105,9 @@ def watch(meters: Sequence[Monitor], seconds: float, quiet: bool) -> tuple[list[
 
     clock = host_clock()
     began, busy0_s = time.perf_counter(), clock.read() if clock else 0.0
-    rounds = range(max(1, round(seconds / WINDOW_S))) if meters else range(0)
+    rounds = range(max(1, round(seconds / WINDOW_S)))
     windows = [_one(meters) for _ in track(rounds, "at rest", disable=quiet, transient=True)]
-    if clock is None or not windows:
+    if clock is None:
         return windows, None
     busy_s, elapsed_s = clock.read() - busy0_s, time.perf_counter() - began
     clock.close()

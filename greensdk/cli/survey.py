@@ -49,7 +49,9 @@ def survey() -> dict[str, Any]:
     Raises:
         ConfigError: The configuration is wrong.
     """
-    resolve({})  # says what is wrong with the configuration before anything is touched
+    settled = resolve({})  # says what is wrong with the configuration before anything is touched
+    for _, target, table in settled["enrichers"]:
+        _make(target, table)
     values, tables, where = layers({}, os.environ, ".")
     plugins = load_plugins()
     probed = dict(_probe_all(plugins, tables, values["monitors"]))
@@ -65,6 +67,21 @@ def survey() -> dict[str, Any]:
         "calibration": _calibration(values.get("calibration")),
         "config": _config(values, tables, where),
     }
+
+
+def _make(target: str, table: Mapping[str, Any]) -> None:
+    """
+    Make an enricher, as a runtime would, for what it has to say of its table.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+    try:
+        enrich = load(target)
+    except ImportError:
+        return  # `greensdk plugins` tells
+    if isinstance(enrich, type):
+        enrich(**table)
 
 
 def _notes() -> list[str]:
