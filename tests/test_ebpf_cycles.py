@@ -19,8 +19,10 @@ from greensdk_ebpf.layout import (
     CURRENT,
     CYCLES,
     END,
+    LOST,
     MAPS,
     MARKS,
+    TREE,
     TREE_COUNTED,
     TREE_CYCLES,
     TREES,
@@ -204,8 +206,7 @@ class TestMark:
         slots = [cpus.get(cpu) for cpu in os.sched_getaffinity(0)]
         before = reader.counts().context_switches
 
-        # A mark waits for none, but where the kernel has hidden a switch from us it does nothing.
-        assert marks + 90 <= sum(slot[MARKS] for slot in slots) <= marks + 100
+        assert marks + 100 == sum(slot[MARKS] for slot in slots)
         assert sum(slot[END] - slot[MARKS] for slot in slots) <= before <= sum(slot[END] for slot in slots)
 
     def test_without_it_cycles_reach_to_the_last_switch(self, loaded, reader):
@@ -256,22 +257,24 @@ class TestMark:
                 assert tree.number == running_now[threading.get_native_id()]
                 reader.unregister(os.getpid())
 
-    def test_after_a_switch_that_was_not_shown_it_waits(self, loaded, here):
+    def test_after_a_switch_that_was_not_shown_it_knows_who_runs(self, loaded, reader, here):
         """
-        If we are not who came, the slice is not ours to end.
+        If we are not who came, that is a lost event, and from there on the slice is ours.
         """
         cpus = table(loaded, CPUS)
         mark = marker(loaded.mark, MARK_WORD)
+        ours = (os.getpid() << 32 if loaded.form == "raw" else 0) | threading.get_native_id()
 
-        def waited():
+        def noticed():
             words = list(cpus.get(here))
             words[CURRENT] = 1 << 32 | 1  # as if init were running
             cpus.put(here, *words)
             mark()
             after = cpus.get(here)
-            return (words[END], words[MARKS], 1 << 32 | 1) == (after[END], after[MARKS], after[CURRENT])
+            expected = (words[END] + 1, words[MARKS] + 1, words[LOST] + 1, ours, reader.tree(os.getpid()).number)
+            return expected == tuple(after[place] for place in (END, MARKS, LOST, CURRENT, TREE))
 
-        assert eventually(waited, "a mark that did nothing")
+        assert eventually(noticed, "a mark, and no switch beside it")
 
     def test_a_slice_without_a_beginning_has_no_cycles(self, loaded, here):
         """

@@ -11,12 +11,17 @@ ERRORS = ("EIO", "EISDIR")
 """The errors that a file of a test can give on a read."""
 
 
+WIDTH = 24
+"""Digits of a value: three words of 8 bytes, so that only a carry over 100 J changes two at a time."""
+
+
 class Counter:
     """
     An energy counter in a file.
 
-    Values are written in place, in one call and always with the same length, so that a reader never sees
-    a half-written one. While a fault holds, the counter goes on counting, and :meth:`repair` shows it.
+    Values are written in place, in one call and always with the same length, so that a reader sees no half-written
+    one: a file system copies whole words of 8 bytes, and the last 8 digits are one. While a fault holds, the counter
+    goes on counting, and :meth:`repair` shows it.
 
     Args:
         file: Where it is.
@@ -58,7 +63,7 @@ class Counter:
         """
         self.uj = uj
         if not self._broken:
-            self._write(b"%020d\n" % uj)
+            self._write(b"%0*d\n" % (WIDTH, uj))
 
     def reset(self, uj: int = 0) -> None:
         """

@@ -134,11 +134,14 @@ class EbpfClock:
         from time import sleep
 
         from greensdk.errors import MonitorUnavailable
+        from greensdk_ebpf.load import PAUSES_S
 
         before = reader.counts().context_switches
-        sleep(1e-5)
-        if reader.counts().context_switches == before:
-            raise MonitorUnavailable(f"the maps in {self.root} are left over: no program writes them", START_AGENT)
+        for pause_s in PAUSES_S:
+            sleep(pause_s)
+            if reader.counts().context_switches != before:
+                return
+        raise MonitorUnavailable(f"the maps in {self.root} are left over: no program writes them", START_AGENT)
 
     def start(self) -> Any:
         """

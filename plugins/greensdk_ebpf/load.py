@@ -42,6 +42,12 @@ For an event of one CPU, the kernel picks that CPU's core PMU (perf_init_event),
 WAKE_S = 0.01
 """How long CPUs are woken that have not switched yet; what is left then counts from its next switch on."""
 
+PAUSES_S = (0.0, 1e-5, 1e-4, 1e-3, 1e-3)
+"""
+How long to wait, each time, for a switch of our own. The first may be none that shows: a timer that is over before the
+thread is asleep makes none, and some virtual machines hide some.
+"""
+
 
 class Loaded:
     """
@@ -175,17 +181,19 @@ def _wake(cpus: Map, own: int | None) -> None:
     try:
         for cpu in sorted(allowed):
             os.sched_setaffinity(0, {cpu})
-            slot = cpus.get(cpu)
-            if slot is None or not slot[START]:
-                time.sleep(1e-5)  # we have been here all the time
-                slot = cpus.get(cpu)
-            _check(slot, own)
+            _check(cpus, cpu, own)
             if time.monotonic() > deadline:
                 break
     finally:
         os.sched_setaffinity(0, allowed)
 
 
-def _check(slot: tuple[int, ...] | None, own: int | None) -> None:
-    if slot is None or not slot[START] or own not in (None, slot[CURRENT]):
-        raise MonitorUnavailable(f"the programs are attached, but did not see a context switch right: {slot}")
+def _check(cpus: Map, cpu: int, own: int | None) -> None:
+    slot = None
+    for pause_s in PAUSES_S:
+        if pause_s:
+            time.sleep(pause_s)
+        slot = cpus.get(cpu)
+        if slot is not None and slot[START] and own in (None, slot[CURRENT]):
+            return
+    raise MonitorUnavailable(f"the programs are attached, but did not see a context switch right: {slot}")

@@ -166,12 +166,12 @@ def _mark(asm: Asm, maps: Mapping[str, int], form: Form) -> None:
     _slot(asm, maps)
     _clocks(asm, maps)
     _own(asm)
-    half = 4 if form.group_known else 0
-    asm.load(4, R1, R6, 8 * CURRENT + half).load(4, R2, R10, _OWN + half).jeq(R1, R2, "seen").jump("out").label("seen")
     _slice(asm, "out")
     _begin(asm)
+    _note_missed(asm, form)
     _book_all(asm, maps)
     asm.label("next").store(8, R6, 8 * START, R8).movi(R8, 0)
+    asm.load(8 if form.group_known else 4, R1, R10, _OWN).store(8, R6, 8 * CURRENT, R1)
     _bump(asm, MARKS)
     _end(asm, maps, _OWN_GROUP)
 
