@@ -56,7 +56,7 @@ def turn(settings: dict[str, Any]) -> None:
         total_uj = 0
         for fd, watts, busy_w, start_uj, range_uj in zones:
             uj = int(watts * (before_ns - began_ns) / 1e3 + busy_w * busy_s * 1e6)
-            os.pwrite(fd, b"%020d\n" % ((start_uj + uj) % range_uj), 0)
+            os.pwrite(fd, b"%024d\n" % ((start_uj + uj) % range_uj), 0)
             total_uj += uj
         os.write(log, ROW.pack(before_ns, time.monotonic_ns(), total_uj))
         # A tick that came late is not made up for: the meter's updates are never closer than its interval.
