@@ -57,7 +57,8 @@ class TestRegistering:
             other.register(me)
 
             assert (number, number) == (reader.tree(me).number, other.tree(me).number)
-            assert 0.009e9 < other.tree_ns(me)
+            # Some virtual machines hide the switch before a slice, which is then booked to somebody else.
+            assert eventually(lambda: burn(0.01) > 0 and 0.009e9 < other.tree_ns(me), "10 ms in the tree")
         assert 1 == len(list(table(loaded, TREES).items(MAPS[TREES].entries)))
 
     @in_both_forms
@@ -103,18 +104,21 @@ class TestRegistering:
         """
         me = os.getpid()
         reader.register(me)
-        read_end, write_end = os.pipe()
-        if (child := os.fork()) == 0:
-            if os.fork() == 0:
-                time.sleep(0.02)
-                os.write(write_end, b"%f" % burn(0.05))
-            os._exit(0)
-        os.waitpid(child, 0)
-        before = reader.tree_ns(me)
-        burnt_s = float(os.read(read_end, 100))
-        os.close(read_end), os.close(write_end)
 
-        assert 0.9 * burnt_s * 1e9 < reader.tree_ns(me) - before
+        def is_counted():
+            read_end, write_end = os.pipe()
+            if (child := os.fork()) == 0:
+                if os.fork() == 0:
+                    time.sleep(0.02)
+                    os.write(write_end, b"%f" % burn(0.05))
+                os._exit(0)
+            os.waitpid(child, 0)
+            before = reader.tree_ns(me)
+            burnt_s = float(os.read(read_end, 100))
+            os.close(read_end), os.close(write_end)
+            return 0.9 * burnt_s * 1e9 < reader.tree_ns(me) - before
+
+        assert eventually(is_counted, "what the orphan burns is in the tree")
 
     @in_both_forms
     def test_only_so_many_can_be_inside_each_other(self, loaded, reader):
@@ -127,10 +131,10 @@ class TestRegistering:
         table(loaded, TRACKED).put(me, DEPTH - 1)
         reader.register(me)
         time.sleep(0.001)
-        burn(0.02)
-        time.sleep(0.001)
 
         def all_the_same():
+            burn(0.02)
+            time.sleep(0.001)
             booked = {trees.get(number)[0] for number in range(1, DEPTH)} | {reader.tree(me).booked()[0]}
             return len(booked) == 1 and 0.019e9 < booked.pop()
 
@@ -170,7 +174,7 @@ class TestRegistering:
             assert None is second.tree_ns(me)
             second.register(me)
             assert number == second.tree(me).number
-            assert 0.009e9 < second.tree_ns(me)
+            assert eventually(lambda: burn(0.01) > 0 and 0.009e9 < second.tree_ns(me), "10 ms in the tree")
 
     def test_an_id_that_comes_back_is_somebody_else(self, loaded, reader):
         """
@@ -213,8 +217,13 @@ class TestRegistering:
             reader.register(outside.pid)
             inside.ask(burn, 0.02)
             time.sleep(0.005)
-            burnt_s = outside.do(burn, 0.01)
-            assert 0.9 * burnt_s * 1e9 < reader.tree_ns(outside.pid) < 0.03e9
+
+            def is_counted():
+                before = reader.tree_ns(outside.pid)
+                burnt_s = outside.do(burn, 0.01)
+                return 0.9 * burnt_s * 1e9 < reader.tree_ns(outside.pid) - before < 0.03e9
+
+            assert eventually(is_counted, "what it burns is in its tree")
             inside.answer()
             assert 0 == reader.collect()
 
