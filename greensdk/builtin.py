@@ -52,6 +52,11 @@ SINKS = {
     "stdout": "greensdk.sink:StdoutSink",
     "memory": "greensdk.sink:MemorySink",
     "lithops": "greensdk_lithops.storage:StorageSink",
+    "s3": "greensdk_s3:S3Sink",
+    "prometheus+http": "greensdk_prometheus:PushgatewaySink",
+    "prometheus+https": "greensdk_prometheus:PushgatewaySink",
+    "otlp+http": "greensdk_otel:OtlpSink",
+    "otlp+https": "greensdk_otel:OtlpSink",
 }
 
 ADAPTERS = {

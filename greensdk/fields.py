@@ -114,6 +114,10 @@ _CALL: dict[str, Field] = {
     "phases.stop_s": _number("s", "From the call's end to the last meter's reading.", required=False),
     "overhead_s": _number("s", "Seconds that measuring added, this record's making included.", least=0),
     "greensdk": _text("Version of greensdk that wrote the record."),
+    "config_digest": _fact("12 hex digits of the SHA-256 of the settings in force."),
+    "plugins": Field(("object",), "", "Version of each plugin at work; null where it has none."),
+    "plugins.*": Field(("string", "null"), "", "One plugin's."),
+    "previous_digest": _fact("SHA-256 of the line before in the same file, where the file is chained."),
 }
 
 _READING: dict[str, Field] = {
@@ -201,6 +205,13 @@ _WORKER: dict[str, Field] = {
     "function_version": _fact("The function's version."),
     "stage": _fact("The stage of the workflow."),
     "workflow": _fact("The workflow."),
+    "parents": Field(("array", "null"), "", "The stages that this one waits for."),
+    "parents[]": Field(("string",), "", "One stage."),
+    "node": _fact("The Kubernetes node."),
+    "namespace": _fact("The pod's namespace."),
+    "pod": _fact("The pod's name."),
+    "pod_uid": _fact("The pod's uid."),
+    "container": _fact("The container's id, as its cgroup has it."),
 }
 
 _COST: dict[str, Field] = {

@@ -141,11 +141,13 @@ class TestWithTheAgent:
             token = other.start()
             return other.cpu_time(token).host_start_s
 
-        before = clock.cpu_time(clock.start()).host_start_s
-        between = run_as(first, uid=0)
-        after = clock.cpu_time(clock.start()).host_start_s
+        def in_order():
+            before = clock.cpu_time(clock.start()).host_start_s
+            between = run_as(first, uid=0)
+            after = clock.cpu_time(clock.start()).host_start_s
+            return before <= between <= after
 
-        assert before <= between <= after
+        assert eventually(in_order, "no switch was hidden meanwhile")
 
     def test_lost_events_make_it_partial(self, clock, loaded):
         """

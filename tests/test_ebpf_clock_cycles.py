@@ -72,7 +72,7 @@ class TestReading:
             passed.append(clock.cpu_time(token))
             return passed[-1].tree_s, passed[-1].attributes["cycles_s"]
 
-        assert agree(measure, 0.01)
+        assert agree(measure, 0.05)
         found = passed[-1].attributes
         assert pytest.approx(passed[-1].tree_s * 1e9, rel=0.01) == found["cpu_cycles"]
         assert pytest.approx(passed[-1].host_s * 1e9, rel=0.01) == found["host_cycles"]
@@ -124,7 +124,7 @@ class TestReading:
             assert pytest.approx(passed.tree_s * 1e9, rel=0.01) == passed.attributes["cpu_cycles"]
             return passed.tree_s, passed.attributes["cycles_s"]
 
-        assert agree(lambda: run_as(member, groups=[GROUP]), 0.01)
+        assert agree(lambda: run_as(member, groups=[GROUP]), 0.05)
 
     def test_an_agent_that_shares_no_mark_gives_them_at_the_frequency_of_what_ended(self):
         """
@@ -165,15 +165,20 @@ class TestReading:
         with running(cycles=cycles) as loaded, agent(loaded) as place:
             made = EbpfClock(root=place, cycles=wanted)
             made.open()
-            token = made.start()
-            burn(0.005)
-            passed = made.cpu_time(token)
+            passed = []
+
+            def measure():
+                token = made.start()
+                burnt_s = burn(0.02)
+                passed.append(made.cpu_time(token))
+                return burnt_s, passed[-1].tree_s
+
+            assert agree(measure, 0.05)
             made.close()
 
-        found = passed.attributes
+        found = passed[-1].attributes
         assert (None, why, None) == (found["cpu_cycles"], found["cycles_reason"], found["energy_from_cycles_j"])
         assert not {"joules_per_cycle", "host_cycles", "energy_from_cycles_quality"} & found.keys()
-        assert 0.004 < passed.tree_s
 
     def test_a_clock_that_loads_by_itself_counts_what_the_machine_has(self):
         """

@@ -82,7 +82,7 @@ class TestTrees:
         """
 
         def measure():
-            ns, cycles, counted_ns = _passed(reader, lambda: burn(0.05))
+            ns, cycles, counted_ns = _passed(reader, lambda: burn(0.1))
             assert pytest.approx(counted_ns, rel=0.01) == cycles
             return ns, cycles
 
@@ -117,7 +117,7 @@ class TestTrees:
                 assert pytest.approx(counted_ns, rel=0.01) == cycles
                 return ns, cycles
 
-            assert agree(measure, 0.01)
+            assert agree(measure, 0.02)
 
     def test_threads_count(self, reader):
         """
@@ -306,7 +306,7 @@ class TestMark:
                 own.register(os.getpid())
                 return _passed(own, lambda: burn(0.02))[:2]
 
-        assert agree(lambda: run_as(member), 0.01)
+        assert agree(lambda: run_as(member), 0.05)
         assert before.cycles < reader.look(reader.tree(os.getpid())).cycles
 
 
@@ -342,7 +342,7 @@ class TestCounters:
             reader = Reader(maps, mark)
             reader.register(os.getpid())
             assert 0 == reader.about.refused
-            assert agree(lambda: _passed(reader, lambda: burn(0.02))[:2], 0.01)
+            assert agree(lambda: _passed(reader, lambda: burn(0.02))[:2], 0.05)
             reader.close()
             for fd in (*maps.values(), mark):
                 os.close(fd)
@@ -374,7 +374,7 @@ class TestCounters:
             loaded.close()
             return passed[:2]
 
-        assert agree(lambda: run_as(capable, caps=[CAP_BPF, CAP_PERFMON]), 0.01)
+        assert agree(lambda: run_as(capable, caps=[CAP_BPF, CAP_PERFMON]), 0.05)
 
     @pytest.mark.parametrize("form", BOTH)
     def test_any_counter_will_do(self, form):
@@ -390,7 +390,7 @@ class TestCounters:
                 assert 1 <= cycles < 10_000
                 return ns, counted_ns
 
-            assert agree(measure, 0.01)
+            assert agree(measure, 0.05)
 
     @pytest.mark.parametrize("form", BOTH)
     def test_a_cpu_without_one_is_left_out(self, form, monkeypatch):

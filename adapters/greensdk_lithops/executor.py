@@ -14,6 +14,7 @@ from lithops import FunctionExecutor
 from greensdk.errors import ConfigError
 from greensdk.report import EnergyReport
 from greensdk.spec import make_spec
+from greensdk_lithops.backends import prepare
 from greensdk_lithops.localhost import with_runtime
 from greensdk_lithops.records import collect
 from greensdk_lithops.shipping import make_ready
@@ -92,6 +93,7 @@ class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc
         given = {**call.arguments, **call.arguments.get("kwargs", {})}
         given.pop("kwargs", None)
         super().__init__(**with_runtime(given))
+        prepare(self)
 
 
 def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
@@ -114,6 +116,7 @@ def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
         kind = type(inner)
         inner.__class__ = type(f"Energy{kind.__name__}", (_Measuring, kind), {})
         inner._energy = _checked(energy)
+        prepare(inner)
     elif energy is not None:
         inner._energy = _checked(energy)
     return executor

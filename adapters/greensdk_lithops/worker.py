@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from greensdk_lithops.place import place
+from greensdk_lithops.pod import pod
 from greensdk_lithops.stats import StatsSink
 from greensdk_lithops.storage import DEFAULT_URI, StorageSink
 
@@ -56,6 +57,7 @@ class LithopsCall:
             "cold_start": place().cold,
             "stage": None,
             "workflow": None,
+            **(pod() if "KUBERNETES_SERVICE_HOST" in os.environ else {}),
         }
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:

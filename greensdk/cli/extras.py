@@ -8,7 +8,21 @@ from importlib.util import find_spec
 
 from greensdk.errors import GreensdkError
 
-EXTRAS = {"lithops": "lithops"}
+EXTRAS = {
+    "lithops": "lithops",
+    "boto3": "s3",
+    "duckdb": "report",
+    "matplotlib": "report",
+    "prometheus_client": "prometheus",
+    "opentelemetry": "otel",
+    "numpy": "advisor",
+    "scipy": "advisor",
+    "kubernetes": "k8s",
+    "sklearn": "workloads",
+    "lightgbm": "workloads",
+    "cv2": "workloads",
+    "imageio_ffmpeg": "workloads",
+}
 """Library to the extra that brings it."""
 
 

@@ -31,12 +31,11 @@ def report(sources: tuple[str, ...], key: str, attribution: str, as_json: bool) 
     are part of those. Lines that can't be read are counted and left out.
     """
     from greensdk.cli import show
-    from greensdk.logs import Problem, read
-    from greensdk.report import EnergyReport
+    from greensdk.logs import Problem
+    from greensdk.report.load import load
 
     problems: list[Problem] = []
-    records = [record for source in sources for record in read(source, skip=problems.append)]
-    found = EnergyReport(records, attribution)
+    found = load(sources, attribution, skip=problems.append)
     groups = found.by(key)
     if as_json:
         show.json(_plain(found, key, groups, len(problems)))

@@ -1,0 +1,24 @@
+"""
+What the client has to put right in one of Lithops' backends before jobs are sent there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greensdk.runtime import load
+
+BACKENDS: dict[str, str] = {}
+"""Lithops' name of a backend to ``module:attribute`` of a function of an executor and its energy settings."""
+
+
+def prepare(executor: Any) -> None:
+    """
+    Let the backend's own module, where there is one, change the executor.
+
+    Args:
+        executor: A measuring ``FunctionExecutor``, built.
+    """
+    target = BACKENDS.get(executor.backend)
+    if target:
+        load(target)(executor, executor._energy)
