@@ -18,6 +18,7 @@ from greensdk.cputime import HostClock, host_clock
 from greensdk.errors import ConfigError
 from greensdk.monitor import CpuClock, Estimator, Monitor
 from greensdk.runtime import load, open_source
+from greensdk.version import __version__
 
 if TYPE_CHECKING:
     from greensdk.runtime import Runtime
@@ -67,6 +68,18 @@ def build(runtime: Runtime) -> None:
     runtime.host_clock = _clock() if settings["sources"] and runtime.cpu_clock is None else None
     runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in _enrichers(settings))
     runtime.sinks = tuple(_open_sinks(settings, adapter))
+    runtime.config_digest = settings.get("config_digest")
+    runtime.plugins = _versions(runtime, settings.get("versions") or {})
+
+
+def _versions(runtime: Runtime, foreign: Mapping[str, str | None]) -> dict[str, str | None]:
+    """
+    Return the version of each monitor, estimator, clock and enricher that is open; first-party ones have ours.
+    """
+    sources = [*runtime.monitors, *runtime.estimators, *filter(None, [runtime.cpu_clock])]
+    names = [*(source.name for source in sources), *(name for name, _ in runtime.enrichers)]
+    ours = {*builtin.MONITORS, *builtin.ENRICHERS}
+    return {name: __version__ if name in ours else foreign.get(name) for name in names}
 
 
 def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -195,7 +208,7 @@ def _open_sinks(settings: Mapping[str, Any], adapter: Any) -> Iterable[tuple[str
     if adapter is not None:
         yield from adapter.sinks(settings)
     elif wanted is None:
-        wanted = [("energy.jsonl", builtin.SINKS["file"], {})]
+        wanted = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]
     for uri, target, config in wanted or ():
         try:
             yield uri, load(target)(uri, **config)

@@ -18,7 +18,7 @@ from greensdk import builtin
 from greensdk.build import NAMED
 from greensdk.calls import MANY
 from greensdk.errors import ConfigError
-from greensdk.plugins import declared, load_plugins, switches, third_party
+from greensdk.plugins import BUILTIN, declared, load_plugins, switches, third_party
 from greensdk.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
 from greensdk.sink import scheme_of
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from greensdk.registry import Offer
 
 DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "lambda-estimator", "psutil-tdp"]}
+DEFAULT_SINK = "energy.jsonl"
 FILE = "greensdk.toml"
 PREFIX = "GREENSDK_"
 
@@ -44,8 +45,8 @@ def resolve(
 
     Returns:
         ``sources`` (name, target, keyword arguments, why), ``sinks`` (URI, target, keyword arguments; None
-        for the default of the place), ``adapters`` (target, variable), ``enrichers`` (name, target, table),
-        ``missing`` (monitor to reason), and the plain keys.
+        for the default of the place), ``default_sinks`` (where the place has none), ``adapters`` (target, variable), ``enrichers`` (name, target, table),
+        ``missing`` (monitor to reason), ``versions`` (third parties' plugins), ``config_digest``, and the plain keys.
 
     Raises:
         ConfigError: A key is unknown or a value of the wrong kind; the message says where it stands.
@@ -55,14 +56,27 @@ def resolve(
     sources, missing = catalogue.sources(values["monitors"], tables, where["monitors"])
     sinks = None if "sink" not in values else catalogue.sinks(values["sink"], tables, where["sink"])
     catalogue.refuse_strangers(tables)
-    return {
+    resolved = {
         **{key: value for key, value in values.items() if key not in {"monitors", "sink"}},
         "sources": sources,
         "missing": missing,
         "sinks": sinks,
+        "default_sinks": catalogue.sinks(DEFAULT_SINK, tables, "defaults"),
         "adapters": catalogue.adapters(),
         "enrichers": catalogue.enrichers(tables),
     }
+    return {**resolved, "config_digest": digest(resolved), "versions": catalogue.versions()}
+
+
+def digest(resolved: Mapping[str, Any]) -> str:
+    """
+    Return 12 hex digits of the SHA-256 of everything decided but label and tags, which say nothing of the measuring.
+    """
+    import json
+    from hashlib import sha256
+
+    decided = {key: value for key, value in resolved.items() if key not in {"label", "tags"}}
+    return sha256(json.dumps(decided, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 class Layers(NamedTuple):
@@ -169,7 +183,14 @@ def _own_names() -> set[str]:
     """
     Return the names of the first-party plugins that have a table.
     """
-    return {*builtin.MONITORS, *builtin.SINKS, *builtin.ENRICHERS}
+    return {*builtin.MONITORS, *map(table_of, builtin.SINKS), *builtin.ENRICHERS}
+
+
+def table_of(scheme: str) -> str:
+    """
+    Return the name of the table of a sink: ``prometheus`` for ``prometheus+http`` and ``prometheus+https``.
+    """
+    return scheme.partition("+")[0]
 
 
 def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> bool:
@@ -260,7 +281,8 @@ class Catalogue:
             target = config = builtin.SINKS.get(scheme, "")
             if not target:
                 target, config, _ = self._offer("sink", scheme, self._discover().registry.sinks, where)
-            found.append([uri, target, checked_table(scheme, config, tables.get(scheme, {}), skip=1)])
+            table = table_of(scheme)
+            found.append([uri, target, checked_table(table, config, tables.get(table, {}), skip=1)])
         return found
 
     def _offer(self, kind: str, name: str, offers: Mapping[str, Offer], where: str) -> Offer:
@@ -278,6 +300,17 @@ class Catalogue:
         if self._plugins is None:
             return [[target, when] for target, when in builtin.ADAPTERS.values()]
         return [[offer.target, when] for offer, when in self._plugins.registry.adapters.values()]
+
+    def versions(self) -> dict[str, str]:
+        """
+        Return the version of each third party's monitor and enricher that was found.
+        """
+        if self._plugins is None:
+            return {}
+        of = {row.name: row.origin.rpartition(" ")[2] for row in self._plugins.loaded if row.name != BUILTIN}
+        monitors = {name: offer.plugin for name, offer in self._plugins.registry.monitors.items()}
+        found = {**monitors, **{name: name for name, _ in self._plugins.enrichers}}
+        return {name: of[plugin] for name, plugin in found.items() if plugin in of}
 
     def enrichers(self, tables: Mapping[str, Table]) -> list[list[Any]]:
         """

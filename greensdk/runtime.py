@@ -68,6 +68,8 @@ class Runtime:
         worker_now: What of `worker` differs from call to call, if the adapter has any of it.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         calibration: Watts at rest, by meter.
+        config_digest: Of the settings in force; see :func:`greensdk.config.digest`.
+        plugins: Version of each plugin at work.
         counts: Anything but the clocks of the calling thread is read.
         sample_every_s: How often to sample its calls; None for not at all.
         sampler: The process's, once any runtime has asked for samples.
@@ -96,6 +98,8 @@ class Runtime:
         self.host: dict[str, Any] = {}
         self.worker: dict[str, Any] | None = None
         self.worker_now: Callable[[], dict[str, Any]] | None = None
+        self.config_digest: str | None = None
+        self.plugins: dict[str, str | None] = {}
         self.counts = True
         self.host_clock: HostClock | None = None
         self.probe: Any = None

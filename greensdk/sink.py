@@ -84,14 +84,16 @@ class JsonlSink:
     Args:
         uri: The file's path, bare or as ``file:`` URI. Missing folders are made.
         fsync: Force each line to the disk before the call returns to its caller; slow.
+        chain: Give each line the digest of the one before; see :mod:`greensdk.chain`. Writers wait for each other.
 
     Raises:
         SinkError: The file can't be opened for appending.
     """
 
-    def __init__(self, uri: str, *, fsync: bool = False) -> None:
+    def __init__(self, uri: str, *, fsync: bool = False, chain: bool = False) -> None:
         self.path = os.path.abspath(path_of(uri))
         self._fsync = fsync
+        self._chain = chain
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -106,16 +108,23 @@ class JsonlSink:
         Raises:
             SinkError: The line could not be written whole (disk full, descriptor gone).
         """
-        line = b"\n" + encode(record) if self._torn else encode(record)
         try:
-            written = os.write(self._fd, line)
+            written, wanted = self._append(record)
             if self._fsync:
                 os.fsync(self._fd)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error
-        self._torn = written != len(line)
+        self._torn = written != wanted
         if self._torn:
-            raise SinkError(f"{self.path}: wrote {written} of {len(line)} bytes")
+            raise SinkError(f"{self.path}: wrote {written} of {wanted} bytes")
+
+    def _append(self, record: Mapping[str, Any]) -> tuple[int, int]:
+        if self._chain:
+            from greensdk import chain
+
+            return chain.append(self._fd, record)
+        line = b"\n" + encode(record) if self._torn else encode(record)
+        return os.write(self._fd, line), len(line)
 
     def flush(self) -> None:
         """
