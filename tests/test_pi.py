@@ -7,7 +7,8 @@ from __future__ import annotations
 from math import pi
 
 import pytest
-from greensdk_workloads.pi import count_inside, estimate, split
+from greensdk_workloads.pi import count_inside, estimate
+from greensdk_workloads.workload import split
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,8 +7,14 @@ estimate's standard deviation is ``4 * sqrt(p * (1 - p) / n)``, about ``1.64 / s
 
 from __future__ import annotations
 
-from math import sqrt
+from math import pi, sqrt
 from random import Random
+
+from greensdk_workloads.workload import Mapper, Workload, split
+
+POINTS = 100_000_000
+SIGMAS = 4.0
+"""A right estimate is further off than this once in 16,000 runs (normal distribution, both sides)."""
 
 
 def count_inside(points: int, seed: int) -> int:
@@ -21,23 +27,6 @@ def count_inside(points: int, seed: int) -> int:
         x, y = uniform(), uniform()
         inside += x * x + y * y <= 1.0
     return inside
-
-
-def split(total: int, parts: int) -> list[int]:
-    """
-    Return `parts` whole numbers that sum to `total` and differ by at most one.
-
-    Raises:
-        ValueError: `total` is negative or `parts` below one.
-
-    Example:
-        >>> split(10, 4)
-        [3, 3, 2, 2]
-    """
-    if total < 0 or parts < 1:
-        raise ValueError(f"can't split {total} points into {parts} parts")
-    share, rest = divmod(total, parts)
-    return [share + (part < rest) for part in range(parts)]
 
 
 def estimate(inside: int, total: int) -> tuple[float, float]:
@@ -53,3 +42,34 @@ def estimate(inside: int, total: int) -> tuple[float, float]:
         raise ValueError(f"{inside} of {total} points tell nothing about pi")
     chance = (inside + 1) / (total + 2)
     return 4.0 * inside / total, 4.0 * sqrt(chance * (1.0 - chance) / total)
+
+
+def points_at(scale: float) -> int:
+    """
+    Return how many points there are at a scale.
+    """
+    return max(1, round(POINTS * scale))
+
+
+def run(mapper: Mapper, workers: int, scale: float) -> tuple[int, int]:
+    """
+    Return the points inside and all points.
+    """
+    parts = split(points_at(scale), workers)
+    inside = mapper(count_inside, [(points, seed) for seed, points in enumerate(parts)], "count")
+    return sum(inside), sum(parts)
+
+
+def check(result: tuple[int, int], scale: float) -> str:
+    """
+    Return what is wrong: points are missing, or pi is further off than chance allows.
+    """
+    inside, total = result
+    if total != points_at(scale):
+        return f"{total} points instead of {points_at(scale)}"
+    found, sigma = estimate(inside, total)
+    off = abs(found - pi) / sigma
+    return f"pi = {found:.6f}, {off:.1f} standard deviations off" if off >= SIGMAS else ""
+
+
+PI = Workload("pi", "Monte Carlo pi: arithmetic, no memory, no I/O", "point", points_at, run, check)

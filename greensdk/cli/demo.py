@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from greensdk_lithops import EnergyReport
 
 CALLS = 8
-SIGMAS = 4.0
-"""A right estimate is further off than this once in 16,000 runs (normal distribution, both sides)."""
 
 
 @click.command()
@@ -38,7 +36,8 @@ def demo(points: int, workers: int | None, out: str) -> int:
     from math import pi
     from shlex import quote
 
-    from greensdk_workloads.pi import estimate, split
+    from greensdk_workloads.pi import SIGMAS, estimate
+    from greensdk_workloads.workload import split
 
     from greensdk import spool
     from greensdk.calls import is_disabled

@@ -1,0 +1,81 @@
+"""
+``python -m greensdk_workloads NAME``: one workload, plainly, measured here, or through Lithops.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from greensdk.errors import GreensdkError
+from greensdk_workloads.mappers import OnLithops, Tracked, plainly
+from greensdk_workloads.workload import NAMES, Mapper, Workload, load
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Calls of a stage.")
+@click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="Its size; 1 is the full one.",
+)
+@click.option("--how", type=click.Choice(["plain", "tracked", "lithops"]), default="tracked", show_default=True)
+def main(name: str, workers: int, scale: float, how: str) -> int:
+    """
+    Run a workload, check its result, and show what it cost.
+    """
+    try:
+        workload = load(name)
+    except ImportError as error:
+        raise click.UsageError(f'{error}: pip install "greensdk[workloads]"') from error
+    began_s = time.perf_counter()
+    wrong, report = _run(workload, workers, scale, how)
+    took_s = time.perf_counter() - began_s
+    click.echo(f"{workload.about}\n{workload.amount(scale):g} {workload.unit}s in {took_s:.2f} s: {wrong or 'right'}")
+    if report is not None:
+        click.echo(str(report))
+    return int(bool(wrong))
+
+
+def _run(workload: Workload, workers: int, scale: float, how: str) -> tuple[str, Any]:
+    from greensdk.report import EnergyReport
+
+    if how == "lithops":
+        return _on_lithops(workload, workers, scale)
+    tracked = Tracked(sink="memory:")
+    mapper: Mapper = tracked if how == "tracked" else plainly
+    wrong = workload.check(workload.run(mapper, workers, scale), scale)
+    return wrong, EnergyReport(tracked.records) if how == "tracked" else None
+
+
+def _on_lithops(workload: Workload, workers: int, scale: float) -> tuple[str, Any]:
+    from greensdk.cli.demo import private_temp
+    from greensdk.cli.extras import need
+
+    need("lithops", "--how lithops")
+    with private_temp():
+        from greensdk_lithops import EnergyFunctionExecutor
+
+        config = {
+            "lithops": {"backend": "localhost", "storage": "localhost", "log_level": "ERROR", "data_cleaner": False},
+            "localhost": {"runtime": sys.executable, "worker_processes": workers},
+        }
+        with EnergyFunctionExecutor(config=config) as executor:
+            wrong = workload.check(workload.run(OnLithops(executor), workers, scale), scale)
+            return wrong, executor.energy_report()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except GreensdkError as error:
+        sys.exit(f"Error: {error}")
