@@ -11,6 +11,9 @@ from typing import Any
 
 from greensdk_workloads.workload import Mapper, Workload, spans
 
+NEEDS = ("numpy", "lightgbm")
+"""What a warm worker has imported already."""
+
 PICTURES = 20_000
 PIXELS = 784
 CLASSES = 10

@@ -15,6 +15,9 @@ from typing import Any
 
 from greensdk_workloads.workload import Mapper, Workload, spans
 
+NEEDS = ("numpy", "sklearn.ensemble", "sklearn.model_selection")
+"""What a warm worker has imported already."""
+
 PASSENGERS = 89_100
 TREES = 100
 COLUMNS = ("PassengerId", "Survived", "Pclass", "Name", "Sex", "Age", "SibSp", "Parch", "Ticket", "Fare", "Embarked")

@@ -14,6 +14,9 @@ from typing import Any
 
 from greensdk_workloads.workload import Mapper, Workload
 
+NEEDS = ("numpy", "cv2", "imageio_ffmpeg")
+"""What a warm worker has imported already."""
+
 VIDEO_S = 60
 PIECE_S = 10
 FRAMES_PER_S = 10

@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "greensdk.cli.export:export",
     "import": "greensdk.cli.import_:import_",
     "advise": "greensdk.cli.advise:advise",
+    "study": "greensdk_workloads.studies.command:study",
     "validate": "greensdk.cli.validate:validate",
     "calibrate": "greensdk.cli.calibrate:calibrate",
     "verify": "greensdk.cli.verify:verify",

@@ -1,0 +1,126 @@
+"""
+One run of a workload, and what it came to.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from greensdk import track
+from greensdk.errors import GreensdkError
+from greensdk.monitor import MACHINE
+from greensdk.report import EnergyReport
+from greensdk_workloads.mappers import OnLithops, Tracked
+from greensdk_workloads.workload import Mapper, Workload
+
+SEED_NOTE = "all seeds are fixed: every run does the same work"
+
+
+class Run(NamedTuple):
+    """
+    What one run came to.
+
+    Attributes:
+        seconds: From beginning to end.
+        energy_j: Joules of all calls, each meter counted once.
+        energy_low_j: Lower end of the 90 % interval.
+        energy_high_j: Upper end.
+        machine_j: What the machine as a whole took in that time; None where nothing tells.
+        cpu_s: CPU seconds of all calls.
+        source: The method behind the joules, with what is inside them.
+        records: One for each call.
+    """
+
+    seconds: float
+    energy_j: float | None
+    energy_low_j: float | None
+    energy_high_j: float | None
+    machine_j: float | None
+    cpu_s: float
+    source: str
+    records: list[dict[str, Any]]
+
+
+def here(workload: Workload, workers: int, scale: float, **settings: Any) -> Run:
+    """
+    Run a workload in this process, one call after the other, each measured.
+
+    Raises:
+        GreensdkError: Its result is wrong.
+    """
+    mapper = Tracked(sink="memory:", **settings)
+    return _timed(workload, mapper, workers, scale, lambda: EnergyReport(mapper.records), settings)
+
+
+def on_lithops(workload: Workload, workers: int, scale: float, energy: Mapping[str, Any] | None = None) -> Run:
+    """
+    Run a workload through Lithops on this machine, in so many workers at a time.
+
+    Raises:
+        GreensdkError: Its result is wrong.
+    """
+    from greensdk_lithops import EnergyFunctionExecutor
+
+    config = {
+        "lithops": {"backend": "localhost", "storage": "localhost", "log_level": "ERROR", "data_cleaner": False},
+        "localhost": {"runtime": sys.executable, "worker_processes": workers},
+    }
+    settings = {"sink": "memory:", **(energy or {})}
+    with EnergyFunctionExecutor(config=config, energy=energy) as executor:
+        mapper = OnLithops(executor)
+        return _timed(workload, mapper, workers, scale, executor.energy_report, settings)
+
+
+def _timed(
+    workload: Workload, mapper: Mapper, workers: int, scale: float, report: Any, settings: Mapping[str, Any]
+) -> Run:
+    with track(workload.name, **{"sink": "memory:", **settings}) as around:
+        result = workload.run(mapper, workers, scale)
+    wrong = workload.check(result, scale)
+    if wrong:
+        raise GreensdkError(f"{workload.name} with {workers} workers came out wrong: {wrong}")
+    found: EnergyReport = report()
+    whole = around.record
+    if whole is None:
+        raise GreensdkError("a study has nothing to say while GREENSDK_DISABLED switches measuring off")
+    total = found.total
+    return Run(
+        whole["duration_s"],
+        total.energy_j,
+        total.energy_low_j,
+        total.energy_high_j,
+        machine_j(whole),
+        total.cpu_s,
+        ", ".join(total.sources) or "nothing can measure here",
+        list(found.records),
+    )
+
+
+def machine_j(record: Mapping[str, Any]) -> float | None:
+    """
+    Return the joules of the whole machine in a call's window, from the reading that stands for the call.
+    """
+    wanted = record["energy_source"], record["energy_boundary"]
+    for each in record["readings"]:
+        if (each["monitor"], each["boundary"]) == wanted and each["scope"] == MACHINE:
+            return float(each["energy_j"]) if each["energy_j"] is not None else None
+    return None
+
+
+def mean_and_interval(values: Iterable[float]) -> tuple[float, float, float]:
+    """
+    Return the mean with its 90 % interval by Student's t; the interval of one value alone is that value.
+
+    Student, "The probable error of a mean", Biometrika 6, 1908.
+    """
+    known = list(values)
+    mean = sum(known) / len(known)
+    if len(known) < 2:
+        return mean, mean, mean
+    from scipy.stats import t
+
+    variance = sum((value - mean) ** 2 for value in known) / (len(known) - 1)
+    half = float(t.ppf(0.95, len(known) - 1)) * (variance / len(known)) ** 0.5
+    return mean, mean - half, mean + half
