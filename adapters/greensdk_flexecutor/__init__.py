@@ -1,0 +1,19 @@
+"""
+FlexExecutor's profiles in and out, with energy in them.
+
+    >>> from greensdk_flexecutor import Profile
+    >>> profile = Profile()
+    >>> profile.add((1, 1024, 2), compute=[3.5, 3.6], energy=[7.0, 7.2], energy_source=["rapl", "rapl"])
+    >>> profile.reps((1, 1024, 2))["energy"]
+    [[7.0, 7.2]]
+
+FlexExecutor (github.com/CLOUDLAB-URV/flexecutor) runs workflows of stages through Lithops, and keeps what each stage
+took in ``profiling/<workflow>/<stage>.json``. Its own models read these files with or without our two metrics.
+"""
+
+from __future__ import annotations
+
+from greensdk_flexecutor.profile import METRICS, Configuration, Profile, energy_of, with_energy
+from greensdk_flexecutor.records import export, import_
+
+__all__ = ["METRICS", "Configuration", "Profile", "energy_of", "export", "import_", "with_energy"]

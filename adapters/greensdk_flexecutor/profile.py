@@ -1,0 +1,181 @@
+"""
+One profile: what a stage took with each configuration, for each repetition and worker.
+
+.. code-block:: text
+
+    {"(cpu, memory, workers)": {"read": [[seconds of each worker] of each repetition], "compute": ..., "write": ...,
+                                "cold_start": ..., "energy": [[joules]], "energy_source": [["rapl"]]}}
+
+The form is that of ``save_profiling_results`` in ``flexecutor/utils/utils.py``, commit 6a1a77a: ``json.dump`` with an
+indent of 4 and keys that are the text of a tuple. A file that is read and written again is the same to the last byte.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from greensdk.errors import RecordError
+
+TIMES = ("read", "compute", "write", "cold_start")
+"""FlexExecutor's own metrics, in seconds: ``FunctionTimes.profile_keys()``."""
+
+ENERGY, SOURCE = "energy", "energy_source"
+METRICS = (*TIMES, ENERGY, SOURCE)
+RECORD = "worker_func_energy_record"
+"""Where a measured call leaves its record in ``future.stats``."""
+
+
+class Configuration(NamedTuple):
+    """
+    What a stage is given.
+
+    Attributes:
+        cpu: CPUs of a worker.
+        memory: MB of a worker.
+        workers: How many.
+    """
+
+    cpu: float
+    memory: float
+    workers: int
+
+
+class Profile:
+    """
+    The profile of one stage.
+
+    Args:
+        path: The file to read; None begins an empty one.
+
+    Raises:
+        RecordError: The file is not such a profile; the message says where.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._rows: dict[str, dict[str, list[list[Any]]]] = {} if path is None else _read(Path(path))
+
+    def configurations(self) -> list[Configuration]:
+        """
+        Return all configurations, in the file's order.
+        """
+        return [_configuration(key) for key in self._rows]
+
+    def reps(self, configuration: Sequence[float]) -> dict[str, list[list[Any]]]:
+        """
+        Return each metric's values of a configuration: for each repetition, for each worker; {} if it was never run.
+        """
+        return self._find(configuration) or {}
+
+    def add(self, configuration: Sequence[float], **metrics: Sequence[Any]) -> None:
+        """
+        Add a repetition.
+
+        Args:
+            configuration: CPUs, MB and number of workers.
+            metrics: Values of each worker, by metric; see :data:`METRICS`. None stands for what is not known.
+        """
+        row = self._find(configuration)
+        if row is None:
+            row = self._rows.setdefault(str(tuple(configuration)), {})
+        before = max((len(reps) for reps in row.values()), default=0)
+        workers = max(map(len, metrics.values()), default=0)
+        for name in (*row, *(name for name in metrics if name not in row)):
+            # A metric that came later was not known in the repetitions before.
+            reps = row.setdefault(name, [[None] * workers for _ in range(before)])
+            reps.append(list(metrics.get(name, [None] * workers)))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write the file as FlexExecutor does.
+        """
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self._rows, file, indent=4)
+
+    def _find(self, configuration: Sequence[float]) -> dict[str, list[list[Any]]] | None:
+        # 1024 and 1024.0 are one configuration, whichever of them stands in the file.
+        rows = (row for key, row in self._rows.items() if _configuration(key) == tuple(configuration))
+        return next(rows, None)
+
+
+def _read(path: Path) -> dict[str, dict[str, list[list[Any]]]]:
+    try:
+        rows = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}") from error
+    if not isinstance(rows, dict):
+        raise RecordError(f"{path}: not a profile of FlexExecutor: expected an object")
+    for key, row in rows.items():
+        try:
+            _configuration(key)
+        except (ValueError, SyntaxError, TypeError):
+            raise RecordError(f"{path}: key {key!r}: expected '(cpu, memory, workers)'") from None
+        if not isinstance(row, dict) or not all(_is_table(values) for values in row.values()):
+            raise RecordError(f"{path}: {key}: expected lists of lists, [[each worker] each repetition], by metric")
+    return rows
+
+
+def _configuration(key: str) -> Configuration:
+    cpu, memory, workers = ast.literal_eval(key)
+    return Configuration(cpu, memory, workers)
+
+
+def _is_table(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(rep, list) for rep in values)
+
+
+def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
+    """
+    Return joules and their source of one call, from its future's statistics; (None, None) where it was not measured.
+
+    Args:
+        stats: ``future.stats`` of a call that went through greensdk.
+    """
+    text = stats.get(RECORD)
+    if not isinstance(text, str):
+        return None, None
+    record = json.loads(text)
+    return record.get("energy_j"), record.get("energy_source")
+
+
+def with_energy(function_times: Any, stage_future: Any) -> None:
+    """
+    Let FlexExecutor fill its own profiles with energy: ``DAGExecutor.profile()`` then writes our two metrics too.
+
+    Call it once, before profiling, with the two classes as your program imports them, and hand ``DAGExecutor`` an
+    executor of greensdk.
+
+    Args:
+        function_times: ``flexecutor.utils.dataclass.FunctionTimes``.
+        stage_future: ``flexecutor.workflow.stagefuture.StageFuture``.
+    """
+    keys, timings = list(function_times.profile_keys()), stage_future.get_timings
+    if ENERGY in keys:
+        return
+
+    def profile_keys(_: Any) -> list[str]:
+        return [*keys, ENERGY, SOURCE]
+
+    def get_timings(self: Any) -> list[Any]:
+        found = timings(self)
+        for each, stats in zip(found, self.stats, strict=True):
+            each.energy, each.energy_source = energy_of(stats)
+        return list(found)
+
+    function_times.profile_keys = classmethod(profile_keys)
+    stage_future.get_timings = get_timings
+
+
+def seconds(reps: Mapping[str, Sequence[Sequence[Any]]], rep: int) -> Iterable[float | None]:
+    """
+    Yield, for each worker of a repetition, its seconds of reading, computing and writing, as far as they are known.
+    """
+    for values in zip(*(reps[name][rep] for name in ("read", "compute", "write") if name in reps), strict=False):
+        known = [value for value in values if value is not None]
+        yield float(sum(known)) if known else None
