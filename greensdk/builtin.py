@@ -51,8 +51,10 @@ SINKS = {
     "file": "greensdk.sink:JsonlSink",
     "stdout": "greensdk.sink:StdoutSink",
     "memory": "greensdk.sink:MemorySink",
+    "callback": "greensdk.sink:CallbackSink",
     "lithops": "greensdk_lithops.storage:StorageSink",
     "s3": "greensdk_s3:S3Sink",
+    "prometheus": "greensdk_prometheus:RegistrySink",
     "prometheus+http": "greensdk_prometheus:PushgatewaySink",
     "prometheus+https": "greensdk_prometheus:PushgatewaySink",
     "otlp+http": "greensdk_otel:OtlpSink",
@@ -60,8 +62,9 @@ SINKS = {
 }
 
 ADAPTERS = {
+    "lambda": ("greensdk_aws_lambda:adapter", LAMBDA),
     "lithops": ("greensdk_lithops.worker:LithopsCall", "LITHOPS_WORKER"),
-    "lambda": ("greensdk_aws_lambda:LambdaCall", LAMBDA),
+    "pod": ("greensdk_lithops.pod:PodCall", "KUBERNETES_SERVICE_HOST"),
 }
 """Name to (``module:attribute``, the environment variable that says we run there)."""
 

@@ -45,7 +45,8 @@ def resolve(
 
     Returns:
         ``sources`` (name, target, keyword arguments, why), ``sinks`` (URI, target, keyword arguments; None
-        for the default of the place), ``default_sinks`` (where the place has none), ``adapters`` (target, variable), ``enrichers`` (name, target, table),
+        for the default of the place), ``default_sinks`` (where the place has none), ``adapters`` (target, variable),
+        ``enrichers`` (name, target, table),
         ``missing`` (monitor to reason), ``versions`` (third parties' plugins), ``config_digest``, and the plain keys.
 
     Raises:
@@ -77,6 +78,24 @@ def digest(resolved: Mapping[str, Any]) -> str:
 
     decided = {key: value for key, value in resolved.items() if key not in {"label", "tags"}}
     return sha256(json.dumps(decided, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def sink_table(scheme: str, environ: Mapping[str, str] = os.environ) -> tuple[str, dict[str, Any]]:
+    """
+    Return ``module:attribute`` of the sink of a scheme ("" where there is none) and its table of the configuration.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    if scheme in builtin.SINKS:
+        target = config = builtin.SINKS[scheme]
+    else:
+        offer = load_plugins(environ).registry.sinks.get(scheme) if third_party(environ) else None
+        if offer is None:
+            return "", {}
+        target, config = offer.target, offer.config
+    tables = layers({}, environ, ".").tables
+    return target, checked_table(table_of(scheme), config, tables.get(table_of(scheme), {}), skip=1)
 
 
 class Layers(NamedTuple):

@@ -199,6 +199,7 @@ _WORKER: dict[str, Field] = {
     "call_id": _fact("Its number in the job."),
     "activation_id": _fact("The activation it ran in."),
     "attempt": _count("Which attempt it was."),
+    "calls": _count("How many calls its job has."),
     "memory_mb": _number("MB", "Memory that the backend allots.", least=0, required=False),
     "cold_start": Field(("boolean", "null"), "", "The worker was new."),
     "function_name": _fact("The function's name in its service."),

@@ -234,6 +234,7 @@ class Runtime:
                 sink.close()
             except Exception as error:
                 self.failures.append(f"{uri}: close: {error}")
+                self.spooled += 1
         self.sinks = ()
         self.ready = False
         self.listen(False)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from greensdk.fields import FIELDS, FORMAT, MAJOR, TIME, Field
 from greensdk.record import SCHEMA
 
-__all__ = ["FIELDS", "NEWER", "is_newer", "json_schema", "problems"]
+__all__ = ["FIELDS", "NEWER", "is_newer", "json_schema", "parts_of", "problems"]
 
 NEWER = "written by a newer greensdk: pip install -U greensdk"
 
@@ -173,7 +173,7 @@ def _tree() -> _Node:
 
 
 def _node(field: Field, path: str) -> _Node:
-    keys, rest = _parts(path)
+    keys, rest = parts_of(path)
     nodes = {key: _node(FIELDS[full], full) for key, full in keys.items()}
     below = _node(FIELDS[rest], rest) if rest else None
     numbers = {kind for name in field.types if name in ("number", "integer") for kind in _TYPES[name]}
@@ -190,7 +190,7 @@ def _node(field: Field, path: str) -> _Node:
     )
 
 
-def _parts(path: str) -> tuple[dict[str, str], str]:
+def parts_of(path: str) -> tuple[dict[str, str], str]:
     """
     Return the keys of the object at `path` with their dotted names, and the name of what its other keys, or the
     items of the list, must be.
@@ -226,7 +226,7 @@ def _when(key: str, what: dict[str, Any], then: dict[str, Any]) -> dict[str, Any
 
 
 def _object(path: str, *types: str) -> dict[str, Any]:
-    keys, rest = _parts(path)
+    keys, rest = parts_of(path)
     made: dict[str, Any] = {"type": types[0] if len(types) == 1 else list(types)}
     if keys:
         made["properties"] = {key: _value(full) for key, full in keys.items()}

@@ -28,8 +28,10 @@ KEYS: dict[str, tuple[str, str]] = {
 }
 """Each key with its kind and its meaning."""
 
-SWITCHES = frozenset({"GREENSDK_PLUGINS", "GREENSDK_DISABLE", "GREENSDK_DISABLED", "GREENSDK_SPEC"})
-"""Variables that are no settings."""
+SWITCHES = frozenset(
+    f"GREENSDK_{name}" for name in ("PLUGINS", "DISABLE", "DISABLED", "SPEC", "NODE", "NAMESPACE", "POD", "POD_UID")
+)
+"""Variables that are no settings; the last four come from a pod's manifest."""
 
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 

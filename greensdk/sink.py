@@ -1,8 +1,9 @@
 """
-What a sink is, and the three that need no library: a file of JSON lines, standard output, memory.
+What a sink is, and those that need no library: a file of JSON lines, standard output, memory, a function.
 
 A sink is named by a URI whose scheme picks it: a bare path or ``file:`` is a file, ``stdout:`` the
-standard output, ``memory:`` a list in this process. Plugins register further schemes.
+standard output, ``memory:`` a list in this process, ``callback:module:function`` a function of yours. Plugins
+register further schemes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ class Sink(Protocol):
     A place where records go. Made with its URI and the keys of its table in the configuration.
 
     Every method may raise; the runtime counts the failure and keeps the record in the spool.
+
+    A sink from which records can be read back has one more method, which those without it need not have::
+
+        @classmethod
+        def stored(cls, uri: str, **config) -> Iterator[tuple[str, BinaryIO]]: ...
+
+    It yields the name (a URI) and an open binary stream of each object of records that is at or below `uri`: those
+    whose names end in ``.jsonl`` or ``.jsonl.gz`` (compressed: so are the stream's bytes), sorted by name, each being
+    read before the next is asked for. ``config`` is the sink's table of the configuration; keys that are of no use
+    for reading are ignored. It raises :class:`~greensdk.errors.RecordError` where nothing is, or can be read.
     """
 
     def emit(self, record: Mapping[str, Any]) -> None:
@@ -197,4 +208,41 @@ class MemorySink:
     def close(self) -> None:
         """
         The records stay readable.
+        """
+
+
+class CallbackSink:
+    """
+    Calls a function with each record, in the thread of the call that it is about.
+
+    Args:
+        uri: ``callback:module:function``; ``function`` may be an attribute of an attribute (``Class.method``).
+
+    Raises:
+        SinkError: There is no such function.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        module, _, path = uri.removeprefix("callback:").partition(":")
+        if not module or not path:
+            raise SinkError(f"{uri}: expected callback:module:function")
+        try:
+            found: Any = __import__(module, fromlist=[path])
+            for name in path.split("."):
+                found = getattr(found, name)
+        except Exception as error:
+            raise SinkError(f"{uri}: {type(error).__name__}: {error}; the module must be importable here") from error
+        if not callable(found):
+            raise SinkError(f"{uri}: {path} is no function")
+        self.emit = found
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        The function is not ours to close.
         """

@@ -142,7 +142,7 @@ def test_check_finds_every_fault_of_every_line(tmp_path, line):
     file.write_bytes(line + bad + line + bad)
     found = [str(problem).partition(": ")[0] for problem in check(file)]
     assert [f"{file}:2", f"{file}:2", f"{file}:4", f"{file}:4"] == found
-    assert [0, 2, 0, 2] == [len(problems) for problems in verdicts(file)]
+    assert [(2, 2, 4)] == [(each.good, each.bad, len(each.problems)) for each in verdicts(file)]
 
 
 @pytest.mark.parametrize("keep", [20, -9])

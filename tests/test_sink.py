@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import SinkError, energy_tracked, spool
-from greensdk.sink import JsonlSink, MemorySink, StdoutSink, memory, path_of, scheme_of
+from greensdk.sink import CallbackSink, JsonlSink, MemorySink, StdoutSink, memory, path_of, scheme_of
 
 WRITER = """
 import sys
@@ -202,6 +202,7 @@ def test_stdout_in_another_encoding_loses_nothing(monkeypatch):
         ("file:x", "file"),
         ("stdout:", "stdout"),
         ("s3://b/x", "s3"),
+        ("callback:module:function", "callback"),
         ("prometheus+http://h:9091", "prometheus+http"),
         ("", "file"),
     ],
@@ -278,3 +279,80 @@ def test_a_read_only_folder_leads_to_the_spool(tmp_path, monkeypatch):
     ((path, uri, count),) = spool.waiting()
     assert ("energy.jsonl", 1) == (uri, count)
     assert "kept" == json.loads(path.read_text())["label"]
+
+
+CALLBACKS = """
+taken = []
+
+class Totals:
+    joules = []
+
+    @classmethod
+    def add(cls, record):
+        cls.joules.append(record["label"])
+
+number = 7
+"""
+
+
+@pytest.fixture
+def callbacks(tmp_path, monkeypatch):
+    """
+    Return a module of somebody's own, importable until the test ends.
+    """
+    (tmp_path / "my_callbacks.py").write_text(CALLBACKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    import my_callbacks
+
+    yield my_callbacks
+    del sys.modules["my_callbacks"]
+
+
+def test_a_callback_gets_each_record(callbacks):
+    """
+    A method of a class as well; both as sinks of one function, which stays plain enough to travel.
+    """
+
+    @energy_tracked(
+        monitors=[], sink=["callback:my_callbacks:taken.append", "callback:my_callbacks:Totals.add"], label="x"
+    )
+    def work(n):
+        return n
+
+    assert [0, 1] == [work(n) for n in range(2)]
+    assert ["x", "x"] == [record["label"] for record in callbacks.taken] == callbacks.Totals.joules
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("callback:", "expected callback:module:function"),
+        ("callback:my_callbacks", "expected callback:module:function"),
+        ("callback:my_callbacks:", "expected callback:module:function"),
+        ("callback:my_callbacks:gone", "AttributeError: module 'my_callbacks' has no attribute 'gone'"),
+        ("callback:my_callbacks:number", "number is no function"),
+        ("callback:no_such_module:f", "ModuleNotFoundError: No module named 'no_such_module'; the module must be"),
+    ],
+)
+def test_a_callback_that_is_not_there_is_told(callbacks, uri, problem):
+    """
+    In one line with the URI; the record waits in the spool.
+    """
+    with pytest.raises(SinkError) as told:
+        CallbackSink(uri)
+    assert str(told.value).startswith(f"{uri}: {problem}")
+    with pytest.warns(RuntimeWarning, match="the records are in"):
+        energy_tracked(monitors=[], sink=uri)(lambda: 7)()
+    assert [(uri, 1)] == [(waiting, count) for _, waiting, count in spool.waiting()]
+
+
+def test_a_callback_that_raises_costs_nobody_else_the_record(callbacks):
+    """
+    It is counted as not delivered; the call and the other sinks know nothing of it.
+    """
+    sinks = ["memory:", "callback:operator:truediv", "callback:my_callbacks:taken.append"]
+    with pytest.warns(RuntimeWarning, match="callback:operator:truediv: truediv expected 2 arguments"):
+        assert 7 == energy_tracked(monitors=[], sink=sinks)(lambda: 7)()
+
+    assert 1 == len(memory) == len(callbacks.taken)
+    assert ["callback:operator:truediv"] == [uri for _, uri, _ in spool.waiting()]

@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 _first: str | None = None
 
 
+def adapter(settings: Mapping[str, Any]) -> Any:
+    """
+    Return the adapter for a Lambda: Lithops' own in a worker of Lithops, a :class:`LambdaCall` elsewhere.
+
+    Args:
+        settings: The resolved specification.
+    """
+    if "LITHOPS_WORKER" in os.environ:
+        from greensdk_lithops.aws_lambda.worker import LithopsInLambda
+
+        return LithopsInLambda(settings)
+    return LambdaCall(settings)
+
+
 class LambdaCall:
     """
     The adapter that the runtime makes when it finds itself in a Lambda function.

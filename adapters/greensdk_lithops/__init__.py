@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from greensdk.report import EnergyReport
     from greensdk_lithops.executor import EnergyFunctionExecutor, instrument
     from greensdk_lithops.records import collect
+    from greensdk_lithops.report import LithopsReport
 
-__all__ = ["EnergyFunctionExecutor", "EnergyReport", "collect", "instrument"]
+__all__ = ["EnergyFunctionExecutor", "EnergyReport", "LithopsReport", "collect", "instrument"]
 
 _HOMES = {
     "EnergyFunctionExecutor": "greensdk_lithops.executor",
     "EnergyReport": "greensdk.report",
+    "LithopsReport": "greensdk_lithops.report",
     "collect": "greensdk_lithops.records",
     "instrument": "greensdk_lithops.executor",
 }

@@ -8,7 +8,10 @@ from typing import Any
 
 from greensdk.runtime import load
 
-BACKENDS: dict[str, str] = {}
+BACKENDS: dict[str, str] = {
+    "aws_lambda": "greensdk_lithops.aws_lambda:prepare",
+    "k8s": "greensdk_lithops.k8s:prepare",
+}
 """Lithops' name of a backend to ``module:attribute`` of a function of an executor and its energy settings."""
 
 

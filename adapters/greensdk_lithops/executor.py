@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from lithops import FunctionExecutor
 
 from greensdk.errors import ConfigError
-from greensdk.report import EnergyReport
 from greensdk.spec import make_spec
 from greensdk_lithops.backends import prepare
+from greensdk_lithops.job import PLACES, VARIABLE, split
 from greensdk_lithops.localhost import with_runtime
+from greensdk_lithops.notes import note, retrying
 from greensdk_lithops.records import collect
+from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import make_ready
 from greensdk_lithops.storage import DEFAULT_PREFIX, SCHEME, prefix_of
 
@@ -29,11 +32,16 @@ _INSIDE = ("lithops_executor", "executor", "_executor")
 class _Measuring:
     """
     What an executor does besides: its functions are measured, its records read back.
+
+    The methods that start jobs take ``stage``, ``workflow`` and ``parents`` by keyword, which go into the records'
+    ``worker`` block.
     """
 
+    executor_id: str
     futures: list[Any]
     config: dict[str, Any]
     _energy: Mapping[str, Any]
+    _job: Mapping[str, Any]
 
     @functools.wraps(FunctionExecutor.call_async)
     def call_async(self, *args: Any, **kwargs: Any) -> Any:
@@ -47,7 +55,7 @@ class _Measuring:
     def map_reduce(self, *args: Any, **kwargs: Any) -> Any:
         return self._submit("map_reduce", args, kwargs)
 
-    def energy_report(self, attribution: str = "cpu") -> EnergyReport:
+    def energy_report(self, attribution: str = "cpu") -> LithopsReport:
         """
         Return the records of all calls of this executor so far, failed attempts and lost calls too.
 
@@ -55,16 +63,22 @@ class _Measuring:
             attribution: How a meter that several calls read is shared out: ``cpu``, ``wall`` or ``equal``; see
                 :data:`greensdk.report.split.RULES`.
         """
-        return EnergyReport(collect(self.futures, prefix=_prefix_of(self._energy)), attribution)
+        return LithopsReport(collect(self.futures, prefix=_prefix_of(self._energy)), attribution)
 
     def _submit(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         method = getattr(super(), name)
+        own, _ = split({key: kwargs.pop(key) for key in PLACES if key in kwargs}, name)
         try:
             call = inspect.signature(method).bind(*args, **kwargs)
         except TypeError:
             return method(*args, **kwargs)  # Lithops says what is wrong with the call
         make_ready(call.arguments, self._energy, self.config)
-        return method(*call.args, **call.kwargs)
+        again = retrying()
+        job = {**self._job, **own, "executor_id": self.executor_id, "attempt": again.failure_count + 1 if again else 1}
+        call.arguments["extra_env"] = {VARIABLE: json.dumps(job), **call.arguments["extra_env"]}
+        futures = method(*call.args, **call.kwargs)
+        note(futures if isinstance(futures, list) else [futures], job, again and again.response_future)
+        return futures
 
 
 class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc]
@@ -76,6 +90,7 @@ class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc
     Args:
         args: As for :class:`lithops.FunctionExecutor`.
         energy: The arguments of :func:`greensdk.energy_tracked` for all functions; those of a decorated function win.
+            Besides, ``workflow``, ``stage`` and ``parents`` of all jobs, and ``flush_on_sigterm``: see the README.
         kwargs: As for :class:`lithops.FunctionExecutor`.
 
     Raises:
@@ -88,7 +103,7 @@ class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc
     """
 
     def __init__(self, *args: Any, energy: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        self._energy = _checked(energy)
+        self._job, self._energy = _checked(energy)
         call = inspect.signature(FunctionExecutor).bind(*args, **kwargs)
         given = {**call.arguments, **call.arguments.get("kwargs", {})}
         given.pop("kwargs", None)
@@ -102,24 +117,43 @@ def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
 
     Args:
         executor: Any Lithops executor, also a ``lithops.multiprocessing.Pool``, a ``RetryingFunctionExecutor`` or
-            an executor of ``lithops.concurrent.futures``.
+            an executor of ``lithops.concurrent.futures``. ``lithops.FunctionExecutor`` itself stands for every
+            executor that is made from now on, by whatever part of Lithops.
         energy: As for :class:`EnergyFunctionExecutor`. A second call with it replaces the settings of the first.
 
     Returns:
-        The same object.
+        The same object, which has the method ``energy_report`` now, if it is not a class.
 
     Raises:
         ConfigError: `executor` has nothing of Lithops in it, or an item of `energy` is wrong.
     """
+    checked = _checked(energy)
+    if executor is FunctionExecutor:
+        _instrument_all(energy)
+        return executor
     inner = _inside(executor)
     if not isinstance(inner, _Measuring):
         kind = type(inner)
         inner.__class__ = type(f"Energy{kind.__name__}", (_Measuring, kind), {})
-        inner._energy = _checked(energy)
+        inner._job, inner._energy = checked
         prepare(inner)
     elif energy is not None:
-        inner._energy = _checked(energy)
+        inner._job, inner._energy = checked
+    if inner is not executor:
+        vars(executor)["energy_report"] = inner.energy_report
     return executor
+
+
+def _instrument_all(energy: Mapping[str, Any] | None) -> None:
+    plain = inspect.unwrap(FunctionExecutor.__init__)
+
+    @functools.wraps(plain)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        plain(self, *args, **kwargs)
+        if not isinstance(self, _Measuring):
+            instrument(self, energy)
+
+    FunctionExecutor.__init__ = init
 
 
 def _inside(executor: Any) -> Any:
@@ -130,10 +164,10 @@ def _inside(executor: Any) -> Any:
     raise ConfigError(f"instrument: {executor!r} is no Lithops executor and has none")
 
 
-def _checked(energy: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    arguments = dict(energy or {})
+def _checked(energy: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    job, arguments = split(energy, "energy")
     plugins = arguments.pop("plugins", None)
-    return make_spec(arguments, plugins)
+    return job, make_spec(arguments, plugins)
 
 
 def _prefix_of(energy: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from hashlib import sha256
 from typing import Any
 
 from greensdk.record import blank, rfc3339
+from greensdk_lithops.job import PLACES
+from greensdk_lithops.notes import noted
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
 
 LOST = "lost"
@@ -56,7 +58,7 @@ def worker_of(future: Any) -> dict[str, Any]:
     Return the ``worker`` block as far as the client knows it.
     """
     stats = getattr(future, "stats", None) or {}
-    memory_mb, cold = getattr(future, "runtime_memory", None), stats.get("worker_cold_start")
+    memory_mb, cold, job = getattr(future, "runtime_memory", None), stats.get("worker_cold_start"), noted(future)
     return {
         "adapter": "lithops",
         "backend": getattr(future, "backend", None),
@@ -64,11 +66,11 @@ def worker_of(future: Any) -> dict[str, Any]:
         "job_id": getattr(future, "job_id", None),
         "call_id": getattr(future, "call_id", None),
         "activation_id": getattr(future, "activation_id", None),
-        "attempt": None,
+        "attempt": job.get("attempt"),
+        "calls": job.get("calls"),
         "memory_mb": None if memory_mb is None else float(memory_mb),
         "cold_start": None if cold is None else bool(cold),
-        "stage": None,
-        "workflow": None,
+        **{key: job.get(key) for key in PLACES},
     }
 
 

@@ -15,14 +15,18 @@ same key again when its delivery is repeated.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from greensdk import keys
 from greensdk.errors import SinkError
 from greensdk.lines import encode
 from greensdk_lithops.pace import Pace
-from greensdk_lithops.place import is_call
+from greensdk_lithops.place import is_call, place
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 SCHEME = "lithops"
 DEFAULT_PREFIX = "greensdk/v1"
@@ -30,12 +34,14 @@ DEFAULT_URI = f"{SCHEME}://{DEFAULT_PREFIX}"
 BUDGET_S = 5.0
 """How long all writes of one process may take together."""
 
+folder_of = keys.folder_of
+
 _boxes: dict[tuple[int, str], Box] = {}
 
 
 class StorageSink:
     """
-    Writes to the storage that Lithops is configured with, through a client of its own.
+    Writes to the storage that Lithops is configured with.
 
     Args:
         uri: ``lithops://prefix``; without a prefix, ``greensdk/v1``.
@@ -70,6 +76,20 @@ class StorageSink:
         Write what is still held back.
         """
         self.flush()
+
+    @classmethod
+    def stored(cls, uri: str, **_: Any) -> Iterator[tuple[str, BinaryIO]]:
+        """
+        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.sink.Sink`.
+
+        The storage is the one that Lithops is configured with here.
+
+        Raises:
+            RecordError: There is none, or the storage can't be read.
+        """
+        from greensdk_lithops.reading import objects
+
+        yield from objects(prefix_of(uri))
 
     def _box(self) -> Box:
         # Shared by all specifications of a process: a nested call may have another one than the call around it.
@@ -138,10 +158,32 @@ class Box:
 
     def _write(self, key: str, body: bytes) -> None:
         if self._client is None:
-            from lithops.storage import Storage
-
-            self._client = Storage()
+            self._client = _client()
         self._client.put_object(self._client.bucket, key, body)
+
+
+def _client() -> Any:
+    """
+    Return the client that Lithops has opened for the call's own results, which is idle now; another one elsewhere.
+
+    Making one takes 1 ms on a local disk, and 100 ms where boto3 has to be imported.
+    """
+    here = place()
+    shared = None if here.forked else getattr(getattr(here.runner, "internal_storage", None), "storage", None)
+    if shared is not None:
+        return shared
+    from lithops.storage import Storage
+
+    return Storage()
+
+
+def deliver_all() -> None:
+    """
+    Write what this process still holds back.
+    """
+    for (pid, _), box in list(_boxes.items()):
+        if pid == os.getpid():
+            box.deliver_rest()
 
 
 def _spool(record: Mapping[str, Any], prefix: str, error: Exception) -> None:
@@ -165,20 +207,7 @@ def key_of(prefix: str, record: Mapping[str, Any], number: int) -> str:
     """
     Return the key of the object number `number` of this process, which begins with `record`.
     """
-    worker = record["worker"]
-    if not worker or worker["call_id"] is None:
-        return f"{prefix}/local/{record['host'].get('host_id')}/{record['record_id']}.jsonl"
-    call = f"{folder_of(prefix, worker['executor_id'], worker['job_id'])}{worker['call_id']}-{worker['activation_id']}"
-    if not is_call():
-        return f"{call}-r{record['record_id']}.jsonl"
-    return f"{call}-{number}.jsonl" if number else f"{call}.jsonl"
-
-
-def folder_of(prefix: str, executor_id: str, job_id: str) -> str:
-    """
-    Return what the keys of all calls of a job begin with.
-    """
-    return f"{prefix}/{executor_id}/{job_id}/"
+    return keys.key_of(prefix, record, number, in_call=(record.get("worker") or {}).get("call_id") is None or is_call())
 
 
 def within(seconds: float, work: Callable[[], None]) -> None:

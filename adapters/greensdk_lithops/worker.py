@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from greensdk_lithops.job import FLUSH, PLACES, told
 from greensdk_lithops.place import place
-from greensdk_lithops.pod import pod
 from greensdk_lithops.stats import StatsSink
 from greensdk_lithops.storage import DEFAULT_URI, StorageSink
 
@@ -45,6 +45,11 @@ class LithopsCall:
         # An executor made inside a worker has a longer id with more dashes, so the parts are cut off from the right.
         ids = os.environ.get("__LITHOPS_SESSION_ID", "").rsplit("-", 2)
         executor_id, job_id, call_id = ids if len(ids) == 3 else (None, None, None)
+        job = told(executor_id)
+        if job.get(FLUSH):
+            from greensdk_lithops.flush import flush_on_sigterm
+
+            flush_on_sigterm()
         return {
             "adapter": "lithops",
             "backend": os.environ.get("__LITHOPS_BACKEND", "").lower().replace(" ", "_") or None,
@@ -52,12 +57,12 @@ class LithopsCall:
             "job_id": job_id,
             "call_id": call_id,
             "activation_id": os.environ.get("__LITHOPS_ACTIVATION_ID"),
-            "attempt": None,
+            "attempt": job.get("attempt"),
+            "calls": _calls(),
             "memory_mb": _memory_mb(),
             "cold_start": place().cold,
-            "stage": None,
-            "workflow": None,
-            **(pod() if "KUBERNETES_SERVICE_HOST" in os.environ else {}),
+            **{key: job.get(key) for key in PLACES},
+            **_pod(),
         }
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
@@ -77,6 +82,22 @@ def _profiler_period_s() -> float | None:
     period_s = (config.get("lithops") or {}).get("profiler_timeout")
     is_period = isinstance(period_s, int | float) and not isinstance(period_s, bool) and 0 < period_s < inf
     return period_s if is_period else None
+
+
+def _pod() -> dict[str, Any]:
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return {}
+    from greensdk_lithops.pod import pod
+
+    return pod()
+
+
+def _calls() -> int | None:
+    """
+    Return how many calls the job has.
+    """
+    calls = getattr(getattr(place().runner, "job", None), "total_calls", None)
+    return calls if isinstance(calls, int) else None
 
 
 def _memory_mb() -> float | None:

@@ -18,6 +18,7 @@ EXTRAS = {
     "numpy": "advisor",
     "scipy": "advisor",
     "kubernetes": "k8s",
+    "yaml": "k8s",
     "sklearn": "workloads",
     "lightgbm": "workloads",
     "cv2": "workloads",

@@ -235,10 +235,16 @@ def _spooled() -> list[dict[str, Any]]:
         {
             "uri": uri,
             "path": str(path),
-            **_row(False, f"{count} records wait here that {uri} did not take", f"cat {path} >> FILE && rm {path}"),
+            **_row(False, f"{count} records wait here that {uri} did not take", _fix_of(uri, path)),
         }
         for path, uri, count in spool.waiting()
     ]
+
+
+def _fix_of(uri: str, path: object) -> str:
+    if uri.startswith("s3:"):
+        return f"the next run that reaches {uri} delivers them"
+    return f"cat {path} >> FILE && rm {path}"
 
 
 def _adapter(name: str, offer: Offer, when: str) -> dict[str, Any]:

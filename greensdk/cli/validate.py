@@ -13,8 +13,8 @@ def validate(sources: tuple[str, ...]) -> int:
     """
     Check every line of logs against the schema.
 
-    SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input. Each fault is one line
-    "file:line: key: what is wrong"; the exit code is 1 when there is one.
+    SOURCE is a file of JSON lines (also .gz), a folder, a glob, - for standard input, or a URI such as s3://bucket/runs.
+    Each fault is one line "file:line: key: what is wrong"; the exit code is 1 when there is one.
     """
     from greensdk.logs.read import files
     from greensdk.logs.validate import verdicts
@@ -23,10 +23,10 @@ def validate(sources: tuple[str, ...]) -> int:
         files(source)  # a misspelt name is said before an hour of checking, not after it
     good = bad = 0
     for source in sources:
-        for found in verdicts(source):
-            good += not found
-            bad += bool(found)
-            for problem in found:
+        for verdict in verdicts(source):
+            good += verdict.good
+            bad += verdict.bad
+            for problem in verdict.problems:
                 click.echo(str(problem))
     click.echo(f"{good} good, {bad} bad", err=bool(bad))
     return int(bad > 0)

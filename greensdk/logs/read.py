@@ -1,5 +1,5 @@
 """
-Records from files, folders, globs and standard input.
+Records from files, folders, globs, standard input and storage.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from greensdk.errors import RecordError
+from greensdk.sink import scheme_of
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -45,7 +46,8 @@ def read(source: str | os.PathLike[str], *, skip: Callable[[Problem], Any] | Non
 
     Args:
         source: A file of JSON lines (``.gz``: compressed), a folder that is searched for ``*.jsonl`` and
-            ``*.jsonl.gz`` at any depth, a glob, or ``-`` for standard input.
+            ``*.jsonl.gz`` at any depth, a glob, ``-`` for standard input, or the URI of a sink from which records
+            can be read back, such as ``s3://bucket/prefix``.
         skip: Called with each line that can't be read, which is then left out; None raises instead.
 
     Raises:
@@ -88,27 +90,84 @@ def lines(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, bytes]]:
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """
-    for path in files(source):
-        number = 0
+    for name, file in streams(source):
+        yield from ((name, number, line) for number, line in numbered(name, file))
+
+
+def numbered(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """
+    Yield the number and the text of each line of an open file that is not blank.
+
+    Raises:
+        RecordError: It can't be read to its end.
+    """
+    number = 0
+    try:
+        for number, line in enumerate(file, 1):
+            if not line.isspace():
+                yield number, line
+    except (OSError, EOFError) as error:
+        where = name if not number else f"{name}:{number + 1}"
+        raise RecordError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def streams(source: str | os.PathLike[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """
+    Yield name and bytes, uncompressed, of every file or object of `source`; each is closed when the next is asked for.
+
+    Raises:
+        RecordError: There is no such source, or it can't be opened.
+    """
+    path = os.fspath(source)
+    if is_uri(path):
+        for name, stream in _stored(path):
+            with stream, _uncompressed(name, stream) as file:
+                yield name, file
+        return
+    for name in files(path):
         try:
-            with _open(path) as file:
-                for number, line in enumerate(file, 1):
-                    if not line.isspace():
-                        yield path, number, line
-        except (OSError, EOFError) as error:
-            where = path if not number else f"{path}:{number + 1}"
-            raise RecordError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+            opened = _open(name)
+        except OSError as error:
+            raise RecordError(f"{name}: {error.strerror or error}") from error
+        with opened as file:
+            yield name, file
+
+
+def is_uri(source: str) -> bool:
+    """
+    Say whether a source is in storage rather than in a file.
+    """
+    return scheme_of(source) != "file" and not os.path.exists(source)
+
+
+def _stored(uri: str) -> Iterator[tuple[str, BinaryIO]]:
+    """
+    Yield what the sink of a URI's scheme has stored there.
+
+    Raises:
+        RecordError: No sink knows the scheme, or what goes there can't be read back.
+    """
+    from greensdk.config import sink_table
+    from greensdk.runtime import load
+
+    scheme = scheme_of(uri)
+    target, table = sink_table(scheme)
+    stored = getattr(load(target), "stored", None) if target else None
+    if stored is None:
+        problem = "records can't be read back from there" if target else f"no sink knows {scheme}:"
+        raise RecordError(f"{uri}: {problem}")
+    yield from stored(uri, **table)
 
 
 def files(source: str | os.PathLike[str]) -> list[str]:
     """
-    Return the files that `source` stands for, sorted.
+    Return the files that `source` stands for, sorted; a URI stands for itself.
 
     Raises:
         RecordError: There are none.
     """
     path = os.fspath(source)
-    if path == STDIN or os.path.isfile(path):
+    if path == STDIN or os.path.isfile(path) or is_uri(path):
         return [path]
     if os.path.isdir(path):
         found = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
@@ -134,3 +193,11 @@ def _open(path: str) -> BinaryIO:
 
         return cast("BinaryIO", gzip.open(path))
     return open(path, "rb")
+
+
+def _uncompressed(name: str, file: BinaryIO) -> BinaryIO:
+    if not name.endswith(".gz"):
+        return file
+    import gzip
+
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file))

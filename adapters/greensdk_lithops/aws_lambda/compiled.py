@@ -1,0 +1,94 @@
+"""
+Bytecode beside the sources that Lithops sends.
+
+Lithops' module manager sends ``*.py``, and unpacks them in a new folder for each job. So each call of a job that comes
+first to a sandbox would compile greensdk, which takes more CPU seconds than everything else that it does there. A
+compiled file that names no source to compare with (PEP 552, "unchecked" hash-based pycs,
+https://peps.python.org/pep-0552/) is taken as it is by the same minor version of Python, which Lithops insists on,
+and passed over by any other.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import marshal
+import os
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cache, wraps
+from importlib.machinery import SourceFileLoader
+from typing import Any
+
+FOLDERS = (
+    "greensdk",
+    "greensdk_aws_lambda",
+    "greensdk_carbon",
+    "greensdk_cost",
+    "greensdk_lambda_estimator",
+    "greensdk_lithops",
+    "greensdk_lithops/aws_lambda",
+    "greensdk_psutil_tdp",
+)
+"""Where the modules are that a call imports there: no meter of a machine can be read in a Lambda."""
+
+UNCHECKED = b"\x01\x00\x00\x00"
+_MARK = "__greensdk_compiled__"
+
+
+def send_compiled() -> None:
+    """
+    Have Lithops send bytecode with greensdk's modules, in all further jobs of this process that send them.
+
+    Where this Lithops (3.4 to 3.8 are known) packs modules in another way, everything stays as it is.
+    """
+    from lithops.job import job
+
+    pack = getattr(job, "create_module_data", None)
+    if pack is not None and not hasattr(pack, _MARK):
+        job.create_module_data = _compiling(pack)
+
+
+def _compiling(pack: Callable[..., dict[str, str]]) -> Callable[..., dict[str, str]]:
+    @wraps(pack)
+    def create_module_data(paths: Iterable[str], *args: Any, **kwargs: Any) -> dict[str, str]:
+        found = list(paths)
+        return {**pack(found, *args, **kwargs), **compiled(found)}
+
+    setattr(create_module_data, _MARK, True)
+    return create_module_data
+
+
+def compiled(paths: Iterable[str]) -> dict[str, str]:
+    """
+    Return the bytecode for those modules in the packages at `paths` that lie in `FOLDERS`, as Lithops packs a file.
+    """
+    roots = {os.path.basename(path): os.path.dirname(path) for path in paths}
+    data: dict[str, str] = {}
+    for folder in FOLDERS:
+        package = folder.partition("/")[0]
+        if package in roots:
+            data |= dict(_entries(roots[package], folder))
+    return data
+
+
+def _entries(root: str, folder: str) -> Iterator[tuple[str, str]]:
+    for file in sorted(os.listdir(os.path.join(root, folder))):
+        stem, extension = os.path.splitext(file)
+        path = os.path.join(root, folder, file)
+        if extension == ".py":
+            with suppress(OSError, SyntaxError):  # its source goes, and says what is wrong with it
+                packed = bytecode(path, os.stat(path).st_mtime_ns)
+                yield f"{folder}/__pycache__/{stem}.{sys.implementation.cache_tag}.pyc", packed
+
+
+@cache
+def bytecode(path: str, _modified_ns: int) -> str:
+    """
+    Return a module's pyc in base 64.
+    """
+    loader = SourceFileLoader("module", path)
+    code = loader.get_code("module")
+    head = importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(loader.get_data(path))
+    return b64encode(head + marshal.dumps(code)).decode()

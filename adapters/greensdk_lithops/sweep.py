@@ -1,0 +1,185 @@
+"""
+A function over a range of worker counts and memory sizes, for the advisor; and jobs cut up as it advises.
+
+A worker here is one call, which does its part of the data, one item after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Any
+
+from lithops.utils import FuturesList
+
+from greensdk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from greensdk.advisor import Plan
+
+Run = tuple[int, int, int | None]
+"""Repetition, number of workers, MB of each."""
+
+logger = logging.getLogger("lithops.greensdk")
+"""Below Lithops' own, so that what it says is seen where Lithops' lines are."""
+
+NO_PROFILE = (
+    "map: advise={!r} has nothing to go by: call profile() before, or name records, {{'records': 'energy.jsonl'}}"
+)
+
+
+class Parted(FuturesList):  # type: ignore[misc]
+    """
+    Futures of a job that was cut up: fewer than there are items, and each with a list of results.
+    """
+
+    def get_result(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """
+        Return the result of each item, in the order of the data.
+        """
+        return flat(super().get_result(*args, **kwargs))
+
+
+def flat(results: Iterable[Iterable[Any]]) -> list[Any]:
+    """
+    Return the results of all parts as one list.
+    """
+    return [result for part in results for result in part]
+
+
+def part(func: Callable[..., Any]) -> Callable[[list[Any]], list[Any]]:
+    """
+    Return a function that calls `func` with each of several items, as Lithops' ``map`` would have.
+
+    It has the name of `func`, for the records, but takes one argument, which Lithops must see.
+    """
+
+    def call(items: list[Any]) -> list[Any]:
+        return [_apply(func, item) for item in items]
+
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(call, name, getattr(func, name, None) or getattr(call, name))
+    return call
+
+
+def _apply(func: Callable[..., Any], item: Any) -> Any:
+    if isinstance(item, dict):
+        return func(**item)
+    return func(*item) if isinstance(item, tuple) else func(item)
+
+
+def parts(items: Sequence[Any], workers: int) -> list[tuple[list[Any]]]:
+    """
+    Return the arguments of `workers` calls of :func:`part`: neighbouring items, as evenly as possible, none empty.
+
+    Example:
+        >>> parts([1, 2, 3, 4, 5], 2)
+        [([1, 2, 3],), ([4, 5],)]
+    """
+    workers = min(workers, len(items))
+    size, rest = divmod(len(items), workers) if workers else (0, 0)
+    ends = [place * size + min(place, rest) for place in range(workers + 1)]
+    return [(list(items[first:behind]),) for first, behind in pairwise(ends)]
+
+
+def sweep(
+    executor: Any,
+    func: Callable[..., Any],
+    data: Iterable[Any],
+    workers: Iterable[int],
+    memory: Iterable[int] | None,
+    reps: int,
+) -> Iterator[list[Any]]:
+    """
+    Run `func` over `data` with each number of workers and each memory size, `reps` times, and yield each run's futures.
+
+    All configurations come before the next repetition, so that a drift of the machine meets all of them alike.
+
+    Raises:
+        ConfigError: There is nothing to run, or this machine does not run so many workers at a time.
+    """
+    items, runs = list(data), planned(workers, memory, reps)
+    check(executor, items, runs)
+    for _, count, memory_mb in shown(runs, f"profile {getattr(func, '__name__', 'function')}"):
+        sized = {} if memory_mb is None else {"runtime_memory": memory_mb}
+        futures = executor.map(part(func), parts(items, count), **sized)
+        executor.get_result(futures, show_progressbar=False)
+        yield futures
+
+
+def planned(workers: Iterable[int], memory: Iterable[int] | None, reps: int) -> list[Run]:
+    """
+    Return all runs of a sweep.
+    """
+    counts = sorted(set(workers))
+    if not counts or counts[0] < 1 or reps < 1:
+        raise ConfigError(f"profile: workers = {counts}, reps = {reps}: expected numbers from 1 on")
+    sizes = sorted(set(memory)) if memory else [None]
+    return [(rep, count, size) for rep, size, count in product(range(reps), sizes, counts)]
+
+
+def check(executor: Any, items: Sequence[Any], runs: Sequence[Run]) -> None:
+    """
+    Refuse a sweep that could not show what it is for.
+
+    Raises:
+        ConfigError: There are fewer items than workers, or localhost runs fewer at a time.
+    """
+    most = max(count for _, count, _ in runs)
+    if len(items) < most:
+        raise ConfigError(f"profile: {len(items)} items can't keep {most} workers busy; give more, or fewer workers")
+    if executor.backend == "localhost":
+        at_once = executor.config["localhost"].get("worker_processes") or os.cpu_count() or 1
+        if at_once < most:
+            raise ConfigError(
+                f"profile: localhost runs {at_once} workers at a time, and {most} are asked for; "
+                f"set worker_processes: {most} in Lithops' localhost section"
+            )
+
+
+def shown(runs: Sequence[Run], what: str) -> Iterator[Run]:
+    """
+    Yield the runs, with a progress bar on standard error where somebody is there to see it.
+    """
+    if not sys.stderr.isatty():
+        yield from runs
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(runs, description=what, console=Console(stderr=True), transient=True)
+
+
+def planned_by(records: Iterable[dict[str, Any]], objective: str, limits: Mapping[str, Any]) -> Plan:
+    """
+    Return what the advisor makes of the records of a function.
+
+    Raises:
+        ConfigError: It makes nothing of them; the message says why.
+    """
+    from greensdk.advisor import advise
+
+    advice = advise(records, objective, **limits)
+    for workflow in advice.workflows:
+        if workflow.plan is not None and workflow.plan.choice is not None:
+            return workflow.plan
+    why = "; ".join(str(workflow.reason) for workflow in advice.workflows) or "; ".join(advice.remarks)
+    raise ConfigError(f"map: advise={objective!r}: {why or 'no run of this function is in the records'}")
+
+
+def told(plan: Plan) -> tuple[int, int | None]:
+    """
+    Return number of workers and MB of a plan, and say them in the log.
+    """
+    assert plan.choice is not None
+    (name, (count, memory_mb)), *_ = plan.choice.configs.items()
+    size = None if memory_mb is None else int(memory_mb)
+    expected = ", ".join(f"{key} {value:.4g} [{low:.4g}, {high:.4g}]" for key, (value, low, high) in plan.total.items())
+    logger.info(
+        "greensdk: %s workers%s for %s, for the least %s; expected: %s",
+        count, "" if size is None else f" of {size} MB", name, plan.objective, expected,
+    )  # fmt: skip
+    return count, size

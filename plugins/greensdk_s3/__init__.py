@@ -1,0 +1,138 @@
+"""
+Records to any S3: AWS, MinIO, Ceph, SeaweedFS. One immutable object of JSON lines per batch, or per call in a worker.
+
+S3 has no append, so that nothing is ever added to an object: it is written once, under the key that
+:mod:`greensdk.keys` gives it, on the condition that there is none of that key (``If-None-Match: *``,
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from greensdk.errors import SinkError
+
+if TYPE_CHECKING:
+    from greensdk.outbox import Outbox
+
+SCHEME = "s3"
+
+_outboxes: dict[tuple[Any, ...], Outbox] = {}
+
+
+class S3Sink:
+    """
+    Writes each record ahead to the spool, and batches of them to a bucket; see :mod:`greensdk.outbox`.
+
+    Credentials come from where every AWS client looks for them, never from here.
+
+    Args:
+        uri: ``s3://bucket/prefix``.
+        endpoint: URL of a server other than AWS; None: ``AWS_ENDPOINT_URL_S3``, or AWS.
+        region: None: as AWS' own variables and files say, else ``us-east-1``.
+        batch_records: Most records of an object.
+        batch_bytes: Length from which on an object is full.
+        batch_age_s: How long the first record of an object may wait.
+        budget_s: How long the retries of one object, or everything at the end of the process, may take.
+
+    Raises:
+        SinkError: The URI names no bucket.
+        ConfigError: A key has an impossible value.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        batch_records: int = 500,
+        batch_bytes: int = 1 << 20,
+        batch_age_s: float = 5.0,
+        budget_s: float = 5.0,
+    ) -> None:
+        from greensdk.outbox import Limits
+
+        self.bucket, self.prefix = place_of(uri)
+        self.uri = uri
+        self._where = endpoint, region
+        self._limits = Limits(batch_records, batch_bytes, batch_age_s, budget_s).checked(SCHEME)
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Take one record. Inside of a worker, an outermost one brings everything to the bucket before this returns.
+
+        Raises:
+            SinkError: Not even the spool takes it.
+        """
+        self._outbox().put(record)
+
+    def flush(self) -> None:
+        """
+        Deliver what waits, as far as the budget allows.
+        """
+        self._outbox().flush()
+
+    def close(self) -> None:
+        """
+        Deliver what waits, and leave the rest in the spool.
+
+        Raises:
+            SinkError: Something stays there.
+        """
+        outbox = _outboxes.pop(self._name(), None)
+        if outbox is not None:
+            outbox.close()
+
+    @classmethod
+    def stored(
+        cls, uri: str, *, endpoint: str | None = None, region: str | None = None, **_: Any
+    ) -> Iterator[tuple[str, BinaryIO]]:
+        """
+        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.sink.Sink`.
+
+        Raises:
+            RecordError: There is none, or it can't be read; says why and what helps.
+        """
+        from greensdk_s3.reading import objects
+
+        yield from objects(uri, endpoint, region)
+
+    def _name(self) -> tuple[Any, ...]:
+        return (os.getpid(), self.uri, self._where, self._limits)
+
+    def _outbox(self) -> Outbox:
+        # Shared by all specifications of a process: a nested call may have another one than the call around it.
+        name = self._name()
+        outbox = _outboxes.get(name)
+        if outbox is None:
+            outbox = _outboxes[name] = self._open()
+        return outbox
+
+    def _open(self) -> Outbox:
+        from greensdk.outbox import Outbox, inside_worker
+        from greensdk_s3.writing import Writer
+
+        writer = Writer(self.bucket, self.prefix, *self._where, self._limits.budget_s)
+        waits, paced = inside_worker()
+        return Outbox(self.uri, writer.key_of, writer.put, self._limits, waits=waits, paced=paced)
+
+
+def place_of(uri: str) -> tuple[str, str]:
+    """
+    Return bucket and prefix of an ``s3:`` URI.
+
+    Raises:
+        SinkError: It has no bucket.
+
+    Example:
+        >>> place_of("s3://results/runs/today/"), place_of("s3://results")
+        (('results', 'runs/today'), ('results', ''))
+    """
+    bucket, _, prefix = uri.removeprefix(f"{SCHEME}:").removeprefix("//").partition("/")
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; elsewhere _ and capitals do as well.
+    if not bucket or not bucket.replace("-", "").replace(".", "").replace("_", "").isalnum():
+        raise SinkError(f"an S3 sink is s3://bucket/prefix, and {bucket!r} is no bucket's name")
+    return bucket, prefix.strip("/")
