@@ -200,12 +200,12 @@ def test_what_waits_in_the_spool_is_shown_with_a_way_to_merge_it(tmp_path, monke
     The suggested command does it.
     """
     with pytest.warns(RuntimeWarning, match="could not write"):
-        spool.keep({"record_id": "1"}, "s3://bucket/x", OSError("no route"))
-    spool.keep({"record_id": "2"}, "s3://bucket/x", OSError("no route"))
+        spool.keep({"record_id": "1"}, "lithops://bucket/x", OSError("no route"))
+    spool.keep({"record_id": "2"}, "lithops://bucket/x", OSError("no route"))
     _, found = doctor()
     row = found["sinks"][-1]
-    assert ("s3://bucket/x", False) == (row["uri"], row["ok"])
-    assert "2 records wait here that s3://bucket/x did not take" == row["reason"]
+    assert ("lithops://bucket/x", False) == (row["uri"], row["ok"])
+    assert "2 records wait here that lithops://bucket/x did not take" == row["reason"]
     assert 0 == os.system(row["fix"].replace("FILE", "merged.jsonl"))
     assert ["1", "2"] == [json.loads(line)["record_id"] for line in Path("merged.jsonl").read_text().splitlines()]
     assert [] == spool.waiting()
