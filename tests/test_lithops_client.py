@@ -5,17 +5,23 @@ The client's side of the Lithops adapter, without a job.
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
 from greensdk_lithops import EnergyReport, collect
+from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, split, told
+from greensdk_lithops.notes import attempts, note, noted, retrying
 from greensdk_lithops.rebuild import lost
+from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import CARRIED, OURS, is_importable, measured, modules_of, send_modules
 from greensdk_lithops.trampoline import FUTURES, POOL, unfold
 
 from greensdk import energy_tracked
+from greensdk.errors import ConfigError
 from greensdk.schema import problems
 
 LOCAL = {"lithops": {"backend": "localhost"}, "localhost": {}}
@@ -39,6 +45,14 @@ def record(number, energy_j, **changes):
     joules = {"energy_j": energy_j, "energy_low_j": energy_j, "energy_high_j": energy_j, **known}
     host = {"host_id": "h", "boot_id": "b"}
     return {**made, "record_id": f"{number:032x}", "worker": worker, "host": host, **joules, **changes}
+
+
+class Future:
+    """
+    Hashes by identity, as Lithops' do.
+    """
+
+    job_id = "M000"
 
 
 def plain(x):
@@ -122,6 +136,57 @@ def test_a_single_future_a_chain_and_returned_futures_are_followed():
     assert [] == collect([])
 
 
+def test_a_storage_that_hangs_holds_nobody_up(monkeypatch):
+    """
+    What it does not tell in time comes from the statistics.
+    """
+    lithops_storage = pytest.importorskip("lithops.storage")
+    answer = threading.Event()
+
+    class Hanging:
+        bucket = "b"
+
+        def __init__(self, storage_config):
+            pass
+
+        def list_keys(self, *_args, **_options):
+            answer.wait(60)
+            return []
+
+    monkeypatch.setattr(lithops_storage, "Storage", Hanging)
+    kept = json.dumps({"energy_j": 3.0, "status": "ok"})
+    futures = [future(f"{number:05d}", stats={"worker_func_energy_record": kept}) for number in range(40)]
+    records = collect(futures, wait_s=0.05)
+    answer.set()
+    assert [3.0] * 40 == [each["energy_j"] for each in records]
+    assert [f"{number:05d}" for number in range(40)] == [each["worker"]["call_id"] for each in records]
+
+
+def test_what_the_worker_alone_knows_stays_in_its_record(monkeypatch):
+    """
+    As the node of its pod; the client adds what the worker did not know.
+    """
+    lithops_storage = pytest.importorskip("lithops.storage")
+    worker = {"executor_id": "ab12-0", "job_id": "M000", "call_id": "00000", "activation_id": "f00d", "attempt": None}
+    line = json.dumps(record(1, 2.0, worker={**worker, "node": "n1"})).encode()
+
+    class Full:
+        bucket = "b"
+
+        def __init__(self, storage_config):
+            pass
+
+        def list_keys(self, bucket, prefix):
+            return [f"{prefix}00000-f00d.jsonl", f"{prefix}00000-f00d-rab.jsonl", f"{prefix}other"]
+
+        def get_object(self, bucket, key):
+            return line + b"\n" + line
+
+    monkeypatch.setattr(lithops_storage, "Storage", Full)
+    (found,) = collect(future(runtime_memory=256))
+    assert ("n1", 256.0, 2.0) == (found["worker"]["node"], found["worker"]["memory_mb"], found["energy_j"])
+
+
 def test_a_report_adds_up_and_groups():
     """
     The biggest first, by any key; calls without a number are counted, not summed.
@@ -179,6 +244,31 @@ def test_a_report_prints_and_writes(tmp_path):
     assert report.records == [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 
 
+def test_a_report_shows_machines_attempts_and_lost_calls():
+    """
+    Where there is more than one machine; which attempts were for nothing, with their joules; flat rows for all.
+    """
+    worker = record(1, 1.0)["worker"]
+    elsewhere = {"host": {"host_id": "i" * 32, "boot_id": "c"}}
+    report = LithopsReport(
+        [
+            record(1, 2.0, status="error", worker={**worker, "attempt": 1}),
+            record(2, 3.0, worker={**worker, "job_id": "M001", "attempt": 2}, **elsewhere),
+            record(3, None, worker={**worker, "job_id": "M002", "attempt": 3, "parents": ["a"]}, **elsewhere),
+        ]
+    )
+    lines = list(report.remarks())
+    assert ["job M001: 1 call, 3 J", "job M000: 1 call, 2 J", "job M002: 1 call, no number"] == lines[:3]
+    assert ["host iiiiiiiiiiii: 2 calls, 3 J", "host h: 1 call, 2 J"] == lines[3:5]
+    assert "2 attempts beyond the first, 3 at most; without a result: 1 error (2 J), 1 lost (no number)" == lines[5]
+    assert "1 lost: as the test asked for" == lines[6]
+    rows = report.to_dicts()
+    assert [2.0, 3.0, None] == [row["shared_j"] for row in rows]
+    assert [(1, None), (2, None), (3, ["a"])] == [(row["attempt"], row["parents"]) for row in rows]
+    assert ["h", "i" * 32, "i" * 32] == [row["host_id"] for row in rows]
+    assert lines[0] in str(report)
+
+
 @pytest.mark.parametrize(
     ("given", "configured", "expected"),
     [
@@ -230,6 +320,70 @@ def test_a_function_is_made_ready_once():
     assert "Odd" == measured(Odd(), {}, OURS, LOCAL).__name__
     for fn in (abs, Odd, "text"):
         assert fn is measured(fn, {}, OURS, LOCAL)
+
+
+def test_lithops_finds_its_special_parameters():
+    """
+    It looks for them in the signature, and gives them by keyword.
+    """
+
+    def special(x, obj, id, storage, rabbitmq, ibm_cos, *rest, scale=1, **more):
+        return x
+
+    ready = measured(special, {"label": "a"}, OURS, LOCAL)
+    assert inspect.signature(special) == inspect.signature(ready)
+
+
+def test_a_retry_knows_its_future():
+    """
+    And nobody else is taken for one.
+    """
+
+    class Retried:
+        failure_count = 2
+
+        def _retry(self, submit):
+            return submit()
+
+    retried = Retried()
+    assert retried is retried._retry(retrying)
+    assert retrying() is None
+
+
+def test_earlier_attempts_are_followed():
+    """
+    From the last to the first, each once, in their order; what is no future of ours has only itself.
+    """
+    first, second, third = (Future() for _ in range(3))
+    for each, before in ((first, None), (second, first), (third, second)):
+        note([each], {"attempt": 1}, before)
+    assert [first, second, third] == attempts(third)
+    assert [1, 1] == [noted(third)["attempt"], noted(third)["calls"]]
+    odd = SimpleNamespace()
+    assert [odd] == attempts(odd)
+
+
+def test_only_the_executors_own_calls_are_told(monkeypatch):
+    """
+    A worker's variables go on to the executors that it makes.
+    """
+    monkeypatch.setenv(VARIABLE, json.dumps({"executor_id": "ab12-0", "stage": "load", "attempt": 2}))
+    assert ("load", 2) == (told("ab12-0")["stage"], told("ab12-0")["attempt"])
+    assert {} == told("ab12-0-M000-00000-1") == told(None)
+    monkeypatch.setenv(REDUCE, "True")
+    assert ("load-reduce", ["load"]) == (told("ab12-0")["stage"], told("ab12-0")["parents"])
+    monkeypatch.delenv(VARIABLE)
+    assert {} == told("ab12-0")
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("stage", 1), ("workflow", []), ("parents", [1]), (FLUSH, 1)])
+def test_a_wrong_setting_of_a_job_is_said(key, wrong):
+    """
+    Which, where, and what it may be; None is no setting.
+    """
+    with pytest.raises(ConfigError, match=f"here: {key} = .*: expected"):
+        split({key: wrong}, "here")
+    assert ({}, {"label": "x"}) == split({key: None, "label": "x"}, "here")
 
 
 def test_lithops_sees_what_it_would_have_seen():

@@ -54,7 +54,7 @@ def script(tmp_path):
     def run(body: str, **variables: str):
         path = tmp_path / "script.py"
         path.write_text(dedent(HEAD) + dedent(body))
-        environment = {**os.environ, "TMPDIR": str(tmp_path), **variables}
+        environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **variables}
         command = [sys.executable, str(path)]
         done = subprocess.run(
             command, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60

@@ -14,6 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    # Lithops reads imports in sources, this one too, and sends what they name: a plain executor has no other sign.
+    from greensdk_lambda_estimator import LambdaEstimator  # noqa: F401
+
     from greensdk.sink import Sink
 
 _first: str | None = None
@@ -64,8 +67,7 @@ class LambdaCall:
             "cold_start": None,
             "stage": None,
             "workflow": None,
-            "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-            "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+            **function(),
         }
 
     def call(self) -> dict[str, Any]:
@@ -88,6 +90,16 @@ class LambdaCall:
             from greensdk.sink import StdoutSink
 
             yield "stdout:", StdoutSink()
+
+
+def function() -> dict[str, str | None]:
+    """
+    Return the function's name and version; None stands for what Lambda does not tell.
+    """
+    return {
+        "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
+        "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+    }
 
 
 def request_id() -> str | None:

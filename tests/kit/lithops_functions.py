@@ -4,8 +4,12 @@ Functions that Lithops workers import by name, and a monitor that only a test kn
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import threading
 import time
+from importlib import import_module
 from typing import Any
 
 from greensdk import energy_tracked
@@ -98,3 +102,119 @@ def nap(seconds: float) -> None:
     Sleep.
     """
     time.sleep(seconds)
+
+
+def ends(how: str) -> str:
+    """
+    End in one of the ways in which calls end.
+    """
+    busy()
+    return ENDS[how]()
+
+
+def _raises() -> str:
+    raise ValueError("no")
+
+
+def _exits() -> str:
+    raise SystemExit("enough")
+
+
+def _hangs() -> str:
+    time.sleep(60)
+    return "slept"
+
+
+def _is_killed() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+def _is_terminated() -> str:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return "survived"
+
+
+def _takes_all_along() -> str:
+    # The handler, which is the parent, and then this process.
+    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+def _leaves() -> str:
+    os._exit(3)
+
+
+def _lacks_memory() -> str:
+    # What a limit of the address space lets the allocator say: the function can't have it.
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
+    return str(len(bytearray(4 << 30)))
+
+
+def _is_out_of_memory() -> str:
+    # The kernel's choice when the machine has no more: this process first.
+    with open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+    group = os.environ["OOM_GROUP"]
+    with open(os.path.join(group, "cgroup.procs"), "w") as members:
+        members.write(str(os.getpid()))
+    return str(len(bytearray(os.urandom(1 << 20) * 512)))
+
+
+def _lacks_package() -> str:
+    return str(import_module("a_package_that_nobody_has"))
+
+
+ENDS = {
+    "ok": lambda: "ok",
+    "raises": _raises,
+    "exits": _exits,
+    "hangs": _hangs,
+    "killed": _is_killed,
+    "terminated": _is_terminated,
+    "left": _leaves,
+    "worker": _takes_all_along,
+    "memory": _lacks_memory,
+    "oom": _is_out_of_memory,
+    "package": _lacks_package,
+}
+
+
+def decides_on_sigterm(seconds: float) -> str:
+    """
+    Have a handler of one's own for SIGTERM, which ends the sleep.
+    """
+
+    def handle(number: int, frame: Any) -> None:
+        raise TimeoutError("mine")
+
+    signal.signal(signal.SIGTERM, handle)
+    time.sleep(seconds)
+    return "slept"
+
+
+def flaky(folder: str, name: str, failures: int) -> str:
+    """
+    Fail so many times, then give back one's name.
+    """
+    busy()
+    tries = len([each for each in os.listdir(folder) if each.startswith(f"{name}-")])
+    with open(os.path.join(folder, f"{name}-{tries}"), "w"):
+        pass
+    if tries < failures:
+        raise OSError(f"not yet: {tries}")
+    return name
+
+
+def starts_a_job(config: dict[str, Any], numbers: list[int]) -> list[dict[str, Any]]:
+    """
+    Be a call that starts calls, and give back their records.
+    """
+    from greensdk_lithops import EnergyFunctionExecutor
+
+    with EnergyFunctionExecutor(config=config, log_level=None) as executor:
+        futures = executor.map(plus_one, numbers)
+        executor.get_result(futures, show_progressbar=False)
+        records: list[dict[str, Any]] = executor.energy_report().records
+        return records

@@ -4,10 +4,10 @@ What a Lithops worker can say besides when it is a Lambda.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from greensdk_aws_lambda import function
 from greensdk_lithops.worker import LithopsCall
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ class LithopsInLambda(LithopsCall):
         """
         Return the record's ``worker`` block; None stands for what nothing tells here.
         """
-        return {
-            **super().worker(),
-            "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-            "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
-        }
+        return {**super().worker(), **function()}
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
         """
