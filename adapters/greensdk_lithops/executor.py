@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from greensdk_prometheus.lithops import hand_over
 from lithops import FunctionExecutor
 
 from greensdk.errors import ConfigError
+from greensdk.settings import KEYS
 from greensdk.spec import make_spec
+from greensdk_lithops.advising import Advising
 from greensdk_lithops.backends import prepare
 from greensdk_lithops.job import PLACES, VARIABLE, split
 from greensdk_lithops.localhost import with_runtime
@@ -29,12 +32,13 @@ _INSIDE = ("lithops_executor", "executor", "_executor")
 """Where concurrent.futures, RetryingFunctionExecutor and multiprocessing.Pool keep their executor."""
 
 
-class _Measuring:
+class _Measuring(Advising):
     """
     What an executor does besides: its functions are measured, its records read back.
 
     The methods that start jobs take ``stage``, ``workflow`` and ``parents`` by keyword, which go into the records'
-    ``worker`` block.
+    ``worker`` block. ``map`` takes ``advise=`` as well: ``energy``, ``time``, ``cost`` or a dict, see
+    :func:`greensdk_lithops.sweep.plan_of`.
     """
 
     executor_id: str
@@ -49,6 +53,8 @@ class _Measuring:
 
     @functools.wraps(FunctionExecutor.map)
     def map(self, *args: Any, **kwargs: Any) -> Any:
+        if (advise := kwargs.pop("advise", None)) is not None:
+            return self._advised(advise, *args, **kwargs)
         return self._submit("map", args, kwargs)
 
     @functools.wraps(FunctionExecutor.map_reduce)
@@ -63,7 +69,9 @@ class _Measuring:
             attribution: How a meter that several calls read is shared out: ``cpu``, ``wall`` or ``equal``; see
                 :data:`greensdk.report.split.RULES`.
         """
-        return LithopsReport(collect(self.futures, prefix=_prefix_of(self._energy)), attribution)
+        records = collect(self.futures, prefix=_prefix_of(self._energy))
+        hand_over(records, self._energy)
+        return LithopsReport(records, attribution)
 
     def _submit(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         method = getattr(super(), name)
@@ -139,6 +147,7 @@ def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
         prepare(inner)
     elif energy is not None:
         inner._job, inner._energy = checked
+        prepare(inner)
     if inner is not executor:
         vars(executor)["energy_report"] = inner.energy_report
     return executor
@@ -166,8 +175,11 @@ def _inside(executor: Any) -> Any:
 
 def _checked(energy: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     job, arguments = split(energy, "energy")
-    plugins = arguments.pop("plugins", None)
-    return job, make_spec(arguments, plugins)
+    # The table of a plugin may stand among the other items, as it does in greensdk.toml.
+    tables = {
+        key: arguments.pop(key) for key in [*arguments] if key not in KEYS and isinstance(arguments[key], Mapping)
+    }
+    return job, make_spec(arguments, {**tables.pop("plugins", {}), **tables})
 
 
 def _prefix_of(energy: Mapping[str, Any]) -> str:

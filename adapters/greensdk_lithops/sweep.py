@@ -26,21 +26,14 @@ Run = tuple[int, int, int | None]
 logger = logging.getLogger("lithops.greensdk")
 """Below Lithops' own, so that what it says is seen where Lithops' lines are."""
 
-NO_PROFILE = (
-    "map: advise={!r} has nothing to go by: call profile() before, or name records, {{'records': 'energy.jsonl'}}"
-)
+NO_PROFILE = "map: advise={!r}: no runs{} to go by: call profile() before, or name a log, {{'records': 'energy.jsonl'}}"
 
 
 class Parted(FuturesList):  # type: ignore[misc]
     """
-    Futures of a job that was cut up: fewer than there are items, and each with a list of results.
+    Futures of a job that was cut up: fewer than there are items, and each with a list of results. Its executor's
+    ``get_result`` knows.
     """
-
-    def get_result(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """
-        Return the result of each item, in the order of the data.
-        """
-        return flat(super().get_result(*args, **kwargs))
 
 
 def flat(results: Iterable[Iterable[Any]]) -> list[Any]:
@@ -107,6 +100,8 @@ def sweep(
         sized = {} if memory_mb is None else {"runtime_memory": memory_mb}
         futures = executor.map(part(func), parts(items, count), **sized)
         executor.get_result(futures, show_progressbar=False)
+        for future in futures:
+            future._read = True  # so that a get_result() without futures leaves them out
         yield futures
 
 
@@ -153,21 +148,38 @@ def shown(runs: Sequence[Run], what: str) -> Iterator[Run]:
     yield from track(runs, description=what, console=Console(stderr=True), transient=True)
 
 
-def planned_by(records: Iterable[dict[str, Any]], objective: str, limits: Mapping[str, Any]) -> Plan:
+def plan_of(func: Callable[..., Any], advise: str | Mapping[str, Any], profiled: Iterable[dict[str, Any]]) -> Plan:
     """
-    Return what the advisor makes of the records of a function.
+    Return what the advisor makes of the runs of a function.
+
+    Args:
+        func: The function.
+        advise: An objective, or a dict with ``objective``, ``records`` (a log to go by) and the other arguments of
+            :func:`greensdk.advisor.advise`.
+        profiled: Records to go by, if `advise` names none.
 
     Raises:
-        ConfigError: It makes nothing of them; the message says why.
+        ConfigError: There is nothing to go by, or it leads nowhere; the message says why.
     """
-    from greensdk.advisor import advise
+    from greensdk.advisor import advise as ask
+    from greensdk.logs import read
 
-    advice = advise(records, objective, **limits)
+    limits = {"objective": advise} if isinstance(advise, str) else dict(advise)
+    source = limits.pop("records", None)
+    name = getattr(func, "__qualname__", None)
+    found = [record for record in (read(source) if source else profiled) if _is_of(record, name)]
+    if not found:
+        raise ConfigError(NO_PROFILE.format(advise, f" of {name} in {source}" if source else ""))
+    advice = ask(found, **limits)
     for workflow in advice.workflows:
         if workflow.plan is not None and workflow.plan.choice is not None:
             return workflow.plan
-    why = "; ".join(str(workflow.reason) for workflow in advice.workflows) or "; ".join(advice.remarks)
-    raise ConfigError(f"map: advise={objective!r}: {why or 'no run of this function is in the records'}")
+    why = [*(str(workflow.reason) for workflow in advice.workflows), *advice.remarks]
+    raise ConfigError(f"map: advise={advise!r}: {'; '.join(why)}")
+
+
+def _is_of(record: Mapping[str, Any], name: str | None) -> bool:
+    return str(record["function"]).endswith(f".{name}")
 
 
 def told(plan: Plan) -> tuple[int, int | None]:
@@ -175,11 +187,9 @@ def told(plan: Plan) -> tuple[int, int | None]:
     Return number of workers and MB of a plan, and say them in the log.
     """
     assert plan.choice is not None
-    (name, (count, memory_mb)), *_ = plan.choice.configs.items()
+    ((name, (count, memory_mb)),) = plan.choice.configs.items()
     size = None if memory_mb is None else int(memory_mb)
     expected = ", ".join(f"{key} {value:.4g} [{low:.4g}, {high:.4g}]" for key, (value, low, high) in plan.total.items())
-    logger.info(
-        "greensdk: %s workers%s for %s, for the least %s; expected: %s",
-        count, "" if size is None else f" of {size} MB", name, plan.objective, expected,
-    )  # fmt: skip
+    memory = "" if size is None else f" of {size} MB"
+    logger.info("greensdk: %s workers%s for %s (%s); expected: %s", count, memory, name, plan.objective, expected)
     return count, size

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from greensdk.runtime import load
 from greensdk_lithops.job import FLUSH, PLACES, told
 from greensdk_lithops.place import place
 from greensdk_lithops.stats import StatsSink
@@ -67,11 +68,21 @@ class LithopsCall:
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
         """
-        Yield ``future.stats``, and Lithops' storage unless the user has named sinks of their own.
+        Yield ``future.stats``, and Lithops' storage unless a sink that the user has named takes records in a worker.
         """
         yield STATS_URI, StatsSink()
-        if settings.get("sinks") is None:
+        if not any(_is_for_workers(target) for _, target, *_ in settings.get("sinks") or ()):
             yield DEFAULT_URI, StorageSink(DEFAULT_URI)
+
+
+def _is_for_workers(target: str) -> bool:
+    """
+    Say whether a sink takes records here; others get them from the client, which collects them from the storage.
+    """
+    try:
+        return not getattr(load(target), "client_side", False)
+    except ImportError:
+        return True
 
 
 def _profiler_period_s() -> float | None:
