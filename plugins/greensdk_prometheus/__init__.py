@@ -1,0 +1,222 @@
+"""
+Records into Prometheus: added up and pushed to a Pushgateway, or kept for Prometheus to scrape.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from greensdk.builtin import ADAPTERS, LAMBDA
+from greensdk.errors import ConfigError, SinkError
+
+if TYPE_CHECKING:
+    from greensdk_prometheus.gateway import Gateway, Target
+    from greensdk_prometheus.scrape import Endpoint
+
+__all__ = ["PushgatewaySink", "RegistrySink", "collector", "push", "serve"]
+
+SCHEME = "prometheus"
+JOB = "greensdk"
+EVERY_S = 15.0
+TIMEOUT_S = 2.0
+MAX_VALUES = 100
+
+FROZEN = (
+    "a Lambda's sandbox is frozen after each call and can't push: write to stdout: or s3://, "
+    "and push what you read back with greensdk_prometheus.push"
+)
+
+_gateways: dict[tuple[int, Target], Gateway] = {}
+
+
+class PushgatewaySink:
+    """
+    Adds records up and pushes the sums to a Pushgateway, every now and then and when the process ends.
+
+    In a Lithops worker it does nothing: the client pushes what it has collected; see
+    :mod:`greensdk_prometheus.lithops`.
+
+    Args:
+        uri: ``prometheus+http://host:9091`` or ``prometheus+https://...``.
+        job: The group's job.
+        instance: The group's instance; empty for the machine's name and the user's number. Further processes at
+            the same time get a number behind it.
+        push_every_s: Seconds between two pushes.
+        timeout_s: How long the gateway may take, also when the process ends.
+        max_values: How many values a label may have; the others become ``other``.
+        username: For basic authentication.
+        password_file: A file with the password.
+
+    Raises:
+        ConfigError: The URI has no host, or has a password in it.
+        SinkError: We are in a Lambda, which can't push.
+    """
+
+    client_side = True
+    """Where workers are many and short-lived, this sink belongs to the client that collects their records."""
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        job: str = JOB,
+        instance: str = "",
+        push_every_s: float = EVERY_S,
+        timeout_s: float = TIMEOUT_S,
+        max_values: int = MAX_VALUES,
+        username: str = "",
+        password_file: str = "",
+    ) -> None:
+        self.uri = uri
+        self.timeout_s = timeout_s
+        self._gateway: Gateway | None = None
+        url = address_of(uri)
+        if is_worker():
+            return
+        if LAMBDA in os.environ:
+            raise SinkError(FROZEN)
+        from greensdk_prometheus.gateway import Gateway, Target, machine
+
+        target = Target(url, job, instance or machine(), username, password_file, timeout_s)
+        # One for the process: two would write to the same group, and take each other's numbers away.
+        key = os.getpid(), target
+        if key not in _gateways:
+            _gateways[key] = Gateway(target, push_every_s, max_values)
+        self._gateway = _gateways[key]
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Add one record to the sums. Touches neither network nor disk.
+        """
+        if self._gateway is not None:
+            self._gateway.put(record)
+
+    def flush(self) -> None:
+        """
+        Push now.
+
+        Raises:
+            SinkError: The gateway did not take the numbers; they go with the next push.
+        """
+        if self._gateway is not None and not self._gateway.finish(self.timeout_s):
+            raise SinkError(f"{self.uri}: {self._gateway.error or 'no answer in time'}")
+
+    def close(self) -> None:
+        """
+        Push what has not been pushed; where that fails, the numbers are on disk for the next process.
+        """
+        if self._gateway is not None:
+            self._gateway.finish(self.timeout_s)
+
+
+class RegistrySink:
+    """
+    Adds records up where Prometheus scrapes them: in prometheus-client's registry, or at an address of its own.
+
+    Args:
+        uri: ``prometheus:`` for prometheus-client's default registry, which the program serves itself;
+            ``prometheus://127.0.0.1:9095`` to have it served there.
+
+    Raises:
+        SinkError: The address is in use, or prometheus-client is not installed.
+    """
+
+    client_side = True
+
+    def __init__(self, uri: str = f"{SCHEME}:") -> None:
+        self.uri = uri
+        self.emit: Callable[[Mapping[str, Any]], None] = _nothing
+        if is_worker():
+            return
+        from greensdk_prometheus import scrape
+
+        self.emit = scrape.offer(urlsplit(uri)).put
+
+    def flush(self) -> None:
+        """
+        Nothing is held back: Prometheus comes for it.
+        """
+
+    def close(self) -> None:
+        """
+        The numbers stay where Prometheus finds them, as long as the process lives.
+        """
+
+
+def push(records: Iterable[Mapping[str, Any]], url: str, **settings: Any) -> None:
+    """
+    Push records that were collected or read back, once.
+
+    Args:
+        records: As ``collect`` or :func:`greensdk.logs.read` give them. Each is counted every time it is passed.
+        url: The gateway's: ``http://host:9091``, or as a sink has it.
+        settings: As for :class:`PushgatewaySink`.
+
+    Raises:
+        SinkError: The gateway did not take the numbers. They go with the next push from this machine: don't repeat it.
+    """
+    sink = PushgatewaySink(url, **settings)
+    for record in records:
+        sink.emit(record)
+    sink.flush()
+
+
+def serve(port: int = 0, addr: str = "127.0.0.1") -> Endpoint:
+    """
+    Serve what ``prometheus:`` sinks have counted, on a thread of its own.
+
+    Args:
+        port: 0 takes a free one.
+        addr: Where to listen.
+
+    Returns:
+        An object with ``url`` and ``close()``.
+    """
+    from greensdk_prometheus import scrape
+
+    return scrape.serve(port, addr)
+
+
+def collector() -> Any:
+    """
+    Return a collector of what ``prometheus:`` sinks have counted, for a registry of your own.
+    """
+    from greensdk_prometheus import scrape
+
+    return scrape.collector()
+
+
+def address_of(uri: str) -> str:
+    """
+    Return the ``http`` or ``https`` address in a sink's URI.
+
+    Raises:
+        ConfigError: There is no host in it, or a password, which would stand in warnings and logs.
+
+    Example:
+        >>> address_of("prometheus+http://gateway:9091/")
+        'http://gateway:9091'
+    """
+    url = uri.rpartition("+")[2] if "+" in uri.partition(":")[0] else uri
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"{uri}: expected {SCHEME}+http://host:9091")
+    if parts.username or parts.password:
+        raise ConfigError(f"{parts.hostname}: put the user into username and the password into password_file")
+    return url.rstrip("/")
+
+
+def _nothing(_: Mapping[str, Any]) -> None:
+    """
+    Leave a record to the client.
+    """
+
+
+def is_worker() -> bool:
+    """
+    Say whether this process is a Lithops worker.
+    """
+    return ADAPTERS["lithops"][1] in os.environ
