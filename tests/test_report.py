@@ -317,7 +317,7 @@ class TestCommand:
         _, plain = self.run(str(path), "--json")
 
         assert 0 == code
-        assert ["rapl", "boot", "30", "20", "10"] == out.splitlines()[-1].split()
+        assert ["rapl", "boot", "30", "20", "10", "(33.3", "%)"] == out.splitlines()[-1].split()
         assert pytest.approx(10.0, rel=1e-4) == json.loads(plain)["meters"][0]["unattributed_j"]
 
     @pytest.mark.parametrize(

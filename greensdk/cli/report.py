@@ -4,18 +4,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from greensdk.logs import Problem
     from greensdk.report import EnergyReport, Group
+
+FUNCTION = "function"
+MACHINES = "host.host_id"
+ALSO = ("function", "label", MACHINES, "worker.backend")
+"""The keys that a hint names when --by has none that any record knows."""
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--by", "key", default="function", metavar="KEY", help="A key of the record: label, worker.call_id ...")
+@click.option("--by", "key", metavar="KEY", help="A key of the record: label, host.host_id, worker.backend ...")
+@click.option("--rank", is_flag=True, help="Rank machines (or --by KEY) by the joules that one run takes them.")
 @click.option(
     "--attribution",
     default="cpu",
@@ -23,7 +31,10 @@ if TYPE_CHECKING:
     help="How a meter that several calls read at once is shared out among them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def report(sources: tuple[str, ...], key: str, attribution: str, as_json: bool) -> None:
+@click.option("--html", "page", metavar="PAGE", help="Write one HTML page with tables and pictures to this file.")
+def report(
+    sources: tuple[str, ...], key: str | None, rank: bool, attribution: str, as_json: bool, page: str | None
+) -> None:
     """
     Add up the records in logs: each call once, each meter once.
 
@@ -31,67 +42,85 @@ def report(sources: tuple[str, ...], key: str, attribution: str, as_json: bool) 
     are part of those. Lines that can't be read are counted and left out.
     """
     from greensdk.cli import show
-    from greensdk.logs import Problem
+    from greensdk.cli.extras import need
+    from greensdk.cli.report_text import print_report
     from greensdk.report.load import load
 
+    if page is not None:
+        need("matplotlib", "greensdk report --html")
+        _spare_logs(page, sources)
     problems: list[Problem] = []
     found = load(sources, attribution, skip=problems.append)
-    groups = found.by(key)
+    key = key or (MACHINES if rank else FUNCTION)
+    groups = _groups(found, key)
+    if page is not None:
+        _write(page, found, sources, problems)
     if as_json:
-        show.json(_plain(found, key, groups, len(problems)))
-        return
-    show.table(
-        [key, "calls", "energy (90 %)", "seconds", "CPU s", "J/call", "from"],
-        [_row(show.text(name), group) for name, group in [*groups.items(), ("total", found.total)]],
-    )
-    _print_meters(found)
-    for line in _remarks(found, problems):
-        click.echo(line)
+        show.json(_plain(found, key, groups, len(problems), rank))
+    else:
+        print_report(found, key, groups, problems, rank=rank)
+        if page is not None:
+            click.echo(f"page      {page}")
 
 
-def _row(name: str, group: Group) -> list[Any]:
-    from greensdk.cli.show import joules
+def _groups(found: EnergyReport, key: str) -> dict[Any, Group]:
+    """
+    Return the sums for each value of a key.
 
-    known = group.calls - group.unknown
-    each = f"{group.energy_j / known:.4g}" if group.energy_j is not None and known else None
-    energy = joules(group.energy_j, group.energy_low_j, group.energy_high_j)
-    return [name, group.calls, energy, f"{group.duration_s:.3f}", f"{group.cpu_s:.3f}", each, ", ".join(group.sources)]
+    Raises:
+        GreensdkError: No record has the key, or it holds no single value.
+    """
+    from greensdk.errors import GreensdkError
+    from greensdk.fields import FIELDS
 
-
-def _print_meters(found: EnergyReport) -> None:
-    from greensdk.cli.show import table
-
-    if found.meters:
-        click.echo()
-        table(
-            ["meter", "machine", "counted J", "calls J", "unattributed J"],
-            [
-                [
-                    meter,
-                    machine[:8],
-                    f"{parts.meter_j:.6g}",
-                    f"{sum(parts.calls.values()):.6g}",
-                    f"{parts.unattributed_j:.6g}",
-                ]
-                for machine, meter, _, _, parts in found.meters
-            ],
-        )
+    try:
+        groups = found.by(key)
+    except TypeError as error:
+        raise GreensdkError(f"--by {key}: holds several values; name one of them, as in --by {key}.NAME") from error
+    if groups.keys() == {None} and key not in FIELDS and not key.startswith(("tags.", "errors.")):
+        raise GreensdkError(f"--by {key}: no record has this key; try one of {', '.join(ALSO)}, or greensdk schema")
+    return groups
 
 
-def _remarks(found: EnergyReport, problems: list[Any]) -> Iterable[str]:
-    yield from found.remarks()
-    if problems:
-        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"
+def _spare_logs(page: str, sources: Sequence[str]) -> None:
+    """
+    Keep a page from being written over a log.
+
+    Raises:
+        GreensdkError: The page's name is a source's, or a log's.
+    """
+    from greensdk.errors import GreensdkError
+
+    same = os.path.exists(page) and any(os.path.exists(each) and os.path.samefile(each, page) for each in sources)
+    if same or page.endswith((".jsonl", ".jsonl.gz")):
+        raise GreensdkError(f"--html {page}: this is a log; name a page, for example report.html")
 
 
-def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: int) -> dict[str, Any]:
+def _write(page: str, found: EnergyReport, sources: Sequence[str], problems: Sequence[Any]) -> None:
+    from greensdk.report.page import page as made
+
+    text = made(found, sources=sources, unreadable=[str(problem) for problem in problems])
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: int, rank: bool) -> dict[str, Any]:
     import attrs
 
+    from greensdk import spool
+    from greensdk.report.compare import ranking, runs_of
+
+    total = found.total
+    known, runs = total.calls - total.unknown, runs_of(found)
     return {
         "attribution": found.attribution,
         "by": key,
-        "groups": [{"name": name, **attrs.asdict(group)} for name, group in groups.items()],
-        "total": attrs.asdict(found.total),
+        "groups": [{"name": name, **_each(group)} for name, group in groups.items()],
+        "total": {**_each(total), "runs": runs, "j_per_run": _per(total.energy_j, runs)},
+        "coverage": _per(known, total.calls),
+        "quality": {str(name): _each(group) for name, group in found.by("energy_quality").items()},
+        "status": {str(name): group.calls for name, group in found.by("status").items()},
+        **({"ranking": [attrs.asdict(machine) for machine in ranking(found, key)]} if rank else {}),
         "meters": [
             {
                 "machine": machine,
@@ -101,9 +130,22 @@ def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: 
                 "meter_j": parts.meter_j,
                 "calls_j": sum(parts.calls.values()),
                 "unattributed_j": parts.unattributed_j,
+                "unattributed_share": _per(parts.unattributed_j, parts.meter_j),
             }
             for machine, meter, source, boundary, parts in found.meters
         ],
+        "unattributed_j": found.unattributed_j,
         "remarks": list(found.remarks()),
+        "undelivered": [{"path": str(path), "uri": uri, "records": count} for path, uri, count in spool.waiting()],
         "unreadable_lines": unreadable,
     }
+
+
+def _each(group: Group) -> dict[str, Any]:
+    import attrs
+
+    return {**attrs.asdict(group), "j_per_call": _per(group.energy_j, group.calls - group.unknown)}
+
+
+def _per(value: float | None, count: float) -> float | None:
+    return value / count if value is not None and count else None

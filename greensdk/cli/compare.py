@@ -1,0 +1,175 @@
+"""
+``greensdk compare``: every method on one run of a command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from greensdk.runtime import Runtime
+
+OTHER = "*"
+"""Stands behind a ratio of joules that hold different things."""
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; the command's standard output goes to standard error."
+)
+@click.option("--out", metavar="FILE", help="Append the record to this file, or send it to this sink.")
+@click.option("--label", help="A name of your own for the record.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND...")
+def compare(as_json: bool, out: str | None, label: str | None, command: tuple[str, ...]) -> int:
+    """
+    Run any command once, measured by every method there is, and show them side by side.
+
+    Input, output and exit code are the command's own; the table comes after its output. Each method's ratio is to the
+    primary, the one that `greensdk run` would tell. Without --out no record is kept.
+    """
+    from greensdk.calls import is_disabled
+    from greensdk.cli import show
+    from greensdk.cli.run import _find, _measure
+    from greensdk.errors import GreensdkError
+
+    program = _find(command[0])
+    if is_disabled():
+        raise GreensdkError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
+    runtime = _open(out)
+    with _output_moved(as_json):
+        code, record = _measure(runtime, label, [program, *command[1:]])
+    runtime.close()
+    if record is None:
+        raise GreensdkError("compare: the run was not measured: its monitors could not be opened")
+    rows = [*_read(record), *_missing(record)]
+    if as_json:
+        show.json({"exit_code": code, "primary": record["energy_source"], "methods": rows, "record": record})
+    else:
+        _print(rows, record)
+    return code
+
+
+def _open(out: str | None) -> Runtime:
+    """
+    Build a runtime with every monitor that works here, before the command starts.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        SinkError: The sink that was asked for can't take records.
+    """
+    from greensdk.build import ALL, Unopened
+    from greensdk.config import resolve
+    from greensdk.errors import SinkError
+    from greensdk.runtime import runtime_for
+
+    settings = resolve({"sink": out or "memory:", "monitors": ALL})
+    runtime = runtime_for({"resources": "full", **settings}).open()
+    for _, sink in runtime.sinks:
+        if isinstance(sink, Unopened):
+            raise SinkError(f"{sink.error}; choose another place with --out; nothing was run")
+    return runtime
+
+
+@contextmanager
+def _output_moved(wanted: bool) -> Iterator[None]:
+    """
+    Have what is written to standard output go to standard error, so that the JSON stays alone there.
+    """
+    if not wanted:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """
+    Yield a row for each reading of the run, the primary first.
+    """
+    from greensdk.report.compare import quality_of
+
+    key = record["energy_source"], record["energy_boundary"]
+    readings = sorted(record["readings"], key=lambda each: (each["monitor"], each["boundary"]) != key)
+    for reading in readings:
+        known_j = reading["call_j"]
+        ratio = known_j / record["energy_j"] if known_j is not None and record["energy_j"] else None
+        yield {
+            "monitor": reading["monitor"],
+            "primary": (reading["monitor"], reading["boundary"]) == key,
+            "boundary": reading["boundary"],
+            "quality": quality_of(reading),
+            "energy_j": known_j,
+            "low_j": reading["low_j"] if known_j is not None else None,
+            "high_j": reading["high_j"] if known_j is not None else None,
+            "machine_j": reading["energy_j"] if reading["scope"] == "machine" else None,
+            "ratio": ratio,
+            "comparable": None if ratio is None else reading["boundary"] == record["energy_boundary"],
+            "reason": reading["reason"],
+            "fix": None,
+        }
+
+
+def _missing(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """
+    Yield a row for each method on offer that has no reading, with the reason.
+    """
+    from greensdk.cli.survey import survey
+
+    seen = {reading["monitor"] for reading in record["readings"]}
+    empty = dict.fromkeys(("boundary", "quality", "energy_j", "low_j", "high_j", "machine_j", "ratio", "comparable"))
+    for found in survey()["monitors"]:
+        if found["name"] not in seen:
+            reason = record["errors"].get(found["name"]) or found["reason"] or _silent(found["name"], record)
+            yield {"monitor": found["name"], "primary": False, **empty, "reason": reason, "fix": found["fix"] or None}
+
+
+def _silent(name: str, record: Mapping[str, Any]) -> str:
+    if str(record["cpu_source"]).startswith(name):
+        return "counts CPU time, not joules: the other methods' shares rest on it"
+    return "it works here, and left no reading of this run"
+
+
+def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
+    from greensdk.cli.narrow import table
+    from greensdk.cli.show import joules
+
+    known = [row for row in rows if row["energy_j"] is not None]
+    table(
+        ["method", "energy (90 %)", "ratio", "boundary", "quality"],
+        [
+            [
+                row["monitor"],
+                joules(row["energy_j"], row["low_j"], row["high_j"]),
+                _ratio(row),
+                row["boundary"],
+                row["quality"],
+            ]
+            for row in known
+        ],
+    )
+    cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
+    click.echo(f"one run of {record['duration_s']:.3f} s, CPU {cpu_s}")
+    if any(row["comparable"] is False for row in rows):
+        click.echo(f"{OTHER} the boundary is another than the primary's: these joules hold something else")
+    missing = [[row["monitor"], row["reason"], row["fix"]] for row in rows if row["energy_j"] is None]
+    if missing:
+        click.echo()
+        table(["no number from", "why", "fix"], missing)
+
+
+def _ratio(row: Mapping[str, Any]) -> str | None:
+    if row["primary"]:
+        return "primary"
+    return None if row["ratio"] is None else f"x{row['ratio']:.3g}{'' if row['comparable'] else OTHER}"

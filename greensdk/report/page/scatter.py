@@ -1,0 +1,109 @@
+"""
+Energy against time, and energy against cost, a point for each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from greensdk.report.page.html import Html, joined, name_of, tag
+from greensdk.report.page.plots import COLOURS, PAPER, SHAPES, legend, picture, scale
+from greensdk.report.page.view import KINDS, OTHERS, Call, View, sampled
+from greensdk.report.text import brief, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_POINTS = {False: 1000, True: 400}
+"""Points in a wide and in a narrow picture."""
+
+Value = Callable[[Call], Any]
+
+
+def against_time(view: View) -> Html | None:
+    """
+    Show how joules and seconds go together.
+    """
+    return _against(view, "time", "duration", "s", lambda call: call.record["duration_s"])
+
+
+def against_cost(view: View) -> Html | None:
+    """
+    Show how joules and money go together.
+    """
+    found = _against(view, "cost", "bill", "USD", lambda call: _cost(call).get("usd"))
+    if found:
+        return found
+    for currency in sorted({_cost(call).get("electricity_currency") for call in view.calls} - {None}, key=str):
+        if found := _against(view, "cost", "electricity", plain(currency, 3), partial(_electricity, currency)):
+            return found
+    text = (
+        "No call says what it cost. On AWS Lambda, or with prices in the configuration, the cost plugin fills this in."
+    )
+    return joined([tag("h2", "Energy against cost"), tag("p", text)])
+
+
+def _cost(call: Call) -> Any:
+    return call.record.get("cost") or {}
+
+
+def _electricity(currency: Any, call: Call) -> Any:
+    cost = _cost(call)
+    return cost.get("electricity") if cost.get("electricity_currency") == currency else None
+
+
+def _against(view: View, name: str, what: str, unit: str, value: Value) -> Html | None:
+    calls = [call for call in view.calls if call.energy_j is not None and value(call) is not None]
+    if not calls:
+        return None
+    shapes = {boundary: SHAPES[place % len(SHAPES)] for place, boundary in enumerate(view.boundaries)}
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = figure.subplots()
+        shown = sampled(calls, MOST_POINTS[narrow])
+        for kind in range(KINDS, -1, -1):
+            for boundary, shape in shapes.items():
+                points = [call for call in shown if (call.kind, call.record["energy_boundary"]) == (kind, boundary)]
+                axes.plot(
+                    [value(call) for call in points],
+                    [call.energy_j or 0.0 for call in points],
+                    shape,
+                    color=COLOURS[kind],
+                    markersize=6,
+                    markeredgecolor=PAPER,
+                    markeredgewidth=0.6,
+                    linestyle="none",
+                )
+        scale(axes, "x", [value(call) for call in calls], unit)
+        scale(axes, "y", [call.energy_j or 0.0 for call in calls], "J")
+        axes.set_xlabel(f"{what} of a call ({unit})")
+        axes.set_title("energy of a call (J)")
+
+    keys: list[tuple[str, Any]] = [(f"box c{place}", name_of(text)) for place, text in enumerate(view.kinds)]
+    keys += [(f"box c{KINDS}", OTHERS)] * view.others
+    if len(shapes) > 1:
+        keys += [(f"shape s{place % len(SHAPES)}", f"counts {brief(text)}") for place, text in enumerate(shapes)]
+    alt = f"{len(calls)} calls, energy in joules over {what} in {unit}"
+    return joined(
+        [
+            tag("h2", f"Energy against {name}"),
+            tag("p", _explained(calls, shapes, what)),
+            legend(keys),
+            picture(f"scatter-{name}", alt, 300.0, draw),
+        ]
+    )
+
+
+def _explained(calls: Sequence[Call], shapes: Sequence[str] | dict[str, str], what: str) -> str:
+    text = f"Each point is a call: its {what} to the right, its energy upwards. "
+    if len(calls) > MOST_POINTS[False]:
+        text += (
+            f"Of {len(calls):,} calls, {MOST_POINTS[False]:,} are drawn ({MOST_POINTS[True]} on a small screen), "
+            "taken evenly over time; the ones with the most joules are always among them. "
+        )
+    if len(shapes) > 1:
+        kinds = ", ".join(map(brief, shapes))
+        text += f"The shapes tell what the joules hold ({kinds}): compare only points of one shape."
+    return text

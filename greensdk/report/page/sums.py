@@ -1,0 +1,185 @@
+"""
+What the calls add up to: in all, for each function, label, machine and backend, and the calls with the most joules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from greensdk.report.energy import Group
+from greensdk.report.page.html import Html, joined, name_of, table, tag
+from greensdk.report.page.units import NONE, amount, percent, seconds, span
+from greensdk.report.page.view import View, title
+from greensdk.report.text import brief
+
+MOST_GROUPS = 25
+MOST_CALLS = 20
+KEYS = {
+    "function": "function",
+    "label": "label",
+    "host.host_id": "machine",
+    "worker.backend": "backend",
+    "worker.stage": "stage of the workflow",
+}
+"""The keys that get a table, with what their values are called."""
+J_PER_WH = 3600.0
+
+
+def totals(view: View) -> Html:
+    """
+    Show the sum of everything.
+    """
+    total = view.total
+    known = total.calls - total.unknown
+    runs = sum(call.record.get("runs") or 0 for call in view.calls if call.energy_j is not None)
+    each = total.energy_j / known if total.energy_j is not None and known else None
+    per_run = total.energy_j / runs if total.energy_j is not None and runs else None
+    cards = [
+        _card("energy of all calls", amount(total.energy_j, "J"), _interval(total)),
+        _card("calls", f"{total.calls:,}", f"{percent(known, total.calls)} with a number"),
+        _card("energy per call", amount(each, "J"), _per_run(per_run, runs, known)),
+        _card("time of all calls", seconds(total.duration_s), f"CPU time {seconds(total.cpu_s)}"),
+        *_meter_card(view),
+        *_sum_card(view, "cost", "usd", "cost", lambda value: f"{value:.3g} USD"),
+        *_sum_card(view, "carbon", "g_co2e", "carbon", lambda value: amount(value, "g") + " CO2e"),
+    ]
+    notes = [tag("p", tag("strong", "Mind: "), _mixed(view), class_="note")] if len(total.sources) > 1 else []
+    what = f"What the joules hold: {', '.join(map(brief, view.boundaries))}. " if view.boundaries else ""
+    return joined([tag("h2", "In all"), tag("div", *cards, class_="cards"), tag("p", what, _defined(total)), *notes])
+
+
+def _card(what: str, number: str, more: str) -> Html:
+    return tag(
+        "div", tag("div", what, class_="what"), tag("div", number, class_="big"), tag("div", more), class_="card"
+    )
+
+
+def _interval(total: Group) -> str:
+    if total.energy_j is None:
+        return "no call has a number"
+    return f"90 %: {span(total.energy_low_j, total.energy_high_j, 'J')}"
+
+
+def _per_run(per_run: float | None, runs: int, known: int) -> str:
+    return "each call is one run" if runs == known else f"{amount(per_run, 'J')} per run, of {runs:,} runs"
+
+
+def _meter_card(view: View) -> list[Html]:
+    counted_j = sum(metered.split.meter_j for metered in view.report.meters)
+    rest_j = view.report.unattributed_j
+    if rest_j is None:
+        return []
+    return [
+        _card("unattributed", percent(rest_j, counted_j), f"{amount(rest_j, 'J')} of the meters' joules are no call's")
+    ]
+
+
+def _sum_card(view: View, table_name: str, key: str, what: str, said: Any) -> list[Html]:
+    values = [(call.record.get(table_name) or {}).get(key) for call in view.calls]
+    known = [value for value in values if value is not None]
+    return [_card(what, said(sum(known)), f"{percent(len(known), len(values))} of the calls")] if known else []
+
+
+def _defined(total: Group) -> str:
+    energy_j = total.energy_j or 0.0
+    wh = f"The energy is {amount(energy_j / J_PER_WH, 'Wh')}. " if energy_j >= J_PER_WH else ""
+    inside = "Calls inside other calls are part of those. "
+    return (
+        wh
+        + inside
+        + (
+            "The interval adds up the calls' 90 % intervals end by end, which is the widest they can make."
+            if total.energy_low_j is not None
+            else ""
+        )
+    )
+
+
+def _mixed(view: View) -> str:
+    sources = "; ".join(map(brief, view.total.sources))
+    return (
+        f"the sum is of numbers of different methods or boundaries ({sources}), which are only roughly a sum. The "
+        "tables below tell them apart."
+    )
+
+
+def groups(view: View) -> Html | None:
+    """
+    Show a table for each key that any call has.
+    """
+    tables = [made for key, what in KEYS.items() if (made := _by(view, key, what))]
+    return joined([tag("h2", "Who used it"), *tables]) if tables else None
+
+
+def _by(view: View, key: str, what: str) -> Html | None:
+    found = view.report.by(key)
+    if found.keys() <= {None} and key != "function":
+        return None
+    hosts = {call.record["host"].get("host_id"): call.record["host"] for call in view.calls}
+    rows = [_row(_named(key, name, hosts), group, view.total) for name, group in found.items()]
+    caption = f"By {what}" + (f" (the first {MOST_GROUPS} of {len(rows):,})" if len(rows) > MOST_GROUPS else "")
+    return table(caption, [what, *COLUMNS], rows[:MOST_GROUPS], last=1)
+
+
+COLUMNS = ("calls", "with a number", "energy", "90 % interval", "share", "per call", "time", "CPU time", "method")
+
+
+def _named(key: str, name: Any, hosts: Mapping[Any, Mapping[str, Any]]) -> Html:
+    if name is None:
+        return Html("(blocks)" if key == "function" else "(none)")
+    if key != "host.host_id":
+        return name_of(name)
+    host = hosts.get(name, {})
+    cpus = f", {host.get('cpus_logical')} CPUs" if host.get("cpus_logical") else ""
+    return joined([name_of(str(name)), tag("span", " ", name_of(host.get("cpu_model")), cpus, class_="more")])
+
+
+def _row(name: Html, group: Group, total: Group) -> list[Any]:
+    known = group.calls - group.unknown
+    return [
+        name,
+        f"{group.calls:,}",
+        percent(known, group.calls),
+        amount(group.energy_j, "J"),
+        span(group.energy_low_j, group.energy_high_j, "J"),
+        percent(group.energy_j, total.energy_j) if group.energy_j is not None and total.energy_j else NONE,
+        amount(group.energy_j / known, "J") if group.energy_j is not None and known else NONE,
+        seconds(group.duration_s),
+        seconds(group.cpu_s),
+        joined(tag("div", name_of(source), class_="one") for source in group.sources) if group.sources else NONE,
+    ]
+
+
+def top(view: View) -> Html | None:
+    """
+    Show the calls with the most joules.
+    """
+    known = sorted((call for call in view.calls if call.energy_j is not None), key=lambda call: -(call.energy_j or 0.0))
+    if not known:
+        return None
+    rows = []
+    for record, energy_j, _, _ in known[:MOST_CALLS]:
+        part = (energy_j or 0.0) / record["energy_j"] if record["energy_j"] else 1.0
+        low, high = record["energy_low_j"], record["energy_high_j"]
+        interval = NONE if low is None or high is None else span(low * part, high * part, "J")
+        worker = record["worker"] or {}
+        watts = energy_j / record["duration_s"] if energy_j is not None and record["duration_s"] else None
+        call_id = (
+            "/".join(str(worker[key]) for key in ("job_id", "call_id") if worker.get(key)) or record["record_id"][:8]
+        )
+        rows.append(
+            [
+                name_of(title(record)),
+                name_of(call_id),
+                name_of(str(record["started_at"])[:19].replace("T", " ")),
+                amount(energy_j, "J"),
+                interval,
+                seconds(record["duration_s"]),
+                amount(watts, "W"),
+                name_of(f"{record['energy_source']} ({record['energy_boundary']})"),
+            ]
+        )
+    columns = ["function", "call", "began (UTC)", "energy", "90 % interval", "time", "mean power", "method"]
+    caption = f"The {len(rows)} calls with the most joules" if len(known) > len(rows) else "All calls with a number"
+    return joined([tag("h2", "Top calls"), table(caption, columns, rows, words=2, last=1)])
