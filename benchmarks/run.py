@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("overhead", "imports", "throughput", "ebpf", "law_cost", "law")
+BENCHMARKS = ("overhead", "imports", "throughput", "ebpf", "law_cost", "law", "advisor")
 
 
 def main() -> int:

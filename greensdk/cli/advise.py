@@ -1,0 +1,218 @@
+"""
+``greensdk advise``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from greensdk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from greensdk.advisor import Advice
+    from greensdk.advisor.advice import WorkflowAdvice
+    from greensdk.advisor.plan import Option, Plan
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "--objective",
+    default="energy",
+    metavar="WHAT",
+    help="energy (default), time, cost, edp (energy times time), or weights such as energy=0.5,time=0.5.",
+)
+@click.option("--deadline", type=float, metavar="S", help="Seconds that it may take.")
+@click.option("--budget", type=float, metavar="USD", help="Dollars that it may cost.")
+@click.option("--risk", type=float, metavar="PART", help="How often a limit may be missed, such as 0.05.")
+@click.option("--workers", metavar="N,N,...", help="Worker counts that can be run, instead of all within the measured.")
+@click.option("--region", help="Take AWS Lambda's prices in this region, instead of those in the records.")
+@click.option(
+    "--save", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Write the models there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def advise(
+    sources: tuple[str, ...],
+    objective: str,
+    deadline: float | None,
+    budget: float | None,
+    risk: float | None,
+    workers: str | None,
+    region: str | None,
+    save: Path | None,
+    as_json: bool,
+) -> None:
+    """
+    Say how many workers to run, and with how much memory.
+
+    SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input, with the records of a sweep:
+    at least four worker counts of the same function. Nothing beyond what was measured is recommended.
+    """
+    from greensdk.cli import show
+    from greensdk.cli.extras import need
+    from greensdk.logs import Problem, read
+
+    need("numpy", "greensdk advise")
+    need("scipy", "greensdk advise")
+    from greensdk.advisor import advise as ask
+
+    problems: list[Problem] = []
+    records = [record for source in sources for record in read(source, skip=problems.append)]
+    found = ask(
+        records,
+        objective,
+        deadline_s=deadline,
+        budget_usd=budget,
+        risk=risk,
+        workers=_counts(workers),
+        prices=_prices(region),
+        date=_today(),
+    )
+    if save:
+        _save(found, save)
+    if as_json:
+        show.json({**found.to_dict(), "unreadable_lines": len(problems)})
+    else:
+        for line in _lines(found, problems):
+            click.echo(line)
+    _insist(found)
+
+
+def _counts(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) for part in parts):
+        raise ConfigError(f"--workers {text!r}: expected numbers such as 1,2,4,8")
+    return [int(part) for part in parts]
+
+
+def _prices(region: str | None) -> Any:
+    if region is None:
+        return None
+    from greensdk.advisor.profile import list_price
+
+    return lambda arch: list_price(region, arch)
+
+
+def _today() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().isoformat()
+
+
+def _save(found: Advice, folder: Path) -> None:
+    import re
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for workflow in found.workflows:
+        for stage in workflow.stages:
+            if stage.model:
+                profile = stage.profile
+                parts = (profile.workflow, profile.stage, profile.backend, profile.arch)
+                name = re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(part for part in parts if part))
+                (folder / f"{name}.json").write_text(stage.model.to_json() + "\n")
+
+
+def _insist(found: Advice) -> None:
+    """
+    Raises:
+        CannotAdvise: There is no recommendation at all.
+    """
+    from greensdk.advisor import CannotAdvise
+
+    if any(each.plan and each.plan.choice for each in found.workflows):
+        return
+    reasons = [each.reason for each in found.workflows if each.reason]
+    raise CannotAdvise("; ".join(reasons or found.remarks or ["there are no records to learn from"]))
+
+
+def _lines(found: Advice, problems: list[Any]) -> Iterator[str]:
+    chosen = [each for each in found.workflows if each.plan and each.plan.choice]
+    for each in chosen:
+        yield from _workflow(each)
+    if chosen:
+        yield from (each.reason for each in found.workflows if each.reason)
+        yield from found.remarks
+    if problems:
+        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"
+
+
+def _workflow(each: WorkflowAdvice) -> Iterator[str]:
+    plan = each.plan
+    assert plan
+    assert plan.choice
+    place = ", ".join(part for part in (each.backend, each.arch) if part)
+    runs = sum(len(stage.points) for stage in each.stages)
+    yield f"{each.name}{f' ({place})' if place else ''}: {runs} runs, least {plan.objective}{_limits(plan)}"
+    yield from _aligned(_rows(plan))
+    if plan.confidence is not None:
+        yield f"confidence: {plan.confidence:.0%} (nothing else is better by more than 5 %)"
+    for option in plan.alternatives:
+        yield f"next best: {_configs(option)}: {_totals(option)}"
+    for name, some in plan.profile_next.items():
+        from greensdk.advisor.plan import label
+
+        yield f"profile next: {name} " + ", ".join(label((one.workers, one.memory_mb)) for one in some)
+    yield from plan.remarks
+    sources = {stage.profile.energy_source for stage in each.stages if stage.profile.energy_source}
+    if sources:
+        yield f"joules from {', '.join(sorted(sources))}"
+    yield ""
+
+
+def _limits(plan: Plan) -> str:
+    parts = []
+    if plan.deadline_s is not None:
+        parts.append(f"within {plan.deadline_s:g} s")
+    if plan.budget_usd is not None:
+        parts.append(f"for at most {plan.budget_usd:g} USD")
+    if parts and plan.risk is not None:
+        parts.append(f"at a risk of {plan.risk:g}")
+    return " ".join(["", *parts])
+
+
+def _rows(plan: Plan) -> list[list[str]]:
+    rows = [["stage", "workers", "memory MB", "seconds (90 %)", "joules (90 %)", "USD"]]
+    for name, one in plan.stages.items():
+        size = "-" if one.memory_mb is None else f"{one.memory_mb:g}"
+        seconds = _ends(one.time_s, one.time_low_s, one.time_high_s)
+        joules = _ends(one.energy_j, one.energy_low_j, one.energy_high_j)
+        rows.append([name, str(one.workers), size, seconds, joules, _ends(one.usd)])
+    if len(rows) > 2:
+        whole = [_ends(*plan.total.get(key, (None,))) for key in ("time_s", "energy_j")]
+        rows.append(["total", "", "", *whole, _ends(*plan.total.get("usd", (None,))[:1])])
+    return rows
+
+
+def _ends(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" + ("" if low is None or high is None else f" [{low:.4g}, {high:.4g}]")
+
+
+def _aligned(rows: list[list[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _configs(option: Option) -> str:
+    from greensdk.advisor.plan import label
+
+    if len(option.configs) == 1:
+        return label(next(iter(option.configs.values())))
+    return ", ".join(f"{name} {label(config)}" for name, config in option.configs.items())
+
+
+def _totals(option: Option) -> str:
+    parts = [f"{option.time_s:.4g} s"]
+    if option.energy_j is not None:
+        parts.append(f"{option.energy_j:.4g} J")
+    if option.usd is not None:
+        parts.append(f"{option.usd:.4g} USD")
+    return ", ".join(parts)
