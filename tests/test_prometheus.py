@@ -203,6 +203,9 @@ def test_emitting_waits_for_nobody():
         assert 1 == sum(thread.name == THREAD for thread in threading.enumerate())
         assert [] == told
     pushing.join()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sink.close()
 
     assert 1001 == sum(calls for _, calls in waiting()["greensdk_calls"])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import os
 import tracemalloc
 
@@ -189,12 +190,14 @@ def test_what_is_in_lithops_storage_is_read_back_in_the_same_way(lithops_storage
     """
     By prefix or by key; where there is nothing, one line says so.
     """
+    # Lithops has one folder for all localhost buckets of a machine.
+    place = f"own{time.time_ns()}"
     for name in ("b.jsonl", "a.jsonl.gz", "c.txt"):
-        lithops_storage.put_object(lithops_storage.bucket, f"greensdk/v1/e/{name}", name.encode())
-    lithops_storage.put_object(lithops_storage.bucket, "greensdk/v10/d.jsonl", b"x")
+        lithops_storage.put_object(lithops_storage.bucket, f"{place}/e/{name}", name.encode())
+    lithops_storage.put_object(lithops_storage.bucket, f"{place}0/d.jsonl", b"x")
 
-    found = {name: stream.read() for name, stream in StorageSink.stored("lithops://", budget_s=3)}
-    below = "lithops://greensdk/v1/e"
+    found = {name: stream.read() for name, stream in StorageSink.stored(f"lithops://{place}", budget_s=3)}
+    below = f"lithops://{place}/e"
     assert {f"{below}/a.jsonl.gz": b"a.jsonl.gz", f"{below}/b.jsonl": b"b.jsonl"} == found
     assert [f"{below}/b.jsonl"] == [name for name, _ in StorageSink.stored(f"{below}/b.jsonl")]
     with pytest.raises(RecordError, match=r"lithops://nothing: no \*\.jsonl there, in Lithops' localhost bucket"):

@@ -95,7 +95,7 @@ def threads() -> list[str]:
     """
     Return the names of the outboxes' threads.
     """
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("greensdk")]
+    return [thread.name for thread in threading.enumerate() if thread.name == "greensdk-outbox"]
 
 
 def quiet(box: Outbox) -> None:

@@ -397,7 +397,7 @@ def test_a_busy_call_is_polled_by_the_garbage_collector():
     def busy():
         runtime.poll_due_ns = 0.0
         gc.collect()
-        return monitor.count("poll"), [thread.name for thread in threading.enumerate() if "greensdk" in thread.name]
+        return monitor.count("poll"), [thread.name for thread in threading.enumerate() if "ticker" in thread.name]
 
     work = tracked_by(monitor)(busy)
     runtime = work.runtime

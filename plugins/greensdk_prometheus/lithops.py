@@ -128,7 +128,7 @@ def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: M
         except Exception as error:
             spool.keep(record, uri, error)
     with suppress(Exception):  # what it could not deliver it keeps, and says so itself
-        sink.flush()
+        sink.close()
 
 
 def _is_over(record: Mapping[str, Any]) -> bool:
