@@ -35,15 +35,15 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     """
     from greensdk.calls import is_disabled
     from greensdk.cli import show
-    from greensdk.cli.run import _find, _measure
+    from greensdk.cli.run import find, measure
     from greensdk.errors import GreensdkError
 
-    program = _find(command[0])
+    program = find(command[0], "compare")
     if is_disabled():
         raise GreensdkError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
     runtime = _open(out)
     with _output_moved(as_json):
-        code, record = _measure(runtime, label, [program, *command[1:]])
+        code, record = measure(runtime, label, [program, *command[1:]])
     runtime.close()
     if record is None:
         raise GreensdkError("compare: the run was not measured: its monitors could not be opened")

@@ -38,12 +38,12 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     """
     from greensdk.calls import is_disabled
 
-    program = _find(command[0])
+    program = find(command[0], "run")
     if is_disabled():
         return _wait([program, *command[1:]])
     runtime = _open(out)
     places = [place(uri) for uri, _ in runtime.sinks]
-    code, record = _measure(runtime, label, [program, *command[1:]])
+    code, record = measure(runtime, label, [program, *command[1:]])
     runtime.close()
     if record is not None:
         where = "its record waits in the spool" if runtime.spooled else f"record in {', '.join(places)}"
@@ -51,7 +51,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     return code
 
 
-def _find(name: str) -> str:
+def find(name: str, asked: str) -> str:
     """
     Return the path of a command.
 
@@ -61,7 +61,7 @@ def _find(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         problem = "is not executable" if os.path.isfile(name) else "no such command"
-        raise GreensdkError(f"run: {name}: {problem}; nothing was run")
+        raise GreensdkError(f"{asked}: {name}: {problem}; nothing was run")
     return found
 
 
@@ -85,7 +85,16 @@ def _open(out: str | None) -> Runtime:
     return runtime
 
 
-def _measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tuple[int, dict[str, Any] | None]:
+def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tuple[int, dict[str, Any] | None]:
+    """
+    Run a command as one measured call.
+
+    Returns:
+        Its exit code and the record; None where greensdk itself failed.
+
+    Raises:
+        GreensdkError: The command can't be started.
+    """
     from greensdk.window import Subject, open_window
 
     window = open_window(runtime, Subject(os.path.basename(command[0]), label))

@@ -28,9 +28,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def text(value: Any) -> str:
     """
-    Return a cell's text: yes, no or - for True, False and None.
+    Return a cell's text: yes, no or - for True, False and None; what would steer the terminal is spelt out.
     """
-    return SIGNS[value] if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return SIGNS[value]
+    from greensdk.report.text import shown
+
+    return shown(value)
 
 
 def _framed(columns: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
