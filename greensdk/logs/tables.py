@@ -1,0 +1,202 @@
+"""
+Records as tables, for SQL: DuckDB reads the files where they lie, and only the columns that a query asks for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from greensdk.errors import RecordError
+from greensdk.fields import FORMAT, MAJOR
+from greensdk.logs.columns import quoted, sql_columns
+from greensdk.logs.read import STDIN, files, is_uri, streams
+
+if TYPE_CHECKING:
+    import duckdb
+
+LINE_BYTES = 1 << 24
+"""What DuckDB takes by default; each thread's reading buffers grow with it."""
+
+VIEWS = {
+    "lines": "SELECT json->>'$.record_id' AS record_id, json AS line FROM {objects} WHERE json IS NOT NULL",
+    "calls": """
+        SELECT record_id, started_at, function, label, status, error_type, coalesce(runs, 1) AS runs, duration_s, cpu_s,
+            energy_j, energy_low_j, energy_high_j, energy_source, energy_quality, energy_boundary, reason,
+            energy_j / nullif(duration_s, 0) AS power_w, host.host_id AS host_id, worker.backend AS backend,
+            worker.stage AS stage, cost.usd AS usd, carbon.g_co2e AS g_co2e
+        FROM records WHERE parent_id IS NULL""",
+    "readings": """
+        SELECT record_id, parent_id, function, duration_s, unnest(readings, max_depth := 2) FROM records""",
+    "functions": """
+        SELECT function, {sums} FROM calls GROUP BY function""",
+    "workers": """
+        SELECT host.host_id AS host_id, worker.backend AS backend, worker.pod AS pod, host.cpu_model AS cpu_model,
+            count(*) FILTER (worker.cold_start) AS cold_starts, {sums}
+        FROM records WHERE parent_id IS NULL GROUP BY ALL""",
+}
+"""
+Name to SQL. All but ``lines`` and ``readings`` leave out calls inside calls, whose joules are in the outer ones.
+"""
+
+_SUMS = """
+    count(*) AS calls, sum(coalesce(runs, 1))::BIGINT AS runs, count(energy_j) AS known, sum(energy_j) AS joules,
+    sum(energy_low_j) AS low_j, sum(energy_high_j) AS high_j, sum(duration_s) AS seconds, sum(cpu_s) AS cpu_s,
+    sum(energy_j) / nullif(sum(coalesce(runs, 1)) FILTER (energy_j IS NOT NULL), 0) AS joules_per_run"""
+
+_READABLE = ", ".join(f"'{FORMAT}/{number}'" for number in range(MAJOR + 1))
+_LEFT_OUT = "greensdk_left_out"
+
+
+class Tables:
+    """
+    A log, open for questions.
+
+    Attributes:
+        connection: DuckDB, with the table ``records`` and :data:`VIEWS`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+        self.connection = connection
+        self._paths = paths
+        options = f"[{', '.join(map(literal, paths))}], ignore_errors=true, maximum_object_size={LINE_BYTES}"
+        types = ", ".join(f"{quoted(name)}: {literal(kind)}" for name, kind in sql_columns().items())
+        self._read = f"read_json({options}, format='newline_delimited', columns={{{types}}})"
+        # A line that is no record is a row of nulls. Whether there was one is seen on the way, not by another look.
+        connection.execute(f"CREATE TEMP SEQUENCE {_LEFT_OUT}")
+        is_record = f"CASE WHEN schema IN ({_READABLE}) THEN true ELSE nextval('{_LEFT_OUT}') < 0 END"
+        connection.execute(f"CREATE TEMP VIEW records AS SELECT * FROM {self._read} WHERE {is_record}")  # noqa: S608
+        for name, sql in VIEWS.items():
+            found = sql.format(objects=f"read_ndjson_objects({options})", sums=_SUMS)
+            connection.execute(f"CREATE TEMP VIEW {name} AS {found}")
+
+    def left_out(self) -> int:
+        """
+        Return how many lines are no records, if any query so far came across one; otherwise 0.
+        """
+        import duckdb
+
+        try:
+            self.connection.execute(f"SELECT currval('{_LEFT_OUT}')")
+        except duckdb.Error:  # it was never drawn from
+            return 0
+        found = self.connection.execute(
+            f"SELECT count(*) FROM {self._read} WHERE schema IS NULL OR schema NOT IN ({_READABLE})"  # noqa: S608
+        ).fetchone()
+        return int(found[0]) if found else 0
+
+    def lock(self) -> None:
+        """
+        Keep queries from whatever is not the log: no other file, no network, no extension, no setting.
+        """
+        allowed = ", ".join(map(literal, self._paths))
+        for setting in (
+            f"allowed_paths = [{allowed}]",
+            "enable_external_access = false",
+            "python_enable_replacements = false",
+            "lock_configuration = true",
+        ):
+            self.connection.execute(f"SET {setting}")
+
+    def ask(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """
+        Run one query, which can read and do nothing else.
+
+        Raises:
+            RecordError: It is not one query, or DuckDB can't run it.
+        """
+        import duckdb
+
+        try:
+            statements = self.connection.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise RecordError("query: expected one SELECT; nothing else is run")
+            return self.connection.execute(statements[0])
+        except duckdb.Error as error:
+            raise RecordError(f"query: {said(error)}") from error
+
+
+def said(error: Exception) -> str:
+    """
+    Return what DuckDB says, without the drawing of where and the advice.
+    """
+    text, _, _ = str(error).partition("\n\n")
+    if "'pytz'" in text:  # DuckDB needs it for times with a zone, and for nothing else; ours are all UTC
+        return "a column has a time zone: write (...)::TIMESTAMP"
+    return " ".join(text.split())
+
+
+def literal(text: str) -> str:
+    """
+    Return an SQL string.
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) -> Iterator[Tables]:
+    """
+    Open logs for SQL.
+
+    Plain files are read where they lie. Standard input, pipes and objects in storage are copied to a private folder
+    first, which is gone afterwards.
+
+    Args:
+        sources: As for :func:`greensdk.logs.read`.
+        locked: Queries reach nothing but the log.
+
+    Raises:
+        RecordError: There is no such source.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="greensdk-") as folder:
+        paths = list(_paths(sources, folder))
+        config: dict[str, Any] = {
+            "temp_directory": os.path.join(folder, "spill"),
+            "autoinstall_known_extensions": "false",
+            "allow_persistent_secrets": "false",
+        }
+        with duckdb.connect(config=config) as connection:
+            found = Tables(connection, paths)
+            if locked:
+                found.lock()
+            yield found
+
+
+def _paths(sources: Iterable[str | os.PathLike[str]], folder: str) -> Iterator[str]:
+    """
+    Yield the path of each file, as DuckDB takes it.
+    """
+    number = 0
+    for source in sources:
+        for name in files(source):
+            number += 1
+            path = os.path.join(folder, f"{number}.jsonl")
+            if name == STDIN or is_uri(name) or not os.path.isfile(name):
+                yield from _copies(name, path)
+            elif any(mark in name for mark in "*?[\\"):  # DuckDB would take the name for a pattern
+                path += ".gz" if name.endswith(".gz") else ""
+                os.symlink(os.path.abspath(name), path)
+                yield path
+            else:
+                yield os.path.abspath(name)
+
+
+def _copies(source: str, path: str) -> Iterator[str]:
+    for number, (_, file) in enumerate(streams(source)):
+        with open(f"{path}.{number}.jsonl", "wb") as copy:
+            shutil.copyfileobj(file, copy)
+        yield copy.name
+
+
+def rows(found: duckdb.DuckDBPyConnection, size: int = 10_000) -> Iterator[tuple[Any, ...]]:
+    """
+    Yield the rows of a query's answer, some at a time.
+    """
+    while some := found.fetchmany(size):
+        yield from some
