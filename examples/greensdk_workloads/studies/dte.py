@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from greensdk_cost.prices import PRICES, SOURCES, gb_s_usd, source
@@ -109,7 +110,8 @@ def _stages(task: Row, stages: Iterable[tuple[str, list[dict[str, Any]]]]) -> It
 
 def cell(rows: Iterable[Mapping[str, Any]], name: str, arch: str, memory_mb: int, x86: Part | None = None) -> Row:
     """
-    Return dollars, seconds and joules of one cell, the means of its repetitions.
+    Return dollars, seconds and joules of one cell, by the medians of its repetitions: another process that got in the
+    way of one of them says nothing of the cell.
 
     Args:
         rows: What was run.
@@ -120,21 +122,21 @@ def cell(rows: Iterable[Mapping[str, Any]], name: str, arch: str, memory_mb: int
     """
     mine = [row for row in rows if (row["workload"], row["memory_mb"], row["stage"]) == (name, memory_mb, "all")]
     ratio = ARM_TIME if arch == "arm64" else 1.0
-    means = {key: sum(row[key] for row in mine) / len(mine) for key in ("seconds", "busiest_s", "cpu_s", "calls")}
+    usual = {key: median(row[key] for row in mine) for key in ("seconds", "busiest_s", "cpu_s", "calls")}
     part = (x86 if arch == "x86_64" else None) or part_of(arch)
     assert part is not None
     model = Model(memory_mb / MB_PER_VCPU, memory_mb / 1024, part.idle_w, part.busy_w, MEMORY_W_PER_GB)
-    joules = sum(model.joules(ratio * means["seconds"], ratio * means["cpu_s"]))
+    joules = sum(model.joules(ratio * usual["seconds"], ratio * usual["cpu_s"]))
     price = gb_s_usd(REGION, arch, 1)
     assert price is not None
-    usd = ratio * means["seconds"] * memory_mb / 1024 * price + means["calls"] * PRICES[REGION][2]
+    usd = ratio * usual["seconds"] * memory_mb / 1024 * price + usual["calls"] * PRICES[REGION][2]
     spread = [row["busiest_s"] * ratio for row in mine]
     return {
         "workload": name,
         "arch": arch,
         "memory_mb": memory_mb,
         "usd_per_1000": usd * 1000,
-        "seconds": ratio * means["busiest_s"],
+        "seconds": ratio * usual["busiest_s"],
         "seconds_least": min(spread),
         "seconds_most": max(spread),
         "energy_j": joules,
