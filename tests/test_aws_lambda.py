@@ -5,12 +5,13 @@ The adapter of a plain Lambda function, without a Lambda around it. In one: test
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import greensdk_aws_lambda
 import pytest
-from greensdk_aws_lambda import LambdaCall, request_id, trace_root
+from greensdk_aws_lambda import LambdaCall, adapter, request_id, trace_root
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -188,9 +189,24 @@ def test_a_record_keeps_the_invocation_that_made_it(client: Any) -> None:
     ]
 
 
-def test_lithops_in_a_lambda_is_lithops() -> None:
+@pytest.mark.skipif(find_spec("lithops") is None, reason="lithops is not installed")
+def test_lithops_in_a_lambda_is_lithops(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Both variables are there then, and the first adapter in the table wins.
+    With the function's name and its log besides. Both variables are there then, and the first adapter has the word.
     """
     variables = [variable for _, variable in builtin.ADAPTERS.values()]
-    assert variables.index("LITHOPS_WORKER") < variables.index("AWS_LAMBDA_FUNCTION_NAME")
+    assert variables.index("AWS_LAMBDA_FUNCTION_NAME") < variables.index("LITHOPS_WORKER")
+    monkeypatch.setenv("LITHOPS_WORKER", "True")
+    found = adapter({"sinks": None})
+    assert ("lithops", "work", "7") == tuple(
+        found.worker()[key] for key in ("adapter", "function_name", "function_version")
+    )
+    assert ["lithops-stats:", "lithops://greensdk/v1", "stdout:"] == [uri for uri, _ in found.sinks({"sinks": None})]
+    assert ["lithops-stats:"] == [uri for uri, _ in found.sinks({"sinks": [["memory", "memory:", {}]]})]
+
+
+def test_a_plain_lambda_is_no_lithops() -> None:
+    """
+    Without Lithops' own variable.
+    """
+    assert LambdaCall is type(adapter({}))

@@ -5,16 +5,19 @@ A plain Lambda function, decorated and nothing else, run by AWS' own runtime cli
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from lambda_kit import Answer, sandbox
+from s3_kit import seaweed
 
 from greensdk import builtin
 from greensdk.schema import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -250,3 +253,30 @@ def test_no_library_and_no_thread_is_needed(run: Run) -> None:
     assert 1 == run.facts["threads"]
     libraries = {"attr", "attrs", "boto3", "click", "cpuinfo", "duckdb", "lithops", "pluggy", "psutil", "rich"}
     assert set() == libraries.intersection(run.facts["modules"])
+
+
+TO_S3 = """
+from greensdk import energy_tracked
+
+
+@energy_tracked(monitors=["lambda-estimator"], sink="s3://results/plain")
+def handler(event, context):
+    return event["x"] + 1
+"""
+
+
+@pytest.mark.skipif(find_spec("botocore") is None, reason="botocore is not installed")
+def test_a_plain_function_can_write_to_s3(tmp_path: Path) -> None:
+    """
+    The record is there when the handler has returned: between two invocations nothing runs any more.
+    """
+    with seaweed(tmp_path) as s3:
+        door = ("127.0.0.1", s3.ports["s3"])
+        with sandbox(tmp_path / "lambda", TO_S3, 1769, s3.environment(), (door,)) as box:
+            for x in range(2):
+                answer = box.invoke(x=x)
+                assert x + 1 == answer.value
+                records = [json.loads(lines) for lines in s3.objects("plain/").values()]
+                assert x + 1 == len(records)
+                assert answer.request_id in [record["worker"]["activation_id"] for record in records]
+                assert [] == answer.writes

@@ -14,9 +14,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    # Lithops reads imports in sources, this one too, and sends what they name: a plain executor has no other sign.
-    from greensdk_lambda_estimator import LambdaEstimator  # noqa: F401
-
     from greensdk.sink import Sink
 
 _first: str | None = None

@@ -1,5 +1,5 @@
 """
-AWS Lambda's runtime API, as far as the runtime client of the stand-in in lambda_kit needs it.
+AWS Lambda's runtime API, as far as the runtime client of the stand-in in lambda_box needs it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,38 @@ import threading
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import socket
 
 TRACE_ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 DEADLINE_S = 60
-STOP: dict[str, Any] = {}
-"""The event after which the server answers no more."""
+ACCOUNT = "000000000000"
+
+
+class Event(NamedTuple):
+    """
+    One invocation as the runtime is told of it.
+    """
+
+    request_id: str
+    payload: bytes
+    deadline_s: float
+
+
+def event(payload: bytes, timeout_s: float = DEADLINE_S, request_id: str | None = None) -> Event:
+    """
+    Return an invocation that has to be over so many seconds from now.
+    """
+    return Event(request_id or str(uuid.uuid4()), payload, time.time() + timeout_s)
+
+
+def arn_of(function: str) -> str:
+    """
+    Return the ARN of a function of this machine.
+    """
+    return f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{function}"
 
 
 class RuntimeApi(ThreadingHTTPServer):
@@ -28,18 +51,21 @@ class RuntimeApi(ThreadingHTTPServer):
     Attributes:
         paths: Every request that came in.
         idle: The runtime has asked for work.
+        events: What it is to do next; None ends the connection.
+        answers: Path and body of what it has posted.
     """
 
     daemon_threads = False
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, function: str) -> None:
         super().__init__(listener.getsockname(), _Request, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
+        self.arn = arn_of(function)
         self.paths: list[str] = []
         self.idle = threading.Event()
-        self.events: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.answers: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        self.events: queue.Queue[Event | None] = queue.Queue()
+        self.answers: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     def handle_error(self, *_: Any) -> None:
         """
@@ -57,31 +83,27 @@ class _Request(BaseHTTPRequestHandler):
         self.server.paths.append(self.path)
         self.server.idle.set()
         event = self.server.events.get()
-        if event is STOP:
+        if event is None:
             self.close_connection = True
             return
-        request_id = str(uuid.uuid4())
-        arn = "arn:aws:lambda:us-east-1:000000000000:function:work"
-        deadline_ms = int((time.time() + DEADLINE_S) * 1000)
         self._answer(
             200,
-            event,
+            event.payload,
             {
-                "Lambda-Runtime-Aws-Request-Id": request_id,
-                "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
-                "Lambda-Runtime-Invoked-Function-Arn": arn,
+                "Lambda-Runtime-Aws-Request-Id": event.request_id,
+                "Lambda-Runtime-Deadline-Ms": str(int(event.deadline_s * 1000)),
+                "Lambda-Runtime-Invoked-Function-Arn": self.server.arn,
                 "Lambda-Runtime-Trace-Id": f"Root={TRACE_ROOT};Parent=53995c3f42cd8ad8;Sampled=0",
             },
         )
 
     def do_POST(self) -> None:
         self.server.paths.append(self.path)
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._answer(202, {"status": "OK"}, {})
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(202, json.dumps({"status": "OK"}).encode(), {})
         self.server.answers.put((self.path, body))
 
-    def _answer(self, status: int, body: dict[str, Any], headers: dict[str, str]) -> None:
-        data = json.dumps(body).encode()
+    def _answer(self, status: int, data: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Type": "application/json", "Content-Length": str(len(data))}.items():
             self.send_header(name, value)
