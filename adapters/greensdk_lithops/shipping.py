@@ -36,9 +36,10 @@ FUNCTIONS = ("func", "map_function", "reduce_function")
 OURS = ("greensdk", "greensdk_lithops")
 CLIENT_ONLY = frozenset(
     {
-        "attr", "attrs", "boto3", "botocore", "click", "cpuinfo", "cv2", "duckdb", "greensdk_workloads", "imageio_ffmpeg",
-        "joblib", "kubernetes", "lightgbm", "matplotlib", "msgspec", "narwhals", "numpy", "opentelemetry", "orjson", "pandas",
-        "pluggy", "prometheus_client", "pyarrow", "pytest", "rich", "scipy", "sklearn", "typing_extensions", "yaml",
+        "attr", "attrs", "boto3", "botocore", "click", "cpuinfo", "cv2", "duckdb", "greensdk_workloads",
+        "imageio_ffmpeg", "joblib", "kubernetes", "lightgbm", "matplotlib", "msgspec", "narwhals", "numpy",
+        "opentelemetry", "orjson", "pandas", "pluggy", "prometheus_client", "pyarrow", "pytest", "rich", "scipy",
+        "sklearn", "typing_extensions", "yaml",
     }
 )  # fmt: skip
 """What greensdk imports outside of the worker: Lithops would follow these imports and send megabytes along."""
