@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from greensdk.fields import FIELDS, FORMAT, MAJOR, TIME, Field
 from greensdk.record import SCHEMA
 
-__all__ = ["FIELDS", "NEWER", "is_newer", "json_schema", "parts_of", "problems"]
+__all__ = ["FIELDS", "NEWER", "is_newer", "json_schema", "misshapen", "parts_of", "problems"]
 
 NEWER = "written by a newer greensdk: pip install -U greensdk"
 
@@ -84,6 +84,17 @@ def problems(record: Any) -> list[str]:
     if record.__class__ is not dict:
         return [f"record: expected object, found {_short.repr(record)}"]
     return [*_check(_tree(), record, ""), *_laws(record)]
+
+
+def misshapen(record: dict[str, Any], names: frozenset[str]) -> list[str]:
+    """
+    Return which of some keys are missing or hold another type, in the words of :func:`problems`.
+
+    Args:
+        record: A record.
+        names: The keys, as :data:`greensdk.fields.FIELDS` spells them, and those of all objects and lists around them.
+    """
+    return list(_check(_tree(names), record, ""))
 
 
 def _check(node: _Node, value: Any, path: str) -> Iterator[str]:
@@ -165,17 +176,21 @@ def _has_reason(said: dict[str, Any]) -> bool:
 
 
 @cache
-def _tree() -> _Node:
+def _tree(names: frozenset[str] = frozenset(FIELDS)) -> _Node:
     """
-    Make the tree of keys that :func:`problems` walks.
+    Make the tree of keys that :func:`problems` walks; of fewer keys, one that looks at their types alone.
     """
-    return _node(Field(("object",), "", "One call."), "")
+    return _node(Field(("object",), "", "One call."), "", names)
 
 
-def _node(field: Field, path: str) -> _Node:
+def _node(field: Field, path: str, names: frozenset[str]) -> _Node:
     keys, rest = parts_of(path)
-    nodes = {key: _node(FIELDS[full], full) for key, full in keys.items()}
-    below = _node(FIELDS[rest], rest) if rest else None
+    if len(names) < len(FIELDS):
+        keys = {key: full for key, full in keys.items() if full in names}
+        rest = rest if rest in names else ""
+        field = field._replace(enum=(), pattern="", least=None)
+    nodes = {key: _node(FIELDS[full], full, names) for key, full in keys.items()}
+    below = _node(FIELDS[rest], rest, names) if rest else None
     numbers = {kind for name in field.types if name in ("number", "integer") for kind in _TYPES[name]}
     closer_look = bool(field.enum or field.pattern or nodes or below)
     good = {kind for name in field.types if name == "null" or not closer_look for kind in _TYPES[name]}

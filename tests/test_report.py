@@ -78,6 +78,7 @@ def row(number, start_s, stop_s, start_uj, counted_j, **changes):
         "energy_high_j": counted_j,
         "energy_source": "rapl",
         "energy_boundary": "package",
+        "energy_quality": "attributed",
         "readings": [reading],
         **changes,
     }

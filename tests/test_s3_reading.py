@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import os
+import time
 import tracemalloc
 
 import pytest

@@ -115,7 +115,9 @@ def _parquet(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> 
 
     with tables(sources, locked=False) as found, fresh(out, force=force) as path:
         try:
-            count = found.connection.execute(f"COPY records TO {literal(path)} (FORMAT parquet)").fetchall()[0][0]
+            # A temporary file of DuckDB's own would be readable by everybody.
+            copy = f"COPY records TO {literal(path)} (FORMAT parquet, USE_TMP_FILE false)"
+            count = found.connection.execute(copy).fetchall()[0][0]
         except duckdb.Error as error:
             raise RecordError(f"export: {said(error)}") from error
         bad.count = found.left_out()

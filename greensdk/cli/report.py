@@ -50,8 +50,8 @@ def report(
         need("matplotlib", "greensdk report --html")
         _spare_logs(page, sources)
     problems: list[Problem] = []
-    found = load(sources, attribution, skip=problems.append)
     key = key or (MACHINES if rank else FUNCTION)
+    found = load(sources, attribution, skip=problems.append, key=key)
     groups = _groups(found, key)
     if page is not None:
         _write(page, found, sources, problems)

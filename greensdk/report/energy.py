@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ import attrs
 
 from greensdk.lines import encode
 from greensdk.monitor import ESTIMATED
-from greensdk.report.drift import compare
+from greensdk.report.drift import Drift, compare
 from greensdk.report.meters import Account, Metered, account, primary
 from greensdk.report.split import CPU, RULES
 
@@ -196,19 +196,14 @@ class EnergyReport:
 
     def remarks(self) -> Iterable[str]:
         """
-        Yield why calls have no number, and what is mixed in the sums.
+        Return why calls have no number, and what is mixed in the sums.
         """
         unknown = [record for record in self.counted if record["energy_j"] is None]
         reasons: dict[tuple[str, str], int] = {}
         for record in unknown:
             why = record["status"], str(record["reason"])
             reasons[why] = reasons.get(why, 0) + 1
-        for (status, reason), number in reasons.items():
-            yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
-        if len(self.total.sources) > 1:
-            yield "the sum mixes numbers of different meters or boundaries"
-        yield from _bases(self.counted)
-        yield from (str(drift) for drift in compare(self.records) if drift.disagree)
+        return told(reasons, self.total.sources, _bases(self.counted), compare(self.records))
 
     def _meter_lines(self) -> Iterable[str]:
         for machine, meter, _, _, (meter_j, calls, unattributed_j) in self.meters:
@@ -231,17 +226,40 @@ def _row(name: str, group: Group) -> tuple[str, ...]:
     )
 
 
-def _bases(records: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def told(
+    reasons: Mapping[tuple[str, str], int],
+    sources: Sequence[str],
+    bases: Mapping[tuple[str, str], int],
+    drifts: Iterable[Drift],
+) -> Iterator[str]:
     """
-    Yield, for the calls whose number is a model's, what the model rests on.
+    Yield remarks in words.
+
+    Args:
+        reasons: Status and reason of calls without a number, with how many.
+        sources: Where the joules come from.
+        bases: Monitor and what a model rests on, with how many calls.
+        drifts: Monitors of one meter.
+    """
+    for (status, reason), number in reasons.items():
+        yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
+    if len(sources) > 1:
+        yield "the sum mixes numbers of different meters or boundaries"
+    for (monitor, basis), number in bases.items():
+        yield f"{number} estimated by {monitor}" + (f": {basis}" if basis else "")
+    yield from (str(drift) for drift in drifts if drift.disagree)
+
+
+def _bases(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """
+    Return, for the calls whose number is a model's, what the model rests on.
     """
     found: dict[tuple[str, str], int] = {}
     for record in records:
         if record.get("energy_quality") == ESTIMATED and (reading := primary(record)):
             key = reading["monitor"], reading["attributes"].get("basis", "")
             found[key] = found.get(key, 0) + 1
-    for (monitor, basis), number in found.items():
-        yield f"{number} estimated by {monitor}" + (f": {basis}" if basis else "")
+    return found
 
 
 def _address(record: Mapping[str, Any]) -> str | None:

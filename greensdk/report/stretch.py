@@ -91,7 +91,7 @@ def stretches(group: Sequence[Seen]) -> list[Stretch]:
     has_clock = all(window.busy_start_s is not None for window in group)
     marks = sorted(
         [(w.start_s, 1, place, w.start_j, w.busy_start_s or 0.0) for place, w in enumerate(group)]
-        + [(w.stop_s, 0, place, w.stop_j, w.busy_stop_s if has_clock else 0.0) for place, w in enumerate(group)]
+        + [(w.stop_s, _rank(w), place, w.stop_j, w.busy_stop_s if has_clock else 0.0) for place, w in enumerate(group)]
     )
     # All begins at one instant come after all ends, and an empty group in between can't be: see overlapping().
     open_now: dict[int, None] = {}
@@ -105,11 +105,18 @@ def stretches(group: Sequence[Seen]) -> list[Stretch]:
             counted_s = next_busy_s - busy_s if has_clock else _even(group, open_now, length_s)
             found.append(Stretch(length_s, next_j - energy_j, counted_s, tuple(open_now)))
         at_s, energy_j, busy_s = mark_s, next_j, next_busy_s
-        if begins:
+        if begins == 1:
             open_now[place] = None
         else:
             del open_now[place]
     return _possible(found, max(window.cpus for window in group))
+
+
+def _rank(window: Seen) -> int:
+    """
+    Return 0 for an end that goes before the beginnings (1) of its instant, 2 for one that goes after its own.
+    """
+    return 0 if window.stop_s > window.start_s else 2
 
 
 def _possible(cut: Sequence[Stretch], cpus: float) -> list[Stretch]:
