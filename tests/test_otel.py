@@ -225,6 +225,7 @@ def test_no_more_than_a_few_thousand_wait():
         with pytest.raises(SinkError, match=f"{KEPT} records wait"):
             sink.emit(record())
         sink._delivery._queue.clear()
+        sink._delivery._courier.finish(1.0, leave=True)
 
 
 def test_the_thread_dies_when_nothing_waits(taker):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from greensdk.errors import GreensdkError
-from greensdk_workloads.mappers import OnLithops, Tracked, plainly
+from greensdk_workloads.mappers import OnLithops, Tracked, local_config, plainly
 from greensdk_workloads.workload import NAMES, Mapper, Workload, load
 
 
@@ -62,11 +62,7 @@ def _on_lithops(workload: Workload, workers: int, scale: float) -> tuple[str, An
     with private_temp():
         from greensdk_lithops import EnergyFunctionExecutor
 
-        config = {
-            "lithops": {"backend": "localhost", "storage": "localhost", "log_level": "ERROR", "data_cleaner": False},
-            "localhost": {"runtime": sys.executable, "worker_processes": workers},
-        }
-        with EnergyFunctionExecutor(config=config) as executor:
+        with EnergyFunctionExecutor(config=local_config(workers)) as executor:
             wrong = workload.check(workload.run(OnLithops(executor), workers, scale), scale)
             return wrong, executor.energy_report()
 

@@ -4,6 +4,7 @@ Three ways to make the calls of a stage: plainly, measured here, and through Lit
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,6 +53,19 @@ class Tracked:
             results = [measured(*item) for item in items]
         self.records += records
         return results
+
+
+def local_config(workers: int) -> dict[str, dict[str, Any]]:
+    """
+    Return a configuration of Lithops for so many workers at a time on this machine, run by this Python.
+
+    Pictures and videos are more than the 4 MiB that Lithops sends along by default.
+    """
+    general = {"backend": "localhost", "storage": "localhost", "log_level": "ERROR"}
+    return {
+        "lithops": {**general, "data_cleaner": False, "data_limit": False},
+        "localhost": {"runtime": sys.executable, "worker_processes": workers},
+    }
 
 
 class OnLithops:

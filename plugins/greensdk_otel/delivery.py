@@ -95,19 +95,22 @@ class Delivery:
         with suppress(RuntimeError):  # the interpreter ends: finish() is yet to come
             self._courier.wake()
 
-    def flush(self) -> bool:
+    def flush(self, *, leave: bool = False) -> bool:
         """
         Export now, and say whether nothing waits any more.
+
+        Args:
+            leave: Don't go on trying afterwards.
         """
         if os.getpid() != self._pid or not (self._queue or self._held):
             return True
-        return self._courier.finish(self._settings.timeout_s)
+        return self._courier.finish(self._settings.timeout_s, leave=leave)
 
     def finish(self) -> None:
         """
         Export now; what can't be exported in time goes to the spool.
         """
-        if self.flush():
+        if self.flush(leave=True):
             return
         if not self._busy.acquire(timeout=self._settings.timeout_s):
             self._give_up()  # an export that outlives its own timeout; its records may arrive twice

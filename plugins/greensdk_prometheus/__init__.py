@@ -109,7 +109,7 @@ class PushgatewaySink:
         Push what has not been pushed; where that fails, the numbers are on disk for the next process.
         """
         if self._gateway is not None:
-            self._gateway.finish(self.timeout_s)
+            self._gateway.finish(self.timeout_s, leave=True)
 
 
 class RegistrySink:

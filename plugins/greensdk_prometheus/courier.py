@@ -31,6 +31,7 @@ class Courier:
         self._asked: deque[threading.Event] = deque()
         self._birth = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._leaving = False
 
     def wake(self) -> None:
         """
@@ -43,6 +44,7 @@ class Courier:
             return
         try:
             if self._thread is None:
+                self._leaving = False
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         except BaseException:
@@ -51,12 +53,13 @@ class Courier:
         finally:
             self._birth.release()
 
-    def finish(self, budget_s: float) -> bool:
+    def finish(self, budget_s: float, *, leave: bool = False) -> bool:
         """
         Deliver now.
 
         Args:
             budget_s: How long to wait for it.
+            leave: The thread dies afterwards, whatever waits still; the next thing to deliver has a new one.
 
         Returns:
             Whether all is delivered.
@@ -67,6 +70,7 @@ class Courier:
             self.wake()
         except RuntimeError:
             return self._deliver()
+        self._leaving = leave
         self._alarm.set()
         done.wait(budget_s)
         return not self._waits()
@@ -79,9 +83,11 @@ class Courier:
             gone = self._deliver()
             for _ in range(asked):
                 self._asked.popleft().set()
-            if gone and not self._asked:
+            if (gone or self._leaving) and not self._asked:
                 break
         self._thread = None
+        if self._leaving:
+            return
         # Somebody may have brought something, and found this thread still there.
         if self._waits() or self._asked:
             self.wake()

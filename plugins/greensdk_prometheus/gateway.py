@@ -85,16 +85,20 @@ class Gateway:
         with suppress(RuntimeError):  # the interpreter ends: finish() is yet to come
             self._courier.wake()
 
-    def finish(self, budget_s: float) -> bool:
+    def finish(self, budget_s: float, *, leave: bool = False) -> bool:
         """
         Push now; what the gateway does not take in time is on disk when this returns.
+
+        Args:
+            budget_s: How long to wait for it.
+            leave: Don't go on trying afterwards.
 
         Returns:
             Whether nothing waits any more.
         """
         if not self._waits() or os.getpid() != self._pid:
             return True
-        if not self._courier.finish(budget_s):
+        if not self._courier.finish(budget_s, leave=leave):
             try:
                 self._save()
             except (OSError, SinkError) as error:

@@ -234,7 +234,7 @@ def _draw(stem: Path, name: str, cells: list[Row]) -> None:
                 _points(axis, [row for row in cells if row["arch"] == arch], column, arch, look(place))
             axis.set(xlabel=label, ylabel="energy of a run (J)")
             axis.margins(x=0.25)
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.25 * max(row["energy_high_j"] for row in cells))  # with room for the sizes
         axes[0][0].set_title(f"{name}: energy and cost")
         axes[0][1].set_title(f"{name}: energy and time")
         handles, texts = axes[0][0].get_legend_handles_labels()
@@ -252,5 +252,12 @@ def _points(axis: Any, cells: list[Row], column: str, arch: str, style: dict[str
         place = (row[column], row["energy_high_j"])
         text = f"{row['memory_mb']} MB"
         axis.annotate(
-            text, place, textcoords="offset points", xytext=(0, 4), ha="center", fontsize=8, color=style["color"]
+            text,
+            place,
+            textcoords="offset points",
+            xytext=(0, 4),
+            rotation=90,
+            ha="center",
+            fontsize=8,
+            color=style["color"],
         )

@@ -4,7 +4,6 @@ One run of a workload, and what it came to.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from greensdk import track
 from greensdk.errors import GreensdkError
 from greensdk.monitor import MACHINE
 from greensdk.report import EnergyReport
-from greensdk_workloads.mappers import OnLithops, Tracked
+from greensdk_workloads.mappers import OnLithops, Tracked, local_config
 from greensdk_workloads.workload import Mapper, Workload
 
 SEED_NOTE = "all seeds are fixed: every run does the same work"
@@ -63,12 +62,8 @@ def on_lithops(workload: Workload, workers: int, scale: float, energy: Mapping[s
     """
     from greensdk_lithops import EnergyFunctionExecutor
 
-    config = {
-        "lithops": {"backend": "localhost", "storage": "localhost", "log_level": "ERROR", "data_cleaner": False},
-        "localhost": {"runtime": sys.executable, "worker_processes": workers},
-    }
     settings = {"sink": "memory:", **(energy or {})}
-    with EnergyFunctionExecutor(config=config, energy=energy) as executor:
+    with EnergyFunctionExecutor(config=local_config(workers), energy=energy) as executor:
         mapper = OnLithops(executor)
         return _timed(workload, mapper, workers, scale, executor.energy_report, settings)
 
