@@ -281,11 +281,12 @@ class TestAll:
         assert 0 == done.exit_code
         assert done.stderr.startswith(f"2 lines are no good records and were left out, the first: {log}:5: status: ")
 
-    def test_only_its_owner_can_read_it(self, tmp_path, log):
+    @pytest.mark.parametrize("form", FORMS)
+    def test_only_its_owner_can_read_it(self, tmp_path, log, form):
         """
         As all logs.
         """
-        exported("csv", log, tmp_path / "out")
+        exported(form, log, tmp_path / "out")
 
         assert 0o600 == stat.S_IMODE((tmp_path / "out").stat().st_mode)
 

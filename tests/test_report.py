@@ -89,6 +89,30 @@ class TestMeters:
     What the counters in the records come to.
     """
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"worker": {"pod": "a"}},
+            {"duration_s": None},
+            {"attributes": {"start_uj": 5.0, "range_uj": "none"}},
+            {"attributes": {"start_counts": [1], "scale_j": 2}},
+            {"energy_quality": "estimated", "attributes": {"basis": ["a", "b"]}},
+        ],
+        ids=str,
+    )
+    def test_what_other_plugins_mean_by_a_name_breaks_no_sum(self, change):
+        """
+        Workers that know no executor, calls without a length, and attributes of any kind.
+        """
+        odd = row(2, 5, 6, 10_000_000, 8.0)
+        odd["readings"][0]["attributes"] = change.get("attributes", odd["readings"][0]["attributes"])
+        odd |= {key: value for key, value in change.items() if key != "attributes"}
+        report = EnergyReport([row(1, 0, 2, 0, 20.0), odd])
+
+        assert (2, 0) == (report.total.calls, report.total.unknown)
+        assert pytest.approx(14.0, rel=1e-4) == report.energy_j
+        assert "total" in str(report)
+
     def test_overlapping_windows_count_the_meter_once(self):
         """
         Each record says 20 J of the machine; the machine drew 30 J in all.

@@ -296,7 +296,11 @@ class TestLoad:
             end.set()
             thread.join()
 
-    @pytest.mark.parametrize("change", [{"duration_s": "1"}, {"energy_low_j": {}}, {"host": None}], ids=str)
+    @pytest.mark.parametrize(
+        "change",
+        [{"duration_s": "1"}, {"energy_low_j": {}}, {"host": None}, {"runs": None}, {"phases": None}],
+        ids=str,
+    )
     def test_a_record_of_which_no_sum_can_be_made_is_told(self, tmp_path, change, monkeypatch):
         """
         And left out, in either way.

@@ -16,7 +16,7 @@ from greensdk import energy_tracked, track
 from greensdk.lines import encode
 from greensdk.record import SCHEMA
 from greensdk.resources import RESOURCE_FIELDS
-from greensdk.schema import FIELDS, json_schema, problems
+from greensdk.schema import FIELDS, json_schema, misshapen, problems
 from greensdk.sink import memory
 
 READING = {
@@ -298,3 +298,22 @@ def place(record, path, value):
                 here[key] = value
         else:
             here = here[key]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"status": 3}, ["status: expected string, found 3"]),
+        ({"status": "fine", "depth": "0", "energy_j": -1.0}, []),
+        ({"host": None}, ["host: expected object, found None"]),
+        ({"readings": [{}, 4]}, ["readings[0].monitor: is missing", "readings[1]: expected object, found 4"]),
+    ],
+)
+def test_some_keys_can_be_looked_at_alone(change, expected):
+    """
+    Whether they are there and of what type; neither their values nor other keys.
+    """
+    names = frozenset({"status", "energy_j", "host", "readings", "readings[]", "readings[].monitor"})
+
+    assert [] == misshapen(RECORD, names)
+    assert expected == misshapen({**RECORD, **change}, names)

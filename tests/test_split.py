@@ -168,6 +168,21 @@ def test_without_the_clocks_readings_the_law_holds_as_well(windows):
     assert pytest.approx(counted(windows), abs=1e-6) == sum(found.calls.values()) + found.unattributed_j
 
 
+@given(layouts(), st.sampled_from(RULES), st.data())
+def test_windows_too_short_for_the_clock_break_nothing(windows, rule, data):
+    """
+    They begin and end at one instant, at any other window's end or in its middle.
+    """
+    at = data.draw(st.sampled_from(windows))
+    moment = Seen(
+        "moment", at.start_s, at.start_s, at.start_j, at.start_j + 1e-3, 0.0, at.busy_start_s, at.busy_start_s
+    )
+    found = split([*windows, moment], rule)
+
+    assert {*(window.call for window in windows), "moment"} == found.calls.keys()
+    assert pytest.approx(found.meter_j) == sum(found.calls.values()) + found.unattributed_j
+
+
 def test_an_unknown_rule_is_refused():
     """
     With the ones there are.

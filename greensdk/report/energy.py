@@ -257,14 +257,16 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for record in records:
         if record.get("energy_quality") == ESTIMATED and (reading := primary(record)):
-            key = reading["monitor"], reading["attributes"].get("basis", "")
+            key = reading["monitor"], str(reading["attributes"].get("basis") or "")
             found[key] = found.get(key, 0) + 1
     return found
 
 
 def _address(record: Mapping[str, Any]) -> str | None:
     worker = record["worker"]
-    return "-".join(str(worker[key]) for key in ("executor_id", "job_id", "call_id")) if worker else None
+    if not worker or worker.get("executor_id") is None:
+        return None
+    return "-".join(str(worker.get(key)) for key in ("executor_id", "job_id", "call_id"))
 
 
 def _machine(record: Mapping[str, Any]) -> tuple[Any, Any]:

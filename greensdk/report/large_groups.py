@@ -61,7 +61,7 @@ def shared(log: Piece, places: Any, many: Any, counters: int) -> Shared:
     """
     column = {name: values[many] for name, values in log.windows.items()}
     start_j, stop_j = _counters(log, places[many][..., None] + np.arange(counters), column)
-    cpus = np.array([kind[3] or np.inf for kind in log.tables["kind"]])[column["kind"]].max(axis=1)
+    cpus = np.array([kind[3] or np.inf for kind in log.tables["kind"]], float)[column["kind"]].max(axis=1)
     energy_j, busy_s, members = _stretches(column, start_j, stop_j, cpus)
     cpu_s = np.nan_to_num(log.rows["cpu_s"][column["row"]])
     parts, rest = _fit(cpu_s, busy_s, members)

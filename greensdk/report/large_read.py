@@ -119,7 +119,7 @@ def _spec() -> dict[str, Any]:
         "readings": [reading],
         "host": {**maybe, "host_id": text, "boot_id": text, "cpus_logical": int | None},
         "worker": {**maybe, "backend": text, "executor_id": Any, "job_id": Any, "call_id": Any},
-        "?runs": int | None,
+        "?runs": int,
         "?monotonic_s": number,
         "?host_cpu_s": number,
         "?host_cpu_start_s": number,
@@ -161,11 +161,11 @@ def _struct(name: str, spec: Mapping[str, Any]) -> Any:
             made: Any = list[_struct(key, kind[0])]  # type: ignore[misc]
         elif isinstance(kind, Mapping):
             made = _struct(key, kind)
-            made = made if key in {"host", "attributes"} else made | None
+            made = made if key in {"host", "attributes", "?phases"} else made | None
         else:
             made = kind
         optional = "" in spec or key.startswith("?")
-        fields.append((key.lstrip("?"), made | None, None) if optional else (key, made))
+        fields.append((key.lstrip("?"), made | None if "" in spec else made, None) if optional else (key, made))
     return msgspec.defstruct(name, fields, kw_only=True, gc=False)
 
 

@@ -142,9 +142,11 @@ def raw_of(record: Record, reading: Mapping[str, Any]) -> Raw | None:
     starts = _counters(attributes)
     if not counted or None in counted.values() or not counted.keys() <= starts.keys():
         return None
+    if duration_s is None or reading["energy_j"] is None:
+        return None
     if abs(sum(counted.values()) - reading["energy_j"]) > MICRO * max(1.0, reading["energy_j"]):
         return None
-    ranges = attributes.get("range_uj") or {}
+    ranges = _numbers(attributes.get("range_uj"))
     ranges_j = {key: ranges[key] * MICRO if ranges.get(key) else None for key in counted}
     start_j = {key: starts[key] for key in counted}
     return Raw(record, start_s, start_s + duration_s, start_j, ranges_j, counted, attributes.get("counts_since_ns"))
@@ -155,13 +157,19 @@ def _counters(attributes: Mapping[str, Any]) -> dict[str, float]:
     Return each counter at the window's beginning, in joules.
     """
     if "start_uj" in attributes:
-        return {key: value * MICRO for key, value in attributes["start_uj"].items() if value is not None}
-    scales = attributes.get("scale_j") or {}
-    return {
-        key: value * scales[key]
-        for key, value in (attributes.get("start_counts") or {}).items()
-        if value is not None and key in scales
-    }
+        return {key: value * MICRO for key, value in _numbers(attributes["start_uj"]).items()}
+    scales = _numbers(attributes.get("scale_j"))
+    counts = _numbers(attributes.get("start_counts"))
+    return {key: value * scales[key] for key, value in counts.items() if key in scales}
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    """
+    Return the numbers in an attribute; none where another monitor means something else by its name.
+    """
+    if not isinstance(value, Mapping):
+        return {}
+    return {key: each for key, each in value.items() if isinstance(each, int | float) and not isinstance(each, bool)}
 
 
 def unwrapped(raws: Sequence[Raw]) -> list[Seen]:
