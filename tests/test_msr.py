@@ -239,7 +239,7 @@ class TestWrap:
     )
     def test_every_joule_is_found_wherever_the_counter_stands(self, machine, start, delta):
         """
-        Any unit, any start, any energy that just less than 1000 W can draw in the window, to the microjoule.
+        Any unit, any start, any energy that 1000 W can draw in the window, to the microjoule.
         """
         kind, esu = machine
         with TemporaryDirectory() as path:
@@ -248,7 +248,7 @@ class TestWrap:
             register.set_counts(start)
             energy_j = delta * register.unit_uj / 1e6
 
-            found = counted(tree, {"package-0": delta}, seconds=energy_j / 999, update_interval_s=0)
+            found = counted(tree, {"package-0": delta}, seconds=energy_j / 1000, update_interval_s=0)
 
         # The sum needs every counter, and the memory's goes round in a quarter of the package's time.
         assert energy_j == pytest.approx(found["domains"]["package-0"], abs=2e-6)

@@ -20,6 +20,8 @@ from prometheus_kit import deaf, nobody, record, wait_until
 import greensdk
 from greensdk import ConfigError, SinkError, energy_tracked, spool
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("opentelemetry.sdk")
 THREAD = "greensdk-otel"
 SCRIPT = """

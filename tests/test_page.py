@@ -19,6 +19,8 @@ from greensdk.report.page.html import Html, html, joined, name_of, table, tag
 from greensdk.report.page.lanes import prepared
 from greensdk.report.page.view import View, instant, sampled
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("matplotlib")
 
 MADE = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -21,6 +21,8 @@ from rights_kit import need
 import greensdk
 from greensdk import ConfigError, SinkError, energy_tracked, spool
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("prometheus_client")
 
 THREAD = "greensdk-prometheus"

@@ -14,6 +14,8 @@ from prometheus_kit import free_port, get_text, record
 
 from greensdk import ConfigError, SinkError, energy_tracked
 
+pytestmark = pytest.mark.slow
+
 prometheus_client = pytest.importorskip("prometheus_client")
 
 SCRIPT = """

@@ -22,6 +22,8 @@ from greensdk.report import load as loading
 from greensdk.report.large import LargeReport
 from greensdk.report.load import load
 
+pytestmark = pytest.mark.slow
+
 RANGE_UJ = 50_000_000
 WATTS = {"package-0": 10.0, "dram-0": 2.0}
 KEYS = ("function", "status", "runs", "energy_quality", "worker.backend", "host.host_id", "worker.job_id", "tags.team")

@@ -18,6 +18,8 @@ from greensdk import SinkError, capture, spool, track
 from greensdk.config import resolve
 from greensdk.sink import memory
 
+pytestmark = pytest.mark.slow
+
 FAST = {"s3": {"budget_s": 30}}
 
 

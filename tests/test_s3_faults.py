@@ -15,6 +15,8 @@ from s3_kit import seaweed
 
 from greensdk import spool
 
+pytestmark = pytest.mark.slow
+
 WORK = """
 import sys
 from greensdk import energy_tracked

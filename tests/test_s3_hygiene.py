@@ -12,6 +12,8 @@ import sys
 import pytest
 from s3_kit import seaweed
 
+pytestmark = pytest.mark.slow
+
 ARGUMENT, VALUE, RESULT = "AKIA-argument-7f3a", "environment-value-7f3a", "result-7f3a"
 
 HOSTILE = """

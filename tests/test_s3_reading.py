@@ -18,6 +18,8 @@ from s3_kit import seaweed
 import greensdk
 from greensdk import RecordError, track
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

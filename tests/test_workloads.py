@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from greensdk.schema import problems
 
 TINY = 0.002
-LIGHT = [name for name in NAMES if name not in {"titanic", "ml", "video"}]
+HEAVY = {"titanic", "ml", "video"}
+EACH = [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in NAMES]
 WRONG = {
     "pi": (0, 10),
     "mandelbrot": [b"\0"],
@@ -35,7 +36,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_the_result_is_right_for_any_number_of_workers(name, workers):
     """
@@ -54,7 +55,7 @@ def test_a_wrong_result_is_noticed(name):
     assert "" != load(name).check(WRONG[name], TINY)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_each_call_of_a_tracked_workload_leaves_a_good_record(name):
     """
     As many as there are calls, labelled with their stages; the result is as right as ever.
