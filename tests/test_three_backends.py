@@ -7,7 +7,10 @@ This machine's localhost; pods run by podman with energy counters that turn; san
 from __future__ import annotations
 
 import json
+import re
 from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
 
 import k8s_kit
 import podman_kit
@@ -16,7 +19,9 @@ from lambda_box import need_lambda
 from lambda_lithops import lithops_on_lambda
 from law_kit import Power, turning
 from lithops_kit import lithops_at
+from podman_kit import NODE
 
+from greensdk.schema import problems
 from greensdk.testing import PowercapTree
 
 pytestmark = [
@@ -29,8 +34,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+SCRIPT = Path(__file__).parents[1] / "examples" / "three_backends.py"
 RECORDS = "s3://results/greensdk/v1"
-PRIMES = [2262, 3245]
+BACKENDS = ("localhost", "k8s", "aws_lambda")
+PRIMES = [9592, 13848]
 
 
 @pytest.fixture
@@ -70,9 +77,8 @@ def files(tmp_path, lithops, sysfs, monkeypatch):
         lithops_at(tmp_path / "here") as here,
     ):
         monkeypatch.setenv("GREENSDK_RAPL_ROOT", str(tmp_path / "none"))  # whatever this machine has
-        monkeypatch.setenv("GREENSDK_K8S_VARIANT", "restricted")
-        monkeypatch.setenv("GREENSDK_K8S_SYSFS", sysfs)
         there = k8s_kit.lithops_config(cluster, lithops.s3)
+        there["energy"] = {"plugins": {"k8s": {"variant": "restricted", "sysfs": sysfs}}}
         here["lithops"]["storage"] = "minio"
         made = []
         for config in (here | {"minio": there["minio"]}, there, lithops.config()):
@@ -82,20 +88,51 @@ def files(tmp_path, lithops, sysfs, monkeypatch):
         yield made
 
 
-def test_one_report_shows_three_backends_side_by_side(files, lithops, command, capsys):
+@pytest.fixture
+def printed(files, monkeypatch, capsys):
     """
-    Each with its calls and its source: RAPL read in the pod, an estimate in the Lambda.
+    Return the lines that the script has printed.
     """
-    import three_backends
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), *files])
+    run_path(str(SCRIPT), run_name="__main__")
+    return capsys.readouterr().out.splitlines()
 
-    three_backends.main(*files)
-    assert [f"{name} {PRIMES}" for name in ("localhost", "k8s", "aws_lambda")] == capsys.readouterr().out.splitlines()
 
-    variables = lithops.s3.environment()
-    told = command("report", RECORDS, "--by", "worker.backend", **variables)
-    assert [0, ""] == [told.returncode, told.stderr]
-    print(told.stdout)
-    raw = command("report", RECORDS, "--by", "worker.backend", "--json", **variables)
-    print(raw.stdout)
-    for text in lithops.s3.objects("greensdk/").values(): print(text.decode())
-    assert 0
+def test_one_report_shows_three_backends_side_by_side(printed, lithops, command):
+    """
+    Each with its calls and its source: RAPL read in the pod, an estimate in the Lambda. Text and JSON say the same.
+    """
+    assert [f"{name} {PRIMES}" for name in BACKENDS] == printed
+    assert [len(PRIMES)] * 3 == [len(each) for each in by_backend(lithops.s3.objects("greensdk/")).values()]
+
+    words, variables = ("report", RECORDS, "--by", "worker.backend"), lithops.s3.environment()
+    plain, as_json = command(*words, **variables), command(*words, "--json", **variables)
+    assert [0, "", 0, ""] == [plain.returncode, plain.stderr, as_json.returncode, as_json.stderr]
+    told = json.loads(as_json.stdout)
+    groups = {group["name"]: group for group in told["groups"]}
+    assert {name: len(PRIMES) for name in BACKENDS} == {name: group["calls"] for name, group in groups.items()}
+    assert ["rapl (package+dram)"] == groups["k8s"]["sources"]
+    assert ["lambda-estimator (vcpu+memory)"] == groups["aws_lambda"]["sources"]
+    assert all("rapl" not in source for source in groups["localhost"]["sources"])
+    assert {"ok": 6} == told["status"]
+    (meter,) = told["meters"]
+    assert groups["k8s"]["energy_j"] == pytest.approx(meter["calls_j"])
+
+    head, *rows = [re.split(r" {2,}", line) for line in plain.stdout.partition("\n\n")[0].splitlines()]
+    assert ["worker.backend", "calls", "from"] == [head[0], head[1], head[-1]]
+    assert [*groups, "total"] == [row[0] for row in rows]
+    for row, group in zip(rows, [*groups.values(), told["total"]], strict=True):
+        assert [str(group["calls"]), ", ".join(group["sources"])] == [row[1], row[-1]]
+        assert row[2].startswith(f"{group['energy_j']:.4g} J ")
+
+
+def by_backend(objects):
+    """
+    Return the records in a bucket, sound ones all, by backend.
+    """
+    found = {name: [] for name in BACKENDS}
+    for record in (json.loads(line) for data in objects.values() for line in data.splitlines()):
+        assert [] == problems(record)
+        found[record["worker"]["backend"]].append(record)
+    assert {NODE} == {record["worker"]["node"] for record in found["k8s"]}
+    return found

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--save", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Write the models there."
 )
+@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="PAGE", help="Write a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def advise(
     sources: tuple[str, ...],
@@ -44,6 +45,7 @@ def advise(
     workers: str | None,
     region: str | None,
     save: Path | None,
+    page: Path | None,
     as_json: bool,
 ) -> None:
     """
@@ -58,6 +60,8 @@ def advise(
 
     need("numpy", "greensdk advise")
     need("scipy", "greensdk advise")
+    if page is not None:
+        need("matplotlib", "greensdk advise --html")
     from greensdk.advisor import advise as ask
 
     problems: list[Problem] = []
@@ -74,6 +78,8 @@ def advise(
     )
     if save:
         _save(found, save)
+    if page is not None:
+        _write(found, page, sources, len(records))
     if as_json:
         show.json({**found.to_dict(), "unreadable_lines": len(problems)})
     else:
@@ -116,6 +122,17 @@ def _save(found: Advice, folder: Path) -> None:
                 parts = (profile.workflow, profile.stage, profile.backend, profile.arch)
                 name = re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(part for part in parts if part))
                 (folder / f"{name}.json").write_text(stage.model.to_json() + "\n")
+
+
+def _write(found: Advice, path: Path, sources: tuple[str, ...], records: int) -> None:
+    from greensdk.report.page import document
+    from greensdk.report.page.advice import sections
+    from greensdk.report.page.units import several
+    from greensdk.report.text import shown
+
+    about = f"From {several(records, 'record')} of {', '.join(map(shown, sources))}, made on {_today()}."
+    path.write_text(document("What to run", "What to run", about, sections(found)), encoding="utf-8")
+    click.echo(f"page      {path}", err=True)
 
 
 def _insist(found: Advice) -> None:

@@ -16,11 +16,12 @@ nothing to show; :data:`SECTIONS` can be added to, and :func:`page` takes more f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from greensdk.report.page.advice import recommended
 from greensdk.report.page.html import Html, joined, tag
 from greensdk.report.page.notes import basis, failures, meters, provenance
 from greensdk.report.page.scatter import against_cost, against_time
@@ -33,7 +34,7 @@ from greensdk.report.page.view import View
 if TYPE_CHECKING:
     from greensdk.report.energy import EnergyReport
 
-__all__ = ["SECTIONS", "Section", "View", "page"]
+__all__ = ["SECTIONS", "Section", "View", "document", "page"]
 
 Section = Callable[[View], Html | None]
 
@@ -45,6 +46,7 @@ SECTIONS: list[Section] = [
     against_time,
     against_cost,
     top,
+    recommended,
     meters,
     basis,
     failures,
@@ -76,16 +78,29 @@ def page(
     """
     view = View(report, (made or datetime.now(UTC)).astimezone(UTC), sources, unreadable)
     parts = [shown for section in (SECTIONS if sections is None else sections) if (shown := section(view))]
+    return document(_title(view), "Energy report", _when(view), parts)
+
+
+def document(title: str, heading: str, introduction: Any, parts: Iterable[Html]) -> str:
+    """
+    Return a whole page.
+
+    Args:
+        title: What a window or a tab is called.
+        heading: What stands above everything.
+        introduction: What stands below that.
+        parts: Its sections.
+    """
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", _title(view)),
+        tag("title", title),
         tag("style", Html(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))),
     )
-    header = tag("header", tag("h1", "Energy report"), tag("p", _when(view)))
+    header = tag("header", tag("h1", heading), tag("p", introduction))
     body = tag("body", header, tag("main", *(tag("section", part) for part in parts)))
     return "<!DOCTYPE html>\n" + joined([Html('<html lang="en">'), head, body, Html("</html>")]) + "\n"
 

@@ -1,0 +1,42 @@
+"""
+The same call wherever Lithops runs it: ``python three_backends.py laptop.yaml cluster.yaml lambda.yaml``.
+
+Each file is a configuration of Lithops for one backend; ``energy`` in it is what greensdk is told. If all of them have
+the same bucket for storage, ``greensdk report s3://BUCKET/greensdk/v1 --by worker.backend`` shows them side by side.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import yaml
+from greensdk_lithops import EnergyFunctionExecutor
+
+from greensdk import energy_tracked
+
+BELOW = [100_000, 150_000]
+
+
+@energy_tracked(label="primes")
+def primes(below: int) -> int:
+    """
+    Count the primes below a number.
+    """
+    return sum(all(number % each for each in range(2, int(number**0.5) + 1)) for number in range(2, below))
+
+
+def main(*files: str) -> None:
+    """
+    Have each backend do the same, and print what came of it.
+    """
+    for file in files:
+        config = yaml.safe_load(Path(file).read_text())
+        energy = config.pop("energy", None)
+        with EnergyFunctionExecutor(config=config, energy=energy, log_level=None) as executor:
+            counts = executor.get_result(executor.map(primes, BELOW), show_progressbar=False)
+            print(executor.backend, counts)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
