@@ -372,5 +372,5 @@ def test_what_an_estimate_rests_on_is_said():
         work(), work()
     (line,) = EnergyReport(records).remarks()
 
-    assert line.startswith("2 estimated by psutil-tdp: package model")
+    assert line.startswith("2 calls estimated by psutil-tdp: package model")
     assert "90 % of such hosts lie between x" in line

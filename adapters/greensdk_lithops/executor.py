@@ -8,9 +8,8 @@ import functools
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from greensdk_prometheus.lithops import hand_over
 from lithops import FunctionExecutor
 
 from greensdk.errors import ConfigError
@@ -22,9 +21,11 @@ from greensdk_lithops.job import PLACES, VARIABLE, split
 from greensdk_lithops.localhost import with_runtime
 from greensdk_lithops.notes import note, retrying
 from greensdk_lithops.records import collect
-from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import make_ready
 from greensdk_lithops.storage import DEFAULT_PREFIX, SCHEME, prefix_of
+
+if TYPE_CHECKING:
+    from greensdk_lithops.report import LithopsReport
 
 E = TypeVar("E")
 
@@ -69,6 +70,11 @@ class _Measuring(Advising):
             attribution: How a meter that several calls read is shared out: ``cpu``, ``wall`` or ``equal``; see
                 :data:`greensdk.report.split.RULES`.
         """
+        # Here and not above: a worker imports this module where a function's own module does.
+        from greensdk_prometheus.lithops import hand_over
+
+        from greensdk_lithops.report import LithopsReport
+
         records = collect(self.futures, prefix=_prefix_of(self._energy))
         hand_over(records, self._energy)
         return LithopsReport(records, attribution)

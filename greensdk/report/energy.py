@@ -246,7 +246,7 @@ def told(
     if len(sources) > 1:
         yield "the sum mixes numbers of different meters or boundaries"
     for (monitor, basis), number in bases.items():
-        yield f"{number} estimated by {monitor}" + (f": {basis}" if basis else "")
+        yield f"{number} call{'s' if number > 1 else ''} estimated by {monitor}" + (f": {basis}" if basis else "")
     yield from (str(drift) for drift in drifts if drift.disagree)
 
 
