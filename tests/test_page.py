@@ -111,7 +111,8 @@ class TestWhole:
         read_back = Reader(big)
 
         assert [] == read_back.open
-        assert len(SECTIONS) == big.count("<section>") == read_back.tags.count("h2")
+        # A sweep over worker counts, which one section is about, is not among these calls.
+        assert len(SECTIONS) - 1 == big.count("<section>") == read_back.tags.count("h2")
 
     def test_nothing_in_it_is_loaded_from_anywhere(self, big):
         """
