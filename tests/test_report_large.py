@@ -189,6 +189,15 @@ calls = st.builds(
 )
 
 
+@pytest.fixture(autouse=True)
+def no_thread_of_other_tests(monkeypatch):
+    """
+    Count none of the threads that other tests' libraries have left in this process.
+    """
+    count, others = threading.active_count, threading.active_count() - 1
+    monkeypatch.setattr(threading, "active_count", lambda: count() - others)
+
+
 class TestBothWays:
     """
     Each against the records one by one.

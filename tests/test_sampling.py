@@ -4,6 +4,7 @@ Sampling on request: what one thread sees while calls run, and that there is not
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -67,9 +68,12 @@ def test_the_process_is_seen_with_its_memory_and_its_parent():
 
     def work():
         wait_for(2)
-        block = bytearray(b"x") * 64_000_000
-        wait_for(2)
-        return len(block)
+        # A mapping of its own: what malloc() gives may have been this process's before.
+        with mmap.mmap(-1, 64_000_000) as block:
+            for _ in range(64):
+                block.write(b"x" * 1_000_000)
+            wait_for(2)
+            return len(block)
 
     samples = samples_of(work)
 
