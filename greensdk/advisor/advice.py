@@ -115,17 +115,57 @@ def advise(
         ConfigError: The objective or a limit makes no sense.
     """
     found, remarks = profiles(records, prices)
+    return advise_on(
+        found,
+        objective,
+        deadline_s=deadline_s,
+        budget_usd=budget_usd,
+        risk=risk,
+        workers=workers,
+        seed=seed,
+        date=date,
+        remarks=remarks,
+    )
+
+
+def advise_on(
+    found: Iterable[Profile],
+    objective: str = ENERGY,
+    *,
+    deadline_s: float | None = None,
+    budget_usd: float | None = None,
+    risk: float | None = None,
+    workers: Iterable[int] | None = None,
+    seed: int = 0,
+    date: str | None = None,
+    remarks: Iterable[str] = (),
+) -> Advice:
+    """
+    Say what to run, by profiles that are made already; all else is as for :func:`advise`.
+
+    Args:
+        found: The profiles.
+        objective: As above, like the next six.
+        deadline_s: How long it may take.
+        budget_usd: What it may cost.
+        risk: How often a limit may be missed.
+        workers: The worker counts that can be run.
+        seed: Of the bootstrap.
+        date: Kept in the models.
+        remarks: What is to be said before all else.
+    """
+    told = list(remarks)
     counts = None if workers is None else list(workers)
     groups: dict[tuple[str, str | None, str | None], list[StageAdvice]] = {}
     for profile in found:
         key = (profile.workflow or profile.stage, profile.backend, profile.arch)
         groups.setdefault(key, []).append(_stage(profile, seed, date))
-        remarks += [f"{profile.name}: {remark}" for remark in profile.remarks]
+        told += [f"{profile.name}: {remark}" for remark in profile.remarks]
     workflows = []
     for (name, backend, arch), stages in groups.items():
         plan, reason = _plan(stages, objective, deadline_s, budget_usd, risk, counts)
         workflows.append(WorkflowAdvice(name, backend, arch, tuple(stages), plan, reason))
-    return Advice(tuple(workflows), (*remarks, *_compared(workflows, objective)))
+    return Advice(tuple(workflows), (*told, *_compared(workflows, objective)))
 
 
 def _compared(workflows: list[WorkflowAdvice], objective: str) -> list[str]:

@@ -87,6 +87,20 @@ class Plan:
     reason: str | None = None
     remarks: tuple[str, ...] = ()
 
+    @property
+    def wanted(self) -> str:
+        """
+        The objective and the limits, in words.
+        """
+        parts = [f"least {self.objective}"]
+        if self.deadline_s is not None:
+            parts.append(f"within {self.deadline_s:g} s")
+        if self.budget_usd is not None:
+            parts.append(f"for at most {self.budget_usd:g} USD")
+        if len(parts) > 1 and self.risk is not None:
+            parts.append(f"at a risk of {self.risk:g}")
+        return " ".join(parts)
+
 
 def recommend(
     models: Model | Sequence[Model],

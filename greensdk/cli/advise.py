@@ -165,7 +165,7 @@ def _workflow(each: WorkflowAdvice) -> Iterator[str]:
     assert plan.choice
     place = ", ".join(part for part in (each.backend, each.arch) if part)
     runs = sum(len(stage.points) for stage in each.stages)
-    yield f"{each.name}{f' ({place})' if place else ''}: {runs} runs, least {plan.objective}{_limits(plan)}"
+    yield f"{each.name}{f' ({place})' if place else ''}: {runs} runs, {plan.wanted}"
     yield from _aligned(_rows(plan))
     if plan.confidence is not None:
         yield f"confidence: {plan.confidence:.0%} (nothing else is better by more than 5 %)"
@@ -180,17 +180,6 @@ def _workflow(each: WorkflowAdvice) -> Iterator[str]:
     if sources:
         yield f"joules from {', '.join(sorted(sources))}"
     yield ""
-
-
-def _limits(plan: Plan) -> str:
-    parts = []
-    if plan.deadline_s is not None:
-        parts.append(f"within {plan.deadline_s:g} s")
-    if plan.budget_usd is not None:
-        parts.append(f"for at most {plan.budget_usd:g} USD")
-    if parts and plan.risk is not None:
-        parts.append(f"at a risk of {plan.risk:g}")
-    return " ".join(["", *parts])
 
 
 def _rows(plan: Plan) -> list[list[str]]:

@@ -1,255 +1,285 @@
 """
-What to run: predictions with their intervals, and the choices that nothing beats, as sections of a page.
+What to run: the choice in words, how it was found, and what else there is, as sections of a page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from greensdk.report.page.html import Html, joined, name_of, table, tag
-from greensdk.report.page.plots import COLOURS, INK, PAPER, legend, picture, unit_ticks
-from greensdk.report.page.units import amount, several
-from greensdk.report.page.view import KINDS, View
+from greensdk.report.page.curves import band, curves
+from greensdk.report.page.html import LONGEST_REASON, Html, joined, name_of, table, tag
+from greensdk.report.page.sums import card
+from greensdk.report.page.tradeoffs import config, dollars, known, numbers, tradeoffs, what
+from greensdk.report.page.units import NONE, amount, digits, ratio, several, span
+from greensdk.report.page.view import View
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from greensdk.advisor import Advice
+    from greensdk.advisor import Advice, Plan, Prediction, Profile
     from greensdk.advisor.advice import StageAdvice, WorkflowAdvice
-    from greensdk.advisor.plan import Option, Plan
 
 MOST_RECORDS = 20_000
-"""A report of more makes no predictions: fitting would take longer than everything else on the page."""
+"""A report of more makes no predictions: finding the sweeps would take longer than the rest of the page."""
 
+MOST_IN_REPORT = 6
+MOST_WORKFLOWS = 25
+MOST_STAGES = 12
 LEAST_COUNTS = 4
 """Worker counts that the advisor wants."""
 
-QUANTITIES = (("time", "s", "time_s"), ("energy", "J", "energy_j"), ("cost", "USD", "usd"))
-EXPLAINED = (
-    "Dots are runs that were measured. Lines are what the model predicts for any number of workers in between, shades "
-    "where a new run would lie nine times in ten. The ring is the choice."
-)
+WIDE_BAND = 1.05
 
 
 def recommended(view: View) -> Html | None:
     """
     Show what to run where the records hold a sweep over worker counts and the advisor's libraries are installed.
     """
-    records = view.report.counted
-    if len(records) > MOST_RECORDS or not _has_sweep(records):
+    if len(view.report.counted) > MOST_RECORDS:
         return None
+    title = tag("h2", "What to run")
     try:
-        from greensdk.advisor import advise
-
-        advice = advise(records)
-    except Exception:  # a page about calls is worth showing without it, and `greensdk advise` tells why
+        parts = _swept(view)
+    except ImportError:
         return None
-    parts = [part for part in map(workflow, advice.workflows) if part]
-    return joined([tag("h2", "What to run"), *parts]) if parts else None
+    except Exception as error:  # the rest of the page is worth showing, and `greensdk advise` says more
+        parts = [tag("p", f"No prediction could be made: {type(error).__name__}.")]
+    return joined([title, *parts]) if parts else None
 
 
-def _has_sweep(records: Iterable[Any]) -> bool:
-    jobs: dict[Any, dict[Any, int]] = {}
-    for record in records:
-        worker = record.get("worker") or {}
-        if worker.get("job_id") is not None:
-            calls = jobs.setdefault(record.get("function"), {})
-            job = worker.get("executor_id"), worker["job_id"]
-            calls[job] = calls.get(job, 0) + 1
-    return any(len(set(calls.values())) >= LEAST_COUNTS for calls in jobs.values())
+def _swept(view: View) -> list[Html]:
+    from greensdk.advisor.profile import profiles
+
+    swept = [each for each in profiles(view.report.counted)[0] if _counts(each) >= LEAST_COUNTS]
+    if not swept:
+        return []
+    from greensdk.advisor.advice import advise_on
+
+    homes = len({_home(each) for each in swept})
+    known = any(profile.energy_source for profile in swept)
+    every = advise_on(_largest(swept), "energy" if known else "time").workflows
+    text = "For what ran with four numbers of workers or more"
+    text += f": the {len(every)} with the most runs, of {homes}." if homes > len(every) else "."
+    return [tag("p", text), *(_workflow(each, place, 3) for place, each in enumerate(every))]
+
+
+def _counts(profile: Profile) -> int:
+    return len({point.workers for point in profile.points})
+
+
+def _largest(swept: Sequence[Profile]) -> list[Profile]:
+    """
+    Return the stages of the workflows with the most runs.
+    """
+    runs: dict[Any, int] = {}
+    for each in swept:
+        runs[_home(each)] = runs.get(_home(each), 0) + len(each.points)
+    kept = sorted(runs, key=lambda home: -runs[home])[:MOST_IN_REPORT]
+    return [each for each in swept if _home(each) in kept]
+
+
+def _home(profile: Profile) -> tuple[Any, ...]:
+    return profile.workflow or profile.stage, profile.backend, profile.arch
 
 
 def sections(advice: Advice) -> Iterator[Html]:
     """
     Yield a section for each workflow, and one for what else is to be said.
     """
-    yield from (part for part in map(workflow, advice.workflows) if part)
-    if advice.remarks:
-        yield joined([tag("h2", "Remarks"), tag("ul", *(tag("li", remark) for remark in advice.remarks))])
+    for place, each in enumerate(advice.workflows[:MOST_WORKFLOWS]):
+        yield _workflow(each, place, 2)
+    left = len(advice.workflows) - MOST_WORKFLOWS
+    remarks = [*advice.remarks, *[f"{left} more workflows are not shown: give fewer records"] * (left > 0)]
+    if not advice.workflows:
+        yield joined([tag("h2", "No recommendation"), tag("p", "There are no runs to learn from.")])
+    if remarks:
+        yield joined([tag("h2", "Remarks"), _remarks(remarks)])
 
 
-def workflow(each: WorkflowAdvice) -> Html | None:
+def _remarks(remarks: Sequence[str]) -> Html:
+    return tag("ul", *(tag("li", name_of(remark, LONGEST_REASON)) for remark in remarks), class_="remarks")
+
+
+def _workflow(each: WorkflowAdvice, place: int, level: int) -> Html:
     """
-    Show the choice of one workflow, its stages' curves, and what nothing beats.
+    Show one workflow: what to run, the curves it rests on, what a gain costs, and where all of it comes from.
     """
-    place = ", ".join(part for part in (each.backend, each.arch) if part)
-    parts: list[Any] = [tag("h3", name_of(each.name), f" ({place})" if place else "")]
-    plan = each.plan
+    below = partial(tag, f"h{level + 1}")
+    where = ", ".join(part for part in (each.backend, each.arch) if part)
+    parts: list[Any] = [tag(f"h{level}", name_of(each.name), *[", on ", name_of(where)] * bool(where))]
+    plan, name = each.plan, f"advice-{place}"
     if plan is not None and plan.choice is not None:
-        parts += [_choice(plan), _options(plan)]
+        parts += _choice(plan)
     elif each.reason:
-        parts.append(tag("p", tag("strong", "No recommendation: "), name_of(each.reason, 600)))
-    for stage in each.stages:
-        if stage.points:
-            parts.append(_curves(stage, plan))
-    if plan is not None and len(plan.pareto) > 1 and all(option.energy_j is not None for option in plan.ranked):
-        parts.append(_front(plan))
-    if plan is not None and plan.remarks:
-        parts.append(tag("ul", *(tag("li", name_of(remark, 600)) for remark in plan.remarks)))
-    return joined(parts)
+        text = "No recommendation: ", name_of(each.reason, LONGEST_REASON), "."
+        parts.append(tag("p", tag("strong", text[0]), *text[1:], class_="note"))
+    for number, stage in enumerate(each.stages[:MOST_STAGES]):
+        parts.append(_stage(stage, plan, below, f"{name}-{number}", alone=len(each.stages) == 1))
+    if len(each.stages) > MOST_STAGES:
+        parts.append(tag("p", f"{len(each.stages) - MOST_STAGES} more stages are not drawn."))
+    if plan is not None:
+        parts += filter(None, [tradeoffs(plan, below, f"{name}-front")])
+        parts += [below("Mind"), _remarks(plan.remarks)] if plan.remarks else []
+    return joined([*parts, below("The runs behind it"), _origin(each)])
 
 
-def _choice(plan: Plan) -> Html:
-    sure = (
-        ""
-        if plan.confidence is None
-        else f" Nothing else is better by more than 5 % in {100 * plan.confidence:.0f} % of fits."
-    )
-    limits = [f"within {plan.deadline_s:g} s"] if plan.deadline_s is not None else []
-    limits += [f"for at most {plan.budget_usd:g} USD"] if plan.budget_usd is not None else []
-    return tag("p", f"For the least {plan.objective}{' ' if limits else ''}{' '.join(limits)}.{sure}")
-
-
-def _options(plan: Plan) -> Html:
+def _choice(plan: Plan) -> list[Html]:
     assert plan.choice is not None
-    rows = [_row("choice", plan.choice), *(_row("next best", option) for option in plan.alternatives)]
-    for name, some in plan.profile_next.items():
-        rows += [
-            ["profile next", joined([name_of(name), f": {_config(one.workers, one.memory_mb)}"]), "", "", ""]
-            for one in some
-        ]
-    return table(
-        "The choice, what comes after it, and what to measure next",
-        ["", "what", "time", "energy", "cost"],
-        rows,
-        words=2,
-    )
+    single = len(plan.stages) == 1
+    cards = [_run(plan)]
+    for key, said, unit in (("time_s", "time", "s"), ("energy_j", "energy", "J")):
+        if key in plan.total:
+            middle, low, high = plan.total[key]
+            cards.append(card(said, amount(middle, unit), f"90 %: {span(low, high, unit)}"))
+    if "usd" in plan.total:
+        middle, low, high = plan.total["usd"]
+        cards.append(card("cost", dollars(middle), f"90 %: {digits(low)} – {digits(high)} USD"))
+    if plan.confidence is not None:
+        more = "of the model's fits find nothing that is better by more than 5 %"
+        cards.append(card("how sure", f"{100 * plan.confidence:.0f} %", more))
+    parts = [tag("p", f"What to run for the {plan.wanted}."), tag("div", *cards, class_="cards")]
+    parts += [] if single else [_by_stage(plan)]
+    parts += [_next_best(plan)] if plan.alternatives else []
+    if not plan.exhaustive:
+        parts.append(tag("p", "There are too many combinations to compare them all: a solver found the best."))
+    return [*parts, *_measure_next(plan)]
 
 
-def _row(kind: str, option: Option) -> list[Any]:
-    whats = [
-        joined([name_of(name), f": {_config(*config)}"]) if len(option.configs) > 1 else _config(*config)
-        for name, config in option.configs.items()
-    ]
-    dollars = "-" if option.usd is None else amount(option.usd, "USD")
-    joules = "-" if option.energy_j is None else amount(option.energy_j, "J")
-    return [kind, joined(_between(whats)), amount(option.time_s, "s"), joules, dollars]
+def _run(plan: Plan) -> Html:
+    if len(plan.stages) > 1:
+        return card("run", several(len(plan.stages), "stage"), "each as the table says")
+    (one,) = plan.stages.values()
+    size = "" if one.memory_mb is None else f"of {one.memory_mb:,g} MB. "
+    return card("run", several(one.workers, "worker"), f"{size}{_seen(one)}")
 
 
-def _between(parts: Sequence[Any]) -> Iterator[Any]:
-    for place, part in enumerate(parts):
-        yield "; " if place else ""
-        yield part
+def _seen(one: Prediction) -> str:
+    return "It was measured." if one.measured else "It was not measured: the numbers are predicted."
 
 
-def _config(workers: int, memory_mb: float | None) -> str:
-    return several(workers, "worker") + ("" if memory_mb is None else f" of {memory_mb:g} MB")
-
-
-def _curves(stage: StageAdvice, plan: Plan | None) -> Html:
-    """
-    Show what a stage takes by number of workers, a line for each memory size.
-    """
-    sizes = sorted({point.memory_mb for point in stage.points}, key=lambda size: size or 0.0)
-    shown = [part for part in QUANTITIES if any(getattr(point, part[2], None) is not None for point in _all(stage))]
-    chosen = None if plan is None or plan.choice is None else plan.choice.configs.get(stage.profile.stage)
-
-    def draw(figure: Figure, narrow: bool) -> None:
-        axes = figure.subplots(len(shown) if narrow else 1, 1 if narrow else len(shown), squeeze=False).ravel()
-        for axis, (what, unit, key) in zip(axes, shown, strict=True):
-            for place, size in enumerate(sizes):
-                _draw(axis, stage, size, key, COLOURS[min(place, KINDS)])
-            _ring(axis, stage, chosen, key)
-            counts = sorted({point.workers for point in stage.points})
-            axis.set_xscale("log")
-            axis.set_xticks(counts, [str(count) for count in counts])
-            axis.minorticks_off()
-            axis.set_ylim(bottom=0.0)
-            unit_ticks(axis.yaxis, unit)
-            axis.set_xlabel("workers")
-            axis.set_title(f"{what} ({unit})")
-
-    keys = [
-        (f"box c{min(place, KINDS)}", "any memory" if size is None else f"{size:g} MB")
-        for place, size in enumerate(sizes)
-    ]
-    alt = f"{' and '.join(part[0] for part in shown)} by number of workers, measured and predicted"
-    told = EXPLAINED if stage.model else f"Dots are runs that were measured. {stage.reason}"
-    name = f"advice-{stage.profile.digest[:8]}"
-    return joined(
+def _by_stage(plan: Plan) -> Html:
+    rows = [
         [
-            tag("h4", name_of(stage.profile.stage)),
-            tag("p", told),
-            legend(keys),
-            picture(name, alt, 300.0 + 120.0 * (len(shown) > 2), draw),
+            name_of(name),
+            config(one.workers, one.memory_mb),
+            amount(one.time_s, "s"),
+            span(one.time_low_s, one.time_high_s, "s"),
+            amount(one.energy_j, "J"),
+            span(one.energy_low_j, one.energy_high_j, "J"),
+            dollars(one.usd),
         ]
-    )
-
-
-def _all(stage: StageAdvice) -> list[Any]:
-    return [*stage.points, *(prediction for curve in stage.curves.values() for prediction in curve)]
-
-
-def _draw(axis: Any, stage: StageAdvice, size: float | None, key: str, colour: str) -> None:
-    curve = [one for one in stage.curves.get(size, ()) if getattr(one, key) is not None]
-    stem = key.removesuffix("_s").removesuffix("_j")
-    unit = key.removeprefix(stem)
-    counts = [one.workers for one in curve]
-    if curve:
-        low, high = ([getattr(one, f"{stem}_{end}{unit}") for one in curve] for end in ("low", "high"))
-        axis.fill_between(counts, low, high, color=colour, alpha=0.18, linewidth=0)
-        axis.plot(counts, [getattr(one, key) for one in curve], color=colour, linewidth=1.6)
-    points = [(p.workers, getattr(p, key, None)) for p in stage.points if p.memory_mb == size]
-    known = [(count, value) for count, value in points if value is not None]
-    axis.plot(
-        [count for count, _ in known],
-        [value for _, value in known],
-        "o",
-        color=colour,
-        markeredgecolor=PAPER,
-        markersize=5.5,
-    )
-
-
-def _ring(axis: Any, stage: StageAdvice, chosen: Any, key: str) -> None:
-    if chosen is None:
-        return
-    count, size = chosen
-    found = next((one for one in stage.curves.get(size, ()) if one.workers == count), None)
-    value = None if found is None else getattr(found, key)
-    if value is not None:
-        axis.plot(
-            [count], [value], "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.4
-        )
-
-
-def _front(plan: Plan) -> Html:
-    """
-    Show time against energy of everything that was looked at.
-    """
-
-    def draw(figure: Figure, narrow: bool) -> None:  # noqa: ARG001 - as all of them are called
-        axis = figure.subplots()
-        axis.plot(
-            [o.time_s for o in plan.ranked],
-            [o.energy_j or 0.0 for o in plan.ranked],
-            ".",
-            color=COLOURS[KINDS],
-            alpha=0.6,
-        )
-        best = sorted(plan.pareto, key=lambda option: option.time_s)
-        axis.plot(
-            [o.time_s for o in best], [o.energy_j or 0.0 for o in best], "o-", color=COLOURS[0], markeredgecolor=PAPER
-        )
-        assert plan.choice is not None
-        ring: dict[str, Any] = {
-            "markersize": 13,
-            "markerfacecolor": "none",
-            "markeredgecolor": INK,
-            "markeredgewidth": 1.4,
-        }
-        axis.plot([plan.choice.time_s], [plan.choice.energy_j or 0.0], "o", **ring)
-        axis.set_xlim(left=0.0)
-        axis.set_ylim(bottom=0.0)
-        unit_ticks(axis.xaxis, "s")
-        unit_ticks(axis.yaxis, "J")
-        axis.set_xlabel("time (s)")
-        axis.set_title("energy (J)")
-
-    keys = [
-        ("box c0", "beaten by none in time, energy and cost at once"),
-        (f"box c{KINDS}", "everything else looked at"),
+        for name, one in plan.stages.items()
     ]
-    alt = f"energy over time of {len(plan.ranked)} choices, {len(plan.pareto)} of them beaten by none"
-    return joined([tag("h4", "Energy against time"), legend(keys), picture("advice-front", alt, 300.0, draw)])
+    columns = ["stage", "run", "time", "90 % interval", "energy", "90 % interval", "cost"]
+    return table("The choice, stage by stage", columns, rows, words=2)
+
+
+def _next_best(plan: Plan) -> Html:
+    """
+    Show the choice and what comes after it.
+    """
+    assert plan.choice is not None
+    rows = []
+    for place, option in enumerate((plan.choice, *plan.alternatives)):
+        worse = ratio(option.score / plan.choice.score) if plan.choice.score else NONE
+        rows.append([what(option), *numbers(plan, option), worse if place else "the choice"])
+    columns = ["run", *known(plan), f"times the choice's {plan.objective}"]
+    return table("The choice, and the next best", columns, rows)
+
+
+def _measure_next(plan: Plan) -> list[Html]:
+    told = [
+        joined(
+            [
+                *([] if len(plan.profile_next) == 1 else [name_of(name), ": "]),
+                ", ".join(config(one.workers, one.memory_mb) for one in some),
+            ]
+        )
+        for name, some in plan.profile_next.items()
+        if some
+    ]
+    if not told:
+        return []
+    items = [part for place, each in enumerate(told) for part in ("; " if place else "", each)]
+    text = ". These come close to the choice, and are what the model is least sure of."
+    return [tag("p", tag("strong", "To be surer, measure next: "), *items, text)]
+
+
+def _stage(stage: StageAdvice, plan: Plan | None, below: Callable[..., Html], name: str, *, alone: bool) -> Html:
+    """
+    Show the curves of a stage, with the words that it takes to read them.
+    """
+    title = "What it takes with more workers"
+    heading = below(title) if alone else below(name_of(stage.profile.stage), f": {title[0].lower()}{title[1:]}")
+    if not stage.points:
+        return joined([heading, tag("p", name_of(stage.reason, LONGEST_REASON))])
+    chosen = None if plan is None else plan.stages.get(stage.profile.stage)
+    return joined([heading, tag("p", *_explained(stage, alone)), curves(stage, chosen, name)])
+
+
+def _explained(stage: StageAdvice, alone: bool) -> Iterator[Any]:
+    yield "Each mark is a run that was measured. "
+    if stage.model is None:
+        if not alone:
+            yield joined(["There is no prediction: ", name_of(stage.reason, LONGEST_REASON), "."])
+        return
+    yield "The lines are predictions; nine of ten new runs should lie in the shade. "
+    if stage.model.no_energy:
+        yield joined(["There is no prediction of energy: ", name_of(stage.model.no_energy, LONGEST_REASON), ". "])
+    low, high = band(stage)
+    if high / low > WIDE_BAND:
+        yield (
+            f"The joules are estimated: all of them may be too high or too low together, the truth between ×{low:.2g} "
+            f"and ×{high:.2g} of what is drawn (90 %). That changes no ranking, so the shade leaves it out; intervals "
+            "in numbers hold it."
+        )
+
+
+def _origin(each: WorkflowAdvice) -> Html:
+    columns = ["stage", "runs", "worker counts", "time off by", "energy off by", "joules from", "records"]
+    rows = [
+        [
+            name_of(stage.profile.stage),
+            f"{len(stage.profile.points):,}",
+            f"{_counts(stage.profile):,}",
+            _missed(stage.model.time.error if stage.model else None),
+            _joules_missed(stage),
+            name_of(stage.profile.energy_source) if stage.profile.energy_source else NONE,
+            tag("span", f"{stage.profile.digest[:12]}…", title=stage.profile.digest) if stage.profile.digest else NONE,
+        ]
+        for stage in each.stages
+    ]
+    text: list[Any] = ["The last column names the records: the same ones have the same name. "]
+    if any(stage.model for stage in each.stages):
+        text += [
+            "Off by: the median distance from runs with a worker count or memory size that was kept from the model. "
+        ]
+    prices = {stage.profile.price.source for stage in each.stages if stage.profile.price}
+    text += [joined(["Prices: ", *(name_of(source) for source in sorted(prices)), ". "])] * bool(prices)
+    return joined(
+        [tag("p", *text), table("Runs, and the records they are in", columns, rows, last=2), *_machines(each)]
+    )
+
+
+def _missed(error: float | None) -> str:
+    return NONE if error is None else f"{100 * error:.1f} %"
+
+
+def _joules_missed(stage: StageAdvice) -> str:
+    """
+    Return how far joules are off; of meters and estimates of one worker, the model knows the watts.
+    """
+    energy = stage.model.energy if stage.model else None
+    if energy is None:
+        return NONE
+    return _missed(energy.surface.error) + ("" if energy.worker is None else " (as watts)")
+
+
+def _machines(each: WorkflowAdvice) -> Iterator[Html]:
+    for stage in each.stages:
+        if stage.model and len(stage.model.machines.time) > 1:
+            machines = stage.model.machines
+            factors = ", ".join(ratio(factor) for name, factor in machines.time.items() if name != machines.reference)
+            parts = ["Runs come from ", several(len(machines.time), "machine"), "; all are shown as "]
+            text = f" would have made them. The others take {factors} of its time."
+            yield tag("p", *parts, name_of(machines.reference), text)

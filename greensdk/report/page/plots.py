@@ -65,7 +65,7 @@ STYLE: dict[Any, Any] = {
 Draw = Callable[["Figure", bool], None]
 
 
-def picture(name: str, alt: str, height: float, draw: Draw) -> Html:
+def picture(name: str, alt: str, height: float, draw: Draw, tall: float | None = None) -> Html:
     """
     Return a picture twice, of which the page shows the one that fits.
 
@@ -74,10 +74,11 @@ def picture(name: str, alt: str, height: float, draw: Draw) -> Html:
         alt: What it shows, for who can't see it.
         height: Its height in points.
         draw: Called with an empty figure, and with whether it is the narrow one.
+        tall: The height of the narrow one, if it is another.
     """
     return joined(
-        tag("div", _svg(f"{name}-{kind}", alt, width, height, draw), class_=f"plot {kind}")
-        for kind, width in (("wide", WIDE), ("narrow", NARROW))
+        tag("div", _svg(f"{name}-{kind}", alt, width, points, draw), class_=f"plot {kind}")
+        for kind, width, points in (("wide", WIDE, height), ("narrow", NARROW, tall or height))
     )
 
 
@@ -113,7 +114,7 @@ def _page_like(svg: str, alt: str) -> Html:
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r"font: ([0-9.]+px)[^;\"]*", r"font: \1 var(--font)", svg)
     svg = re.sub("#0[1-5]0[0-4]0[0-9]", lambda found: VARIABLES.get(found[0], found[0]), svg)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    svg = re.sub("<[^>]*>", lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), svg)
     svg = re.sub(r"\n\s*", "\n", svg)
     size = re.search(r'viewBox="[^"]*"', svg)
     start = (

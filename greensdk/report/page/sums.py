@@ -36,10 +36,10 @@ def totals(view: View) -> Html:
     each = total.energy_j / known if total.energy_j is not None and known else None
     per_run = total.energy_j / runs if total.energy_j is not None and runs else None
     cards = [
-        _card("energy of all calls", amount(total.energy_j, "J"), _interval(total)),
-        _card("calls", f"{total.calls:,}", f"{percent(known, total.calls)} with a number"),
-        _card("energy per call", amount(each, "J"), _per_run(per_run, runs, known)),
-        _card("time of all calls", seconds(total.duration_s), f"CPU time {seconds(total.cpu_s)}"),
+        card("energy of all calls", amount(total.energy_j, "J"), _interval(total)),
+        card("calls", f"{total.calls:,}", f"{percent(known, total.calls)} with a number"),
+        card("energy per call", amount(each, "J"), _per_run(per_run, runs, known)),
+        card("time of all calls", seconds(total.duration_s), f"CPU time {seconds(total.cpu_s)}"),
         *_meter_card(view),
         *_sum_card(view, "cost", "usd", "cost", lambda value: f"{value:.3g} USD"),
         *_sum_card(view, "carbon", "g_co2e", "carbon", lambda value: amount(value, "g") + " CO2e"),
@@ -49,7 +49,10 @@ def totals(view: View) -> Html:
     return joined([tag("h2", "In all"), tag("div", *cards, class_="cards"), tag("p", what, _defined(total)), *notes])
 
 
-def _card(what: str, number: str, more: str) -> Html:
+def card(what: str, number: str, more: str) -> Html:
+    """
+    Return a number with what it is and what there is to add.
+    """
     return tag(
         "div", tag("div", what, class_="what"), tag("div", number, class_="big"), tag("div", more), class_="card"
     )
@@ -71,14 +74,14 @@ def _meter_card(view: View) -> list[Html]:
     if rest_j is None:
         return []
     return [
-        _card("unattributed", percent(rest_j, counted_j), f"{amount(rest_j, 'J')} of the meters' joules are no call's")
+        card("unattributed", percent(rest_j, counted_j), f"{amount(rest_j, 'J')} of the meters' joules are no call's")
     ]
 
 
 def _sum_card(view: View, table_name: str, key: str, what: str, said: Any) -> list[Html]:
     values = [(call.record.get(table_name) or {}).get(key) for call in view.calls]
     known = [value for value in values if value is not None]
-    return [_card(what, said(sum(known)), f"{percent(len(known), len(values))} of the calls")] if known else []
+    return [card(what, said(sum(known)), f"{percent(len(known), len(values))} of the calls")] if known else []
 
 
 def _defined(total: Group) -> str:
