@@ -111,7 +111,7 @@ class TestPeriod:
         assert record["runs"] > 5
         assert pytest.approx(0.002 * record["runs"], rel=0.5) == record["cpu_s"]
         assert ("runs", "ok") == (record["cpu_source"], record["status"])
-        assert 0.1 <= record["duration_s"]
+        assert 0.09 < record["duration_s"]  # the clock that ends a period is a coarse one
 
     def test_results_and_exceptions_are_the_functions_own(self):
         """

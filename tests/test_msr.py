@@ -16,6 +16,7 @@ from greensdk_rapl import RESOLUTION_90
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msr_kit import counted, opened
+from perf_kit import descriptors
 
 from greensdk.testing import check_monitor
 from greensdk.testing.msr import AMD, CLIENT, SERVER, STRIDE, MsrTree
@@ -334,15 +335,15 @@ class TestContract:
         One for each package, or each core when asked for, and none after a probe, a second close or a refused open.
         """
         tree = MsrTree(tmp_path, AMD, packages=2, cores=2)
-        before = set(os.listdir("/proc/self/fd"))
+        before = descriptors()
         for cores, held in ((False, 2), (True, 4)):
             monitor = MsrMonitor(stride=STRIDE, root=tree.root, cores=cores)
             monitor.probe()
             monitor.open(), monitor.open()
-            assert len(before) + held == len(os.listdir("/proc/self/fd"))
+            assert len(before) + held == len(descriptors())
             monitor.close(), monitor.close()
 
-        assert before == set(os.listdir("/proc/self/fd"))
+        assert before == descriptors()
 
     def test_a_window_does_not_survive_a_close(self, tmp_path):
         """

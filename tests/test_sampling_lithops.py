@@ -55,6 +55,8 @@ def test_a_job_is_sampled_at_that_period(monkeypatch, tmp_path):
     from sampling_kit import good
 
     monkeypatch.setenv("TMPDIR", TEMP_DIR)
+    # Where Lithops remembers which modules a runtime has, whatever PYTHONPATH was when it looked.
+    monkeypatch.setattr("lithops.storage.storage.CACHE_DIR", str(tmp_path / "cache"))
     general = {"backend": "localhost", "storage": "localhost", "data_cleaner": False, "profiler_timeout": 0.05}
     place = {"runtime": sys.executable, "storage_bucket": tmp_path.name}
     with EnergyFunctionExecutor(config={"lithops": general, "localhost": place}, log_level="ERROR") as fexec:
