@@ -19,6 +19,7 @@ from pathlib import Path
 import law_kit
 import pytest
 from law_kit import Power, measuring_with, read_log, spans, turning
+from lithops_kit import collect_leftovers
 
 from greensdk import energy_tracked
 from greensdk.calibration import save
@@ -257,6 +258,8 @@ def test_eight_lithops_calls_on_two_workers(machine, meter, tmp_path, monkeypatc
     with EnergyFunctionExecutor(config=law_kit.lithops_config(tmp_path, 2), log_level=None) as executor:
         law_kit.lithops_calls(executor, law_kit.burn, 8, 0.4)
         report = executor.energy_report()
+    del executor
+    collect_leftovers()
 
     assert ["ok"] * 8 == [record["status"] for record in report.counted]
     check(report, meter)

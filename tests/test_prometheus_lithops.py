@@ -4,9 +4,7 @@ Lithops jobs: workers push nothing, the client pushes what it has collected, and
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 from greensdk_prometheus.lithops import feed, hand_over
@@ -139,27 +137,23 @@ def test_without_telemetry_nothing_is_fed(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_sampled_job_leaves_one_group_and_one_push(monkeypatch, tmp_path, gateway):
+def test_a_sampled_job_leaves_one_group_and_one_push(tmp_path, gateway):
     """
     At the period of Lithops' own profiler: its workers push nothing, its client everything.
     """
     import lithops_functions
     from greensdk_lithops import EnergyFunctionExecutor, collect
-    from lithops.constants import TEMP_DIR
+    from lithops_kit import lithops_at
 
-    kit = str(Path(lithops_functions.__file__).parent)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([kit, os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("TMPDIR", TEMP_DIR)
-    general = {"backend": "localhost", "storage": "localhost", "data_cleaner": False, "profiler_timeout": 0.05}
-    place = {"runtime": sys.executable, "storage_bucket": tmp_path.name}
     energy = {"sink": [gateway.uri, "lithops://greensdk/v1"], "monitors": []}
-    config = {"lithops": general, "localhost": place}
-    with EnergyFunctionExecutor(config=config, energy=energy, log_level="ERROR") as fexec:
-        fexec.get_result(fexec.map(lithops_functions.nap, [0.3, 0.3, 0.3]))
-        records = collect(fexec.futures)
-        assert all(each["samples"]["n"] for each in records)
-        before = gateway.pushes()
-        hand_over(records, energy)
+    with lithops_at(tmp_path) as config:
+        config["lithops"]["profiler_timeout"] = 0.05
+        with EnergyFunctionExecutor(config=config, energy=energy, log_level="ERROR") as fexec:
+            fexec.get_result(fexec.map(lithops_functions.nap, [0.3, 0.3, 0.3]))
+            records = collect(fexec.futures)
+            assert all(each["samples"]["n"] for each in records)
+            before = gateway.pushes()
+            hand_over(records, energy)
 
     assert before + 1 == gateway.pushes() == len(gateway.groups())
     assert 3 == gateway.value("greensdk_calls_total", backend="localhost", status="ok")

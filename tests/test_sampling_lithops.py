@@ -4,7 +4,6 @@ Sampling in a Lithops worker, at the period of Lithops' own profiler.
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -44,24 +43,21 @@ def test_outside_of_a_job_there_is_no_period():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_job_is_sampled_at_that_period(monkeypatch, tmp_path):
+def test_a_job_is_sampled_at_that_period(tmp_path):
     """
     Its record has samples without a word of greensdk's own configuration.
     """
     pytest.importorskip("lithops")
     from greensdk_lithops import EnergyFunctionExecutor, collect
-    from lithops.constants import TEMP_DIR
     from lithops_functions import nap
+    from lithops_kit import lithops_at
     from sampling_kit import good
 
-    monkeypatch.setenv("TMPDIR", TEMP_DIR)
-    # Where Lithops remembers which modules a runtime has, whatever PYTHONPATH was when it looked.
-    monkeypatch.setattr("lithops.storage.storage.CACHE_DIR", str(tmp_path / "cache"))
-    general = {"backend": "localhost", "storage": "localhost", "data_cleaner": False, "profiler_timeout": 0.05}
-    place = {"runtime": sys.executable, "storage_bucket": tmp_path.name}
-    with EnergyFunctionExecutor(config={"lithops": general, "localhost": place}, log_level="ERROR") as fexec:
-        fexec.get_result(fexec.map(nap, [0.5]))
-        (record,) = collect(fexec.futures)
+    with lithops_at(tmp_path) as config:
+        config["lithops"]["profiler_timeout"] = 0.05
+        with EnergyFunctionExecutor(config=config, log_level="ERROR") as fexec:
+            fexec.get_result(fexec.map(nap, [0.5]))
+            (record,) = collect(fexec.futures)
 
     assert 0.05 == good(record)["asked_s"]
     assert record["samples"]["n"] >= 1

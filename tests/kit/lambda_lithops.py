@@ -16,6 +16,7 @@ import pytest
 from lambda_api import ACCOUNT
 from lambda_box import need_lambda
 from lambda_cloud import Cloud, cloud
+from lithops_kit import collect_leftovers
 from s3_kit import Seaweed, seaweed
 
 
@@ -110,7 +111,10 @@ def lithops_on_lambda(folder: Path) -> Iterator[Lithops]:
             (folder / "cwd").mkdir()
             patch.chdir(folder / "cwd")  # where Lithops packs its zip files
             patch.setattr("lithops.storage.storage.CACHE_DIR", str(folder / "cache"))
-            yield Lithops(service, s3)
+            try:
+                yield Lithops(service, s3)
+            finally:
+                collect_leftovers()
 
 
 class _Session:

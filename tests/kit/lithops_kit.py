@@ -4,9 +4,12 @@ Lithops on this machine, in a folder of the test's own.
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +38,23 @@ def lithops_at(folder: Path, **localhost: Any) -> Iterator[dict[str, Any]]:
         patch.setenv("PYTHONPATH", os.pathsep.join([KIT, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
         general = {"backend": "localhost", "storage": "localhost", "monitoring_interval": 0.1, "data_cleaner": False}
         own = {"runtime": sys.executable, "worker_processes": 2, "storage_bucket": str(time.time_ns()), **localhost}
-        yield {"lithops": general, "localhost": own}
+        try:
+            yield {"lithops": general, "localhost": own}
+        finally:
+            collect_leftovers()
+
+
+def collect_leftovers() -> None:
+    """
+    Let go what Lithops leaves to the garbage collector, so that no later test is blamed for it.
+    """
+    logger = logging.getLogger("lithops")
+    for handler in [*logger.handlers]:
+        logger.removeHandler(handler)
+        handler.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @contextmanager
