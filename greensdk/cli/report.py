@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +22,20 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 """The keys that a hint names when --by has none that any record knows."""
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """
+    Pause the garbage collector: a log's dictionaries hold no cycles, and looking for some takes a third of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--by", "key", metavar="KEY", help="A key of the record: label, host.host_id, worker.backend ...")
@@ -32,6 +48,7 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", "page", metavar="PAGE", help="Write one HTML page with tables and pictures to this file.")
+@uncollected()
 def report(
     sources: tuple[str, ...], key: str | None, rank: bool, attribution: str, as_json: bool, page: str | None
 ) -> None:

@@ -22,7 +22,7 @@ from greensdk.report.large_read import ALSO, KEYS, can_take, pieces
 from greensdk.report.large_rows import TextSums, by_first, counted, gathered, text_sums
 from greensdk.report.large_windows import UnusualError
 from greensdk.report.meters import Metered
-from greensdk.report.needed import fault, usable
+from greensdk.report.needed import usable
 from greensdk.report.split import Split
 
 __all__ = ["LargeReport", "UnusualError", "report_of"]
@@ -95,7 +95,7 @@ class LargeReport(EnergyReport):
         All of them, each once.
         """
         every = (record for file in self._files for record in usable(file, lambda _: None))
-        return list({record["record_id"]: record for record in every if not fault(record)}.values())
+        return list({record["record_id"]: record for record in every}.values())
 
     @cached_property
     def meters(self) -> list[Metered]:
