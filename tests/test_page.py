@@ -268,7 +268,7 @@ class TestHarmless:
         assert isinstance(joined(["<"]), Html)
 
 
-@pytest.mark.parametrize("name", ["text", "page.html", "page.plots", "page.units", "page.view"])
+@pytest.mark.parametrize("name", ["text", "page.html", "page.plots", "page.sums", "page.units", "page.view"])
 def test_examples_in_docstrings_run(name):
     """
     Every ``>>>`` prints what stands below it.
@@ -306,6 +306,18 @@ class TestNumbers:
             assert words in text
         assert "By stage" not in text
         assert "AMD EPYC 7763, 128 CPUs" in text
+
+    def test_the_top_calls_of_one_process_are_told_apart(self):
+        """
+        Their ids differ at the end only; Lithops' ids are shown where a call has them.
+        """
+        beginning = "a6b0ecf39578cb6c42d5"
+        calls = [call(number, record_id=f"{beginning}{number:012x}") for number in (1, 2)]
+        text = text_of([*calls, call(3, worker=worker(job_id="M007", call_id="00012"))])
+
+        assert "a6b0ecf3…000001" in text
+        assert "a6b0ecf3…000002" in text
+        assert "M007/00012" in text
 
     def test_a_long_table_says_that_it_is_cut(self):
         """

@@ -15,6 +15,8 @@ from greensdk.report.text import brief
 
 MOST_GROUPS = 25
 MOST_CALLS = 20
+NAME_LENGTH = 16
+"""A longer id of a record is shown by its ends."""
 KEYS = {
     "function": "function",
     "label": "label",
@@ -166,15 +168,11 @@ def top(view: View) -> Html | None:
         part = (energy_j or 0.0) / record["energy_j"] if record["energy_j"] else 1.0
         low, high = record["energy_low_j"], record["energy_high_j"]
         interval = NONE if low is None or high is None else span(low * part, high * part, "J")
-        worker = record["worker"] or {}
         watts = energy_j / record["duration_s"] if energy_j is not None and record["duration_s"] else None
-        call_id = (
-            "/".join(str(worker[key]) for key in ("job_id", "call_id") if worker.get(key)) or record["record_id"][:8]
-        )
         rows.append(
             [
                 name_of(title(record)),
-                name_of(call_id),
+                name_of(call_name(record)),
                 name_of(str(record["started_at"])[:19].replace("T", " ")),
                 amount(energy_j, "J"),
                 interval,
@@ -186,3 +184,17 @@ def top(view: View) -> Html | None:
     columns = ["function", "call", "began (UTC)", "energy", "90 % interval", "time", "mean power", "method"]
     caption = f"The {len(rows)} calls with the most joules" if len(known) > len(rows) else "All calls with a number"
     return joined([tag("h2", "Top calls"), table(caption, columns, rows, words=2, last=1)])
+
+
+def call_name(record: Mapping[str, Any]) -> str:
+    """
+    Return what tells a call apart on a page: Lithops' ids, or both ends of the record's id.
+
+    Example:
+        >>> call_name({"worker": None, "record_id": "a6b0ecf39578cb6c42d500000000002f"})
+        'a6b0ecf3…00002f'
+    """
+    worker, name = record["worker"] or {}, str(record["record_id"])
+    # A process makes its ids from one beginning and a counter.
+    short = name if len(name) <= NAME_LENGTH else f"{name[:8]}…{name[-6:]}"
+    return "/".join(str(worker[key]) for key in ("job_id", "call_id") if worker.get(key)) or short
