@@ -225,14 +225,17 @@ class TestCommand:
 
     def test_a_file_that_was_never_chained_is_not_called_whole(self, tmp_path):
         """
-        The reader is told why.
+        The reader is told why, once.
         """
         path = tmp_path / "log.jsonl"
-        JsonlSink(str(path)).emit(record_of("a"))
+        for name in "abc":
+            JsonlSink(str(path)).emit(record_of(name))
         code, text = verified(path)
+        why, sums = text.splitlines()
 
         assert 1 == code
-        assert f"{path}:1: previous_digest: is missing" in text
+        assert f"{path}:1: previous_digest: is missing: the file is not chained from here" == why
+        assert "3 lines, 3 broken links" in sums
 
     def test_one_digest_fits_one_file(self, tmp_path):
         """

@@ -175,6 +175,8 @@ MISTAKES = [
     ({}, {}, ["run"], "Missing argument"),
     ({}, {}, ["run", "--colour", "true"], "No such option"),
     ({}, {}, ["rnu"], "No such command 'rnu'"),
+    ({}, {}, ["export", "--too", "csv"], "No such option '--too'. Did you mean '--to'? See 'greensdk export --help'."),
+    ({}, {}, ["export", "x.db", "x"], "Missing option '--to'. Choose from: sqlite, csv, parquet,"),
     ({}, {}, ["demo", "--points", "many"], "'many' is not a valid integer"),
     ({}, {}, ["validate", "nothing"], "nothing: no such file or folder"),
 ]

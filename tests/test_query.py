@@ -365,6 +365,15 @@ class TestWalls:
         """
         assert text in refused(sql, log)
 
+    def test_sql_behind_the_logs_is_told_its_place(self, log):
+        """
+        It would be taken for the name of one.
+        """
+        done = CliRunner().invoke(cli, ["query", log, "SELECT 1"])
+
+        assert (2, "") == (done.exit_code, done.stdout)
+        assert "the SQL comes first, then the logs" in done.stderr
+
     def test_times_with_a_zone_need_one_more_library(self, monkeypatch, log):
         """
         Ours have none, and the way out is said.

@@ -113,7 +113,7 @@ def complain(text: str) -> int:
     """
     Say what is wrong, in one line, and return the exit code for it.
     """
-    click.echo(f"greensdk: {' '.join(text.splitlines())}", err=True)
+    click.echo(f"greensdk: {' '.join(line.strip() for line in text.splitlines())}", err=True)
     return WRONG
 
 
@@ -138,7 +138,11 @@ def _warnings_as_lines() -> Iterator[None]:
 
 def _with_hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    return error.format_message() + (f" See '{context.command_path} --help'." if context else "")
+    if not context:
+        return error.format_message()
+    said = error.format_message().strip()
+    stop = "" if said.endswith((".", "?")) else "."
+    return f"{said}{stop} See '{context.command_path} --help'."
 
 
 @click.group(cls=Cli, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

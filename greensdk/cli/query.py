@@ -31,6 +31,8 @@ def query(sql: str, sources: tuple[str, ...], form: str) -> None:
     from greensdk.cli.extras import need
     from greensdk.logs.tables import rows, tables
 
+    if any(source.lower().startswith(("select ", "with ")) for source in sources):
+        raise click.UsageError("the SQL comes first, then the logs")
     need("duckdb", "greensdk query")
     with tables(sources) as found:
         answer = found.ask(sql)

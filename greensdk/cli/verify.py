@@ -29,15 +29,16 @@ def verify(sources: tuple[str, ...], last: str | None) -> int:
 
 
 def _is_broken(path: str, last: str | None) -> bool:
-    from greensdk.chain import NOTHING, check
+    from greensdk.chain import NOTHING, UNCHAINED, check
 
     lines = faults = 0
-    digest = NOTHING
+    digest, before = NOTHING, None
     for number, fault, found in check(_numbered(path)):
         lines, digest = lines + 1, found
-        if fault:
-            faults += 1
+        faults += fault is not None
+        if fault and not fault == before == UNCHAINED:  # "from here" is said once
             click.echo(f"{path}:{number}: {fault}")
+        before = fault
     if last and not digest.startswith(last.lower()):
         faults += 1
         click.echo(f"{path}:{lines}: the last digest is {digest}: lines are missing, or there are new ones")
