@@ -17,8 +17,8 @@ from greensdk_workloads.studies.targets import targets
 from greensdk_workloads.workload import Workload
 
 COLUMNS = (
-    "seconds", "cpu_intensity", "memory_mb", "io_mb_per_s", "parallel_efficiency", "joules", "amount", "unit",
-    "joules_per_unit", "source", "cpu_class", "memory_class", "io_class", "parallel_class",
+    "seconds", "reps", "call_seconds", "cpu_intensity", "memory_mb", "io_mb_per_s", "parallel_efficiency", "joules",
+    "amount", "unit", "joules_per_unit", "source", "cpu_class", "memory_class", "io_class", "parallel_class",
 )  # fmt: skip
 LEVELS = {
     "cpu_intensity": ((0.75, "high"), (0.25, "medium"), (0.0, "low")),
@@ -29,17 +29,20 @@ LEVELS = {
 """
 Each number to its classes: the first whose limit it reaches. CPU seconds a second; MB of 2**20 bytes that the process
 had resident at its fullest; MB a second read and written; seconds of the calls in one worker over twice those in two.
+More than 1 is possible: half of the data may fit where all of it does not.
 """
 
 RULES = [
     "CPU: high from 0.75 CPU seconds a second, medium from 0.25",
     "memory: high from 512 MB resident at the fullest, medium from 128; the interpreter and its libraries are in it",
     "I/O: high from 10 MB a second read and written (read(2) and write(2), caches included), medium from 1",
-    "parallel efficiency: seconds of the calls in one Lithops worker over twice those in two; good from 0.75, fair "
-    "from 0.4",
+    "parallel efficiency: seconds of the calls in one Lithops worker over twice those in two, of several runs the "
+    "fastest of each; good from 0.75, fair from 0.4",
+    "power: joules of the calls over their seconds",
     "classes hold at this size of the workloads: a larger one needs more memory",
 ]
 TWO = 2
+REPS = 3
 WARM = 1e-4
 
 
@@ -54,25 +57,34 @@ def make(settings: Settings) -> list[str]:
     table = Table(settings.folder / "characterise.csv", ("workload", "scale"), COLUMNS)
     tasks = [workload for workload in found if {"workload": workload.name, "scale": scale} not in table]
     for workload in progress(tasks, "characterise"):
-        table.add({"workload": workload.name, "scale": scale, **character(workload, scale)})
+        reps = settings.reps or (1 if settings.quick else REPS)
+        table.add({"workload": workload.name, "scale": scale, **character(workload, scale, reps)})
     names = {workload.name for workload in found}
     return _show([row for row in table.rows if row["workload"] in names and row["scale"] == scale], settings)
 
 
-def character(workload: Workload, scale: float) -> Row:
+def character(workload: Workload, scale: float, reps: int) -> Row:
     """
     Return a workload's row.
+
+    Args:
+        workload: It.
+        scale: Its size.
+        reps: How often it runs in one worker, and in two.
     """
     workload.run(plainly, 1, WARM)  # loads libraries, whose threads would be counted otherwise
     alone = here(workload, 1, scale, resources="full")
-    one, two = (on_lithops(workload, number, scale) for number in (1, TWO))
+    # By turns: the first to touch memory that the machine has not used for a while waits for it.
+    turns = [[on_lithops(workload, number, scale) for number in (1, TWO)] for _ in range(reps)]
+    ones, twos = zip(*turns, strict=True)
     amount = workload.amount(scale)
     # A process of its own for each call tells its memory; this one may have had more for an earlier workload.
-    numbers = {**_of_calls(alone), "memory_mb": _memory_mb(one), "parallel_efficiency": efficiency(one, two)}
+    numbers = {**_of_calls(alone), "memory_mb": _memory_mb(ones[0]), "parallel_efficiency": efficiency(ones, twos)}
     classes = {key: level(key, value) for key, value in numbers.items() if key in LEVELS}
     return {
         **numbers,
         "seconds": alone.seconds,
+        "reps": reps,
         "joules": alone.energy_j,
         "amount": amount,
         "unit": workload.unit,
@@ -89,6 +101,7 @@ def _of_calls(run: Run) -> dict[str, float | None]:
     seconds = sum(record["duration_s"] for record in run.records)
     moved = _known(run, "io_read_bytes", "io_write_bytes")
     return {
+        "call_seconds": seconds,
         "cpu_intensity": run.cpu_s / seconds if seconds else None,
         "io_mb_per_s": sum(moved) / 2**20 / seconds if moved and seconds else None,
     }
@@ -104,11 +117,12 @@ def _known(run: Run, *keys: str) -> list[float]:
     return [float(value) for value in values if value is not None]
 
 
-def efficiency(one: Run, two: Run) -> float | None:
+def efficiency(ones: Sequence[Run], twos: Sequence[Run]) -> float | None:
     """
-    Return the seconds of the calls in one worker over twice those in two; what Lithops adds is in neither.
+    Return the seconds of the calls in one worker over twice those in two, in the fastest run of each; what Lithops
+    adds is in neither.
     """
-    alone, together = (sum(_longest(run)) for run in (one, two))
+    alone, together = (min(sum(_longest(run)) for run in runs) for runs in (ones, twos))
     return alone / (TWO * together) if together else None
 
 
@@ -159,6 +173,10 @@ def _show(rows: Sequence[Row], settings: Settings) -> list[str]:
     return [*told, *RULES, str(settings.folder / "characterise.html")]
 
 
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
 def _text(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
@@ -166,16 +184,17 @@ def _text(value: float | None) -> str:
 def _draw(stem: Any, rows: Sequence[Row]) -> None:
     names = [row["workload"] for row in rows]
     with figure(stem, columns=3, size=(11.0, 1.4 + 0.3 * len(rows))) as axes:
-        watts = [row["joules"] / row["seconds"] if row["joules"] is not None else 0.0 for row in rows]
+        watts = [_ratio(row["joules"], row["call_seconds"]) for row in rows]
         parts = (
             ("CPU seconds a second", [row["cpu_intensity"] for row in rows]),
             ("parallel efficiency, 2 workers", [row["parallel_efficiency"] for row in rows]),
             ("power of the calls (W)", watts),
         )
         for place, (axis, (label, values)) in enumerate(zip(axes[0], parts, strict=True)):
-            bars = axis.barh(names, values, color=COLOURS[place])
-            axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-            axis.set(xlabel=label, xlim=(0, 1.25 * max([*values, 0.01])))
+            bars = axis.barh(names, [value or 0.0 for value in values], color=COLOURS[place])
+            texts = ["no number" if value is None else f"{value:.2f}" for value in values]
+            axis.bar_label(bars, texts, padding=3, fontsize=9)
+            axis.set(xlabel=label, xlim=(0, 1.25 * max(0.01, *(value or 0.0 for value in values))))
             axis.invert_yaxis()
             axis.grid(visible=False, axis="y")
             if place:
