@@ -130,6 +130,16 @@ class TestMeters:
 
         assert [pytest.approx(65.0)] == [metered.split.meter_j for metered in report.meters]
 
+    def test_a_machine_has_its_name_unless_its_containers_have_several(self):
+        """
+        Then the boot's id, which they share, is all there is.
+        """
+        rows = [row(1, 0, 2, 0, 20.0), row(2, 0, 2, 0, 20.0, host={"host_id": "container", "boot_id": "boot"})]
+        alone = row(3, 0, 2, 0, 20.0, host={"host_id": "host2", "boot_id": "boot2"})
+
+        assert {"boot": "host"} == EnergyReport(rows[:1]).hosts
+        assert {"boot2": "host2"} == EnergyReport([*rows, alone]).hosts
+
     def test_containers_of_one_machine_share_its_meter(self):
         """
         Their machine-ids differ, the boot id is the kernel's.
@@ -342,7 +352,7 @@ class TestCommand:
         _, plain = self.run(str(path), "--json")
 
         assert 0 == code
-        assert ["rapl", "boot", "30", "20", "10", "(33.3", "%)"] == out.splitlines()[-1].split()
+        assert ["rapl", "host", "30", "20", "10", "(33.3", "%)"] == out.splitlines()[-1].split()
         assert pytest.approx(10.0, rel=1e-4) == json.loads(plain)["meters"][0]["unattributed_j"]
 
     @pytest.mark.parametrize(

@@ -177,6 +177,7 @@ def check_same(path, rule="cpu", key="function"):
         assert close(sum(one.split.calls.values())) == sum(two.split.calls.values())
         assert len(one.split.calls) == len(two.split.calls)
     assert list(plain.remarks()) == list(large.remarks())
+    assert plain.hosts == large.hosts
 
 
 calls = st.builds(

@@ -114,7 +114,7 @@ def _print_meters(found: EnergyReport) -> None:
             [
                 [
                     meter,
-                    machine[:8],
+                    found.hosts.get(machine, machine)[:8],
                     f"{parts.meter_j:.6g}",
                     f"{sum(parts.calls.values()):.6g}",
                     f"{parts.unattributed_j:.6g}{_share_j(parts)}",

@@ -96,6 +96,14 @@ class EnergyReport:
         """
         return self.account.meters
 
+    @cached_property
+    def hosts(self) -> dict[str, str]:
+        """
+        The ``host_id`` of each boot: meters are told apart by the boot, people know the machine. Boots that several
+        containers with ids of their own have shared are not in it.
+        """
+        return only({(record["host"].get("host_id"), record["host"].get("boot_id")) for record in self.records})
+
     @property
     def unattributed_j(self) -> float | None:
         """
@@ -207,10 +215,25 @@ class EnergyReport:
 
     def _meter_lines(self) -> Iterable[str]:
         for machine, meter, _, _, (meter_j, calls, unattributed_j) in self.meters:
+            name = self.hosts.get(machine, machine)[:8]
             yield (
-                f"meter {meter} of machine {machine[:8]} counted {meter_j:.4g} J: {sum(calls.values()):.4g} J of these "
-                f"calls, {unattributed_j:.4g} J unattributed"
+                f"meter {meter} of machine {name} counted {meter_j:.4g} J: {sum(calls.values()):.4g} J of these calls, "
+                f"{unattributed_j:.4g} J unattributed"
             )
+
+
+def only(hosts: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
+    """
+    Return the one ``host_id`` of each boot that has one.
+
+    Args:
+        hosts: Each pair of ``host_id`` and ``boot_id`` once.
+    """
+    found: dict[str, list[str]] = {}
+    for host, boot in hosts:
+        if host and boot:
+            found.setdefault(boot, []).append(host)
+    return {boot: names[0] for boot, names in found.items() if len(names) == 1}
 
 
 def _row(name: str, group: Group) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from greensdk.logs import Problem
 from greensdk.report.drift import Drift
-from greensdk.report.energy import EnergyReport, Group, told
+from greensdk.report.energy import EnergyReport, Group, only, told
 from greensdk.report.large_meters import Sum, shared_out
 from greensdk.report.large_read import ALSO, KEYS, can_take, pieces
 from greensdk.report.large_rows import TextSums, by_first, counted, gathered, text_sums
@@ -96,6 +96,13 @@ class LargeReport(EnergyReport):
         """
         every = (record for file in self._files for record in usable(file, lambda _: None))
         return list({record["record_id"]: record for record in every}.values())
+
+    @cached_property
+    def hosts(self) -> dict[str, str]:
+        """
+        The ``host_id`` of each boot that has one.
+        """
+        return only(self._log.tables["host"])
 
     @cached_property
     def meters(self) -> list[Metered]:

@@ -32,11 +32,10 @@ def meters(view: View) -> Html | None:
     found = view.report.meters
     if not found:
         return None
-    hosts = {str(call.record["host"].get("boot_id")): call.record["host"].get("host_id") for call in view.calls}
     rows = [
         [
             name_of(meter),
-            name_of(hosts.get(machine) or machine),
+            name_of(view.report.hosts.get(machine, machine)),
             name_of(f"{source} ({boundary})"),
             amount(parts.meter_j, "J"),
             amount(sum(parts.calls.values()), "J"),
