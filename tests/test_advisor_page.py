@@ -384,6 +384,18 @@ class TestCommand:
         assert 0 != done.exit_code
         assert "No recommendation: " in words((tmp_path / "page.html").read_text())
 
+    def test_a_log_is_never_written_over(self, tmp_path):
+        """
+        As ``greensdk report --html`` spares it.
+        """
+        log = tmp_path / "runs.jsonl"
+        log.write_text("".join(json.dumps(record) + "\n" for record in sweep()))
+        before = log.read_bytes()
+        done = CliRunner().invoke(cli, ["advise", str(log), "--html", str(log)])
+
+        assert (2, before) == (done.exit_code, log.read_bytes())
+        assert f"--html {log}: this is a log" in done.stderr
+
 
 class TestReport:
     """

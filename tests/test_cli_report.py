@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -208,6 +209,15 @@ class TestPage:
         assert 2 == done.exit_code
         assert f"--html {page}: this is a log" in done.stderr
         assert before == Path(log).read_bytes()
+
+    def test_the_garbage_collector_is_as_it_was(self, log):
+        """
+        It rests while the command runs, also when that fails.
+        """
+        CliRunner().invoke(cli, ["report", log])
+        CliRunner().invoke(cli, ["report", "nothing"])
+
+        assert gc.isenabled()
 
     def test_an_unwritable_place_is_one_line(self, log):
         """

@@ -56,12 +56,14 @@ def advise(
     """
     from greensdk.cli import show
     from greensdk.cli.extras import need
+    from greensdk.cli.report import spare_logs
     from greensdk.logs import Problem, read
 
     need("numpy", "greensdk advise")
     need("scipy", "greensdk advise")
     if page is not None:
         need("matplotlib", "greensdk advise --html")
+        spare_logs(str(page), sources)
     from greensdk.advisor import advise as ask
 
     problems: list[Problem] = []

@@ -65,7 +65,7 @@ def report(
 
     if page is not None:
         need("matplotlib", "greensdk report --html")
-        _spare_logs(page, sources)
+        spare_logs(page, sources)
     problems: list[Problem] = []
     key = key or (MACHINES if rank else FUNCTION)
     found = load(sources, attribution, skip=problems.append, key=key)
@@ -99,7 +99,7 @@ def _groups(found: EnergyReport, key: str) -> dict[Any, Group]:
     return groups
 
 
-def _spare_logs(page: str, sources: Sequence[str]) -> None:
+def spare_logs(page: str, sources: Sequence[str]) -> None:
     """
     Keep a page from being written over a log.
 
