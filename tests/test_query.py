@@ -374,6 +374,14 @@ class TestWalls:
         assert (2, "") == (done.exit_code, done.stdout)
         assert "the SQL comes first, then the logs" in done.stderr
 
+    def test_a_log_may_be_called_like_sql(self, log):
+        """
+        It is one where there is such a file.
+        """
+        Path(log).rename("with love.jsonl")
+
+        assert [{"n": 1}] == query("select 1 n", "with love.jsonl")
+
     def test_times_with_a_zone_need_one_more_library(self, monkeypatch, log):
         """
         Ours have none, and the way out is said.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -31,7 +32,7 @@ def query(sql: str, sources: tuple[str, ...], form: str) -> None:
     from greensdk.cli.extras import need
     from greensdk.logs.tables import rows, tables
 
-    if any(source.lower().startswith(("select ", "with ")) for source in sources):
+    if any(source.lower().split()[:1] in (["select"], ["with"]) and not os.path.exists(source) for source in sources):
         raise click.UsageError("the SQL comes first, then the logs")
     need("duckdb", "greensdk query")
     with tables(sources) as found:
