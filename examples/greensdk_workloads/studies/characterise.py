@@ -17,7 +17,7 @@ from greensdk_workloads.studies.targets import targets
 from greensdk_workloads.workload import Workload
 
 COLUMNS = (
-    "seconds", "reps", "call_seconds", "cpu_intensity", "memory_mb", "io_mb_per_s", "parallel_efficiency", "joules",
+    "seconds", "call_seconds", "cpu_intensity", "memory_mb", "io_mb_per_s", "parallel_efficiency", "joules",
     "amount", "unit", "joules_per_unit", "source", "cpu_class", "memory_class", "io_class", "parallel_class",
 )  # fmt: skip
 LEVELS = {
@@ -54,13 +54,13 @@ def make(settings: Settings) -> list[str]:
 
     scale = settings.scale or (0.01 if settings.quick else 0.2)
     found = targets(settings.targets or NAMES)
-    table = Table(settings.folder / "characterise.csv", ("workload", "scale"), COLUMNS)
-    tasks = [workload for workload in found if {"workload": workload.name, "scale": scale} not in table]
+    reps = settings.reps or (1 if settings.quick else REPS)
+    table = Table(settings.folder / "characterise.csv", ("workload", "scale", "reps"), COLUMNS)
+    asked = {workload.name: {"workload": workload.name, "scale": scale, "reps": reps} for workload in found}
+    tasks = [workload for workload in found if asked[workload.name] not in table]
     for workload in progress(tasks, "characterise"):
-        reps = settings.reps or (1 if settings.quick else REPS)
-        table.add({"workload": workload.name, "scale": scale, **character(workload, scale, reps)})
-    names = {workload.name for workload in found}
-    return _show([row for row in table.rows if row["workload"] in names and row["scale"] == scale], settings)
+        table.add({**asked[workload.name], **character(workload, scale, reps)})
+    return _show([row for row in table.rows if {key: row[key] for key in table.keys} in asked.values()], settings)
 
 
 def character(workload: Workload, scale: float, reps: int) -> Row:
@@ -84,7 +84,6 @@ def character(workload: Workload, scale: float, reps: int) -> Row:
     return {
         **numbers,
         "seconds": alone.seconds,
-        "reps": reps,
         "joules": alone.energy_j,
         "amount": amount,
         "unit": workload.unit,
