@@ -102,7 +102,7 @@ class EnergyReport:
         The ``host_id`` of each boot: meters are told apart by the boot, people know the machine. Boots that several
         containers with ids of their own have shared are not in it.
         """
-        return only({(record["host"].get("host_id"), record["host"].get("boot_id")) for record in self.records})
+        return sole_hosts({(record["host"].get("host_id"), record["host"].get("boot_id")) for record in self.records})
 
     @property
     def unattributed_j(self) -> float | None:
@@ -222,7 +222,7 @@ class EnergyReport:
             )
 
 
-def only(hosts: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
+def sole_hosts(hosts: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
     """
     Return the one ``host_id`` of each boot that has one.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from greensdk.logs import Problem
 from greensdk.report.drift import Drift
-from greensdk.report.energy import EnergyReport, Group, only, told
+from greensdk.report.energy import EnergyReport, Group, sole_hosts, told
 from greensdk.report.large_meters import Sum, shared_out
 from greensdk.report.large_read import ALSO, KEYS, can_take, pieces
 from greensdk.report.large_rows import TextSums, by_first, counted, gathered, text_sums
@@ -102,7 +102,7 @@ class LargeReport(EnergyReport):
         """
         The ``host_id`` of each boot that has one.
         """
-        return only(self._log.tables["host"])
+        return sole_hosts(self._log.tables["host"])
 
     @cached_property
     def meters(self) -> list[Metered]:

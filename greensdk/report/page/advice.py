@@ -56,8 +56,8 @@ def _swept(view: View) -> list[Html]:
     from greensdk.advisor.advice import advise_on
 
     homes = len({_home(each) for each in swept})
-    known = any(profile.energy_source for profile in swept)
-    every = advise_on(_largest(swept), "energy" if known else "time").workflows
+    has_joules = any(profile.energy_source for profile in swept)
+    every = advise_on(_largest(swept), "energy" if has_joules else "time").workflows
     text = "For what ran with four numbers of workers or more"
     text += f": the {len(every)} with the most runs, of {homes}." if homes > len(every) else "."
     return [tag("p", text), *(_workflow(each, place, 3) for place, each in enumerate(every))]
