@@ -28,6 +28,7 @@ OVERLAPPING = 0.1
 NESTED = 0.08
 ESTIMATED = 0.3
 FAILED = 0.02
+MOST_ON_A_PAGE = 100_000
 RANGE_UJ = 262_143_328_850
 BUSY_W = {"package-0": 95.0, "dram-0": 8.0}
 BASIS = "package model (RAPL of five hosts), TDP 240 W"
@@ -220,9 +221,9 @@ def measured(command: list[str]) -> tuple[float, float, str]:
     return float(seconds), int(peak_kib) * 1024 / 1e6, "".join(last)
 
 
-def commands(log: str) -> dict[str, list[str]]:
+def commands(log: str, page: str, records: int) -> dict[str, list[str]]:
     """
-    Return what is measured, by name.
+    Return what is measured, by name. A page of very many records is not: it takes minutes, and 8 kB for each.
     """
     greensdk = [sys.executable, "-m", "greensdk"]
     found = {
@@ -234,6 +235,8 @@ def commands(log: str) -> dict[str, list[str]]:
     }
     if find_spec("greensdk.cli.query"):
         found["greensdk query, group by function"] = [*greensdk, "query", SQL, log]
+    if records <= MOST_ON_A_PAGE:
+        found["greensdk report --html"] = [*greensdk, "report", log, "--html", page]
     return found
 
 
@@ -251,7 +254,7 @@ def main() -> int:
         print(f"{options.records:,} records, {size / 1e6:,.0f} MB, {size / options.records:,.0f} bytes each")
         print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before")
         print(f"{'':40} {'s':>7} {'records/s':>11} {'peak MB':>8}")
-        for name, command in commands(str(log)).items():
+        for name, command in commands(str(log), str(Path(folder, "page.html")), options.records).items():
             seconds, peak, _ = measured(command)
             print(f"{name:40} {seconds:7.2f} {options.records / seconds:11,.0f} {peak:8.0f}", flush=True)
         print(f"load {os.getloadavg()[0]:.1f} after")
