@@ -125,8 +125,6 @@ def said(error: Exception) -> str:
     Return what DuckDB says, without the drawing of where and the advice.
     """
     text, _, _ = str(error).partition("\n\n")
-    if "'pytz'" in text:  # DuckDB needs it for times with a zone, and for nothing else; ours are all UTC
-        return "a column has a time zone: write (...)::TIMESTAMP"
     return " ".join(text.split())
 
 
