@@ -24,7 +24,7 @@ from greensdk_psutil_tdp.names import normalise
 from greensdk_psutil_tdp.parts import PARTS
 from greensdk_psutil_tdp.table import split
 
-from greensdk.hardware import classify
+from greensdk.machine.hardware import classify
 
 FOLDER = Path(__file__).resolve().parents[1] / "plugins" / "greensdk_psutil_tdp"
 RELEASE = "3.3.2"

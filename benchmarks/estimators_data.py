@@ -19,7 +19,7 @@ import numpy as np
 from greensdk_psutil_tdp.era import MODERN, is_desktop, launch_year, spelled
 from greensdk_psutil_tdp.names import normalise
 
-from greensdk.hardware import classify
+from greensdk.machine.hardware import classify
 
 LOADS = np.arange(0, 101, 10) / 100
 VARIABLE = "GREENSDK_SPECPOWER"

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from greensdk import energy_tracked, track
-from greensdk.attribution import share_of
-from greensdk.cputime import host_clock, lanes, ledger
-from greensdk.runtime import runtime_for
-from greensdk.spec import make_spec
-from greensdk.window import Subject, Window
+from greensdk.configure.spec import make_spec
+from greensdk.measure.attribution import share_of
+from greensdk.measure.cputime import host_clock, lanes, ledger
+from greensdk.measure.runtime import runtime_for
+from greensdk.measure.window import Subject, Window
 
 
 def noop() -> None:

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from greensdk import capture, energy_tracked
-from greensdk.sink import JsonlSink
+from greensdk.deliver.sinks import JsonlSink
 
 
 def one_record() -> dict[str, object]:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
-    from greensdk.decorator import capture, energy_tracked, track
     from greensdk.errors import (
         ConfigError,
         GreensdkError,
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
         RecordError,
         SinkError,
     )
-    from greensdk.runtime import reset
+    from greensdk.measure.decorator import capture, energy_tracked, track
+    from greensdk.measure.runtime import reset
 
 __all__ = [
     "ConfigError",
@@ -46,7 +46,7 @@ __all__ = [
     "track",
 ]
 
-_HOMES = {"capture": "decorator", "energy_tracked": "decorator", "track": "decorator", "reset": "runtime"}
+_HOMES = dict.fromkeys(("capture", "energy_tracked", "track"), "measure.decorator") | {"reset": "measure.runtime"}
 
 
 def __getattr__(name: str) -> Any:

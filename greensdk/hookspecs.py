@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from greensdk.registry import Registry
+    from greensdk.configure.registry import Registry
 
 PROJECT = "greensdk"
 """pluggy's project name, and the entry-point group under which third parties register."""

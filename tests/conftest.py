@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import greensdk
-from greensdk import sink, spool
-from greensdk.lines import encode
+from greensdk.deliver import sinks as sink
+from greensdk.deliver import spool
+from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
 
 

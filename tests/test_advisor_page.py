@@ -22,7 +22,7 @@ from rights_kit import need
 from greensdk.advisor import Point, Profile, advise
 from greensdk.advisor.advice import advise_on
 from greensdk.cli import cli
-from greensdk.record import blank
+from greensdk.measure.record import blank
 from greensdk.report import EnergyReport
 from greensdk.report.page import advice as of_page
 from greensdk.report.page import document, page, tradeoffs

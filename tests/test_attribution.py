@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.attribution import attribute, choose, self_energy, share_of
+from greensdk.measure.attribution import attribute, choose, self_energy, share_of
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, MEASURED, reading
 
 seconds = st.floats(0, 1e5, allow_nan=False)

@@ -15,9 +15,10 @@ from greensdk_aws_lambda import LambdaCall, adapter, request_id, trace_root
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import builtin, capture, energy_tracked
-from greensdk.schema import problems
-from greensdk.sink import StdoutSink
+from greensdk import capture, energy_tracked
+from greensdk.configure import builtin
+from greensdk.deliver.sinks import StdoutSink
+from greensdk.schema.check import problems
 
 ROOTS = ["1-5759e988-bd862e3fe1be46a994272793", "1-67891233-abcdef012345678912345678"]
 HEADER = "_X_AMZN_TRACE_ID"

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import capture, energy_tracked, reset
-from greensdk.calibration import FRESH_DAYS, active, default_path, load, save
 from greensdk.cli import cli
-from greensdk.hardware import host_id
+from greensdk.machine.calibration import FRESH_DAYS, active, default_path, load, save
+from greensdk.machine.hardware import host_id
 from greensdk.report import EnergyReport
 from greensdk.report.drift import compare
 from greensdk.testing import FakeCpuClock, FakeMonitor, PowercapTree, ticking, tracked_by

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import chain
 from greensdk.cli import cli
+from greensdk.deliver import chain
+from greensdk.deliver.sinks import JsonlSink
 from greensdk.errors import SinkError
-from greensdk.record import blank
-from greensdk.sink import JsonlSink
+from greensdk.measure.record import blank
 
 
 def record_of(name):

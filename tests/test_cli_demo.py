@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from greensdk import track
 from greensdk.cli import cli, demo
 from greensdk.cli.demo import private_temp, show_calls
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 
 @pytest.mark.slow

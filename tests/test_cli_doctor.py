@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from greensdk import hardware, spool
 from greensdk.cli import cli
+from greensdk.deliver import spool
+from greensdk.machine import hardware
 
 # A file with plugins of all kinds: one that measures, one that raises in probe, one that can't be imported.
 PLUGIN = """
@@ -47,7 +48,7 @@ def identified_once(monkeypatch):
     """
     py-cpuinfo takes a second, and the CPU stays the same.
     """
-    monkeypatch.setattr("greensdk.hardware.identify", IDENTITY)
+    monkeypatch.setattr("greensdk.machine.hardware.identify", IDENTITY)
 
 
 def doctor():

@@ -17,8 +17,8 @@ import pytest
 from click.testing import CliRunner
 from page_kit import EPYC, EVIL, XEON, call, metered, read, run, worker, write
 
-from greensdk import spool
 from greensdk.cli import cli
+from greensdk.deliver import spool
 from greensdk.errors import SinkError
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 
 def records(path="energy.jsonl"):

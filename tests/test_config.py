@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greensdk import ConfigError, energy_tracked, track
-from greensdk.builtin import MONITORS
-from greensdk.config import read_file, resolve
+from greensdk.configure.builtin import MONITORS
+from greensdk.configure.config import read_file, resolve
 
 WHERE = ("file", "environment", "arguments")
 

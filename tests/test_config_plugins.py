@@ -12,12 +12,12 @@ import pytest
 from config_kit import source, write
 
 from greensdk import ConfigError
-from greensdk.config import resolve
+from greensdk.configure.config import resolve
 from greensdk.testing import PowercapTree
 
 PLUGIN = """
 from greensdk.hookspecs import hookimpl
-from greensdk.sink import MemorySink
+from greensdk.deliver.sinks import MemorySink
 from greensdk.testing import FakeMonitor
 
 class Meter(FakeMonitor):
@@ -139,7 +139,8 @@ def work():
 
 with capture() as records:
     assert 7 == bind(Call, work, json.load(sys.stdin))()
-json.dump([records[0], sorted(m for m in sys.modules if m.startswith(("pluggy", "greensdk.config")))], sys.stdout)
+loaded = sorted(m for m in sys.modules if m.startswith(("pluggy", "greensdk.configure.config")))
+json.dump([records[0], loaded], sys.stdout)
 """
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import capture
-from greensdk.attribution import NO_METER, Share, attribute, by_clock
+from greensdk.measure.attribution import NO_METER, Share, attribute, by_clock
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Availability, Metric, reading
 from greensdk.testing import FakeCpuClock, FakeMonitor, check_monitor, tracked_by
 

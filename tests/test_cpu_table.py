@@ -18,7 +18,7 @@ from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, EXACT, RAPL, USER, lookup, of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.hardware import CPU_CLASSES, classify
+from greensdk.machine.hardware import CPU_CLASSES, classify
 from greensdk.testing import PowercapTree
 
 NO_POWERCAP = "/nonexistent/powercap"

@@ -82,7 +82,7 @@ def test_every_field_of_a_record_is_in_the_docs():
     """
     docs/record.md names each field that the schema documents.
     """
-    from greensdk.fields import FIELDS
+    from greensdk.schema.fields import FIELDS
 
     text = (ROOT / "docs" / "record.md").read_text()
 
@@ -93,7 +93,7 @@ def test_every_setting_is_in_the_docs():
     """
     docs/configuration.md names each key and each switch.
     """
-    from greensdk.settings import KEYS, SWITCHES
+    from greensdk.configure.settings import KEYS, SWITCHES
 
     text = (ROOT / "docs" / "configuration.md").read_text()
 

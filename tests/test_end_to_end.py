@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from greensdk import energy_tracked
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 from greensdk.testing import PowercapTree
 from greensdk.testing.powercap import RANGE_UJ
 

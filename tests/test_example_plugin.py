@@ -154,7 +154,7 @@ def test_a_worker_that_measures_with_it_imports_no_pluggy(environment, tmp_path)
     Its hooks are a module of their own.
     """
     code = (
-        "import sys, pickle\nfrom greensdk import energy_tracked\nfrom greensdk.config import resolve\n"
+        "import sys, pickle\nfrom greensdk import energy_tracked\nfrom greensdk.configure.config import resolve\n"
         "from greensdk.calls import Call, bind\n"
         "print(resolve({'monitors': ['plug'], 'sink': 'memory:', 'plug': {'watts': 45}}))"
     )

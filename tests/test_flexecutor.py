@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk.errors import RecordError
-from greensdk.record import blank
-from greensdk.schema import problems
+from greensdk.measure.record import blank
+from greensdk.schema.check import problems
 
 SECONDS = st.floats(0, 1e4, allow_nan=False)
 

@@ -14,7 +14,7 @@ from hardware_kit import MACHINE_ID, arm, machine, x86
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import hardware
+from greensdk.machine import hardware
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from hardware_kit import arm, machine, x86
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import hardware
-from greensdk.cores import arm_core, graviton, x86_microarch
+from greensdk.machine import hardware
+from greensdk.machine.cores import arm_core, graviton, x86_microarch
 
 if TYPE_CHECKING:
     from pathlib import Path

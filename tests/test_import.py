@@ -16,7 +16,7 @@ from records_kit import call, lithops, write
 
 from greensdk.cli import cli
 from greensdk.logs import power_gadget, powerapi
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 GADGET = """\
 System Time,RDTSC,Elapsed Time (sec), CPU Utilization(%),CPU Frequency_0(MHz),Processor Power_0(Watt),\

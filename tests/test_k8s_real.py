@@ -21,7 +21,7 @@ from rights_kit import need
 from s3_kit import seaweed
 
 from greensdk.cli import cli
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 from greensdk.testing import PowercapTree
 
 pytest.importorskip("lithops")

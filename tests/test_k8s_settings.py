@@ -11,8 +11,8 @@ import pytest
 from greensdk_lithops.backends import BACKENDS
 from greensdk_lithops.k8s import prepare
 
+from greensdk.configure.spec import make_spec, resolved
 from greensdk.errors import ConfigError
-from greensdk.spec import make_spec, resolved
 
 THEIRS = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 

@@ -12,7 +12,7 @@ from greensdk_lambda_estimator.places import NO_QUOTA, NOWHERE, Place, cpu_limit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import builtin
+from greensdk.configure import builtin
 from greensdk.monitor import Usage
 
 if TYPE_CHECKING:

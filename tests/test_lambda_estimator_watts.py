@@ -12,7 +12,7 @@ from greensdk_lambda_estimator.watts import AMD, ARM, HIGH, INTEL, LOW, MEMORY_W
 from lambda_estimator_kit import host, opened, use
 
 from greensdk.errors import ConfigError
-from greensdk.hardware import CPU_CLASSES
+from greensdk.machine.hardware import CPU_CLASSES
 
 
 def test_the_users_watts_win() -> None:

@@ -19,7 +19,7 @@ from lambda_lithops import Lithops, lithops_on_lambda
 from lithops_kit import until
 from rights_kit import need
 
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 pytestmark = [
     pytest.mark.slow,

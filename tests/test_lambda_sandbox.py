@@ -12,8 +12,8 @@ import pytest
 from lambda_kit import Answer, sandbox
 from s3_kit import seaweed
 
-from greensdk import builtin
-from greensdk.schema import problems
+from greensdk.configure import builtin
+from greensdk.schema.check import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,8 +22,8 @@ from law_kit import Power, measuring_with, read_log, spans, turning
 from lithops_kit import collect_leftovers
 
 from greensdk import energy_tracked
-from greensdk.calibration import save
-from greensdk.hardware import host_id
+from greensdk.machine.calibration import save
+from greensdk.machine.hardware import host_id
 from greensdk.report import EnergyReport
 from greensdk.testing.powercap import RANGE_UJ
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.lines import DEEPEST, encode
+from greensdk.deliver.lines import DEEPEST, encode
 
 orjson = pytest.importorskip("orjson")
 
@@ -158,7 +158,7 @@ def test_without_orjson_the_lines_say_the_same(tmp_path):
     """
     code = (
         "import sys; sys.modules['orjson'] = None\n"
-        "from greensdk.lines import encode\n"
+        "from greensdk.deliver.lines import encode\n"
         "sys.stdout.buffer.write(encode({'a': [1, 0.1, None, True, 'ü\\n'], 'b': {'c': float('nan')}, 'd': '\\ud800'}))"
     )
     line = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout

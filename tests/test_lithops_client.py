@@ -22,7 +22,7 @@ from greensdk_lithops.trampoline import FUTURES, POOL, unfold
 
 from greensdk import energy_tracked
 from greensdk.errors import ConfigError
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 LOCAL = {"lithops": {"backend": "localhost"}, "localhost": {}}
 

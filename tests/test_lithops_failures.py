@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from lithops_kit import lithops_at, results, until
 
-from greensdk import spool
+from greensdk.deliver import spool
 from greensdk.errors import ConfigError
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 pytestmark = [
     pytest.mark.slow,

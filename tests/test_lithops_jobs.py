@@ -12,7 +12,7 @@ from lithops_kit import lithops_at, package_of_40_w, results
 
 from greensdk import capture, energy_tracked
 from greensdk.errors import ConfigError
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 pytestmark = [
     pytest.mark.slow,

@@ -33,7 +33,7 @@ class Meter:
 HEAD = """
     import json, os, sys
     from greensdk import energy_tracked
-    from greensdk.schema import problems
+    from greensdk.schema.check import problems
     from greensdk_lithops import EnergyFunctionExecutor, collect
     LITHOPS = {"backend": "localhost", "storage": "localhost", "monitoring_interval": 0.1, "data_cleaner": False}
 

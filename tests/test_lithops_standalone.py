@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 from lithops_kit import lithops_at, package_of_40_w, results
 
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 pytestmark = [
     pytest.mark.slow,

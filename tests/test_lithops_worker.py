@@ -18,7 +18,8 @@ from greensdk_lithops.worker import LithopsCall
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import capture, energy_tracked, spool, track
+from greensdk import capture, energy_tracked, track
+from greensdk.deliver import spool
 from greensdk.errors import SinkError
 from greensdk.testing import FakeMonitor
 

@@ -16,12 +16,13 @@ import shelf_kit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import builtin, capture, energy_tracked
+from greensdk import capture, energy_tracked
+from greensdk.configure import builtin
 from greensdk.errors import RecordError
-from greensdk.fields import FIELDS
 from greensdk.logs import check, decoder, read, validate, verdicts
 from greensdk.logs.read import parse
-from greensdk.schema import problems
+from greensdk.schema.check import problems
+from greensdk.schema.fields import FIELDS
 
 VALUES = st.one_of(
     st.none(),

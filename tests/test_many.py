@@ -14,7 +14,7 @@ import cloudpickle
 import pytest
 
 from greensdk import ConfigError, capture, energy_tracked, reset, track
-from greensdk.config import resolve
+from greensdk.configure.config import resolve
 from greensdk.report import EnergyReport
 from greensdk.testing import PowercapTree, ticking
 

@@ -124,7 +124,7 @@ class TestRights:
         """
         pmu = counting(tmp_path / "sys")
         code = (
-            "from greensdk_perf import PerfMonitor; from greensdk.hardware import host_id; "
+            "from greensdk_perf import PerfMonitor; from greensdk.machine.hardware import host_id; "
             "monitor = PerfMonitor(update_interval_s=0); assert monitor.probe().ok; monitor.open(); "
             "found = monitor.stop(monitor.start()); "
             "print(found['energy_j'], *found['domains'], found['meter_id'] == host_id() + ':rapl')"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plugins_kit import GOOD, HOOK, errors, loaded
 
-from greensdk import builtin
-from greensdk.plugins import GROUP, EntryPoint, declared, load_plugins, third_party
+from greensdk.configure import builtin
+from greensdk.configure.plugins import GROUP, EntryPoint, declared, load_plugins, third_party
 
 
 def test_only_the_group_counts_and_a_target_loses_its_extras(tmp_path):

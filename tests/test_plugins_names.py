@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from greensdk import builtin, hookspecs
+from greensdk import hookspecs
+from greensdk.configure import builtin
+from greensdk.configure.plugins import GROUP
+from greensdk.measure.runtime import load
 from greensdk.monitor import CpuClock, Estimator, Monitor
-from greensdk.plugins import GROUP
-from greensdk.runtime import load
 
 TREE = Path(__file__).parents[1]
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tdp_kit import EPYC, LAMBDA, XEON
 
-from greensdk.hardware import classify
+from greensdk.machine.hardware import classify
 
 CPUS = (
     EPYC,

@@ -19,7 +19,8 @@ from prometheus_kit import PATIENCE_S, deaf, nobody, pushgateway, record, server
 from rights_kit import need
 
 import greensdk
-from greensdk import ConfigError, SinkError, energy_tracked, spool
+from greensdk import ConfigError, SinkError, energy_tracked
+from greensdk.deliver import spool
 
 pytestmark = pytest.mark.slow
 

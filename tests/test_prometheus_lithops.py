@@ -11,8 +11,8 @@ from greensdk_prometheus.lithops import feed, hand_over
 from otel_kit import receiver
 from prometheus_kit import nobody, pushgateway, record
 
-from greensdk import spool
-from greensdk.sink import memory
+from greensdk.deliver import spool
+from greensdk.deliver.sinks import memory
 
 pytest.importorskip("lithops")
 pytest.importorskip("prometheus_client")
@@ -73,7 +73,7 @@ def test_opentelemetry_gets_them_too():
     with receiver() as taker:
         hand_over(collected(3), {"sink": taker.uri, "monitors": []})
 
-        assert 3 == taker.value("greensdk.calls", greensdk_backend="localhost")
+        assert 3 == taker.value("greensdk.measure.calls", greensdk_backend="localhost")
 
 
 def test_a_dead_gateway_is_one_warning_and_no_error():

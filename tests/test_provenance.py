@@ -5,7 +5,7 @@ What a record says of the settings and the plugins behind it.
 from __future__ import annotations
 
 from greensdk import __version__, capture, energy_tracked
-from greensdk.config import digest, resolve
+from greensdk.configure.config import digest, resolve
 
 
 def work():

@@ -20,9 +20,9 @@ from records_kit import call, lithops, reading, write
 from s3_kit import seaweed
 
 from greensdk.cli import cli
-from greensdk.fields import FIELDS
 from greensdk.logs.columns import flat_columns, flat_row, sql_columns
 from greensdk.logs.tables import VIEWS, tables
+from greensdk.schema.fields import FIELDS
 
 
 def query(sql, *sources, form="json"):

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from greensdk import PluginError
-from greensdk.registry import Offer, Registry, reference
-from greensdk.runtime import load
+from greensdk.configure.registry import Offer, Registry, reference
+from greensdk.measure.runtime import load
 from greensdk.testing import FakeMonitor
 
 

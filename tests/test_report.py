@@ -301,7 +301,7 @@ class TestCommand:
         """
         Two functions, and a line that a writer could not finish.
         """
-        from greensdk.lines import encode
+        from greensdk.deliver.lines import encode
 
         with capture() as records:
             for name, joules in (("small", 1.0), ("big", 9.0)):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from greensdk.resources import RESOURCE_FIELDS, ResourceProbe
+from greensdk.machine.resources import RESOURCE_FIELDS, ResourceProbe
 
 psutil = pytest.importorskip("psutil")
 

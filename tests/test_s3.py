@@ -14,9 +14,10 @@ import pytest
 from s3_kit import seaweed
 
 import greensdk
-from greensdk import SinkError, capture, spool, track
-from greensdk.config import resolve
-from greensdk.sink import memory
+from greensdk import SinkError, capture, track
+from greensdk.configure.config import resolve
+from greensdk.deliver import spool
+from greensdk.deliver.sinks import memory
 
 pytestmark = pytest.mark.slow
 
@@ -242,7 +243,7 @@ work("after")
 if pid:
     os.waitpid(pid, 0)
 else:
-    from greensdk.runtime import _at_exit
+    from greensdk.measure.runtime import _at_exit
     _at_exit()
     os._exit(0)
 """

@@ -13,7 +13,7 @@ import sys
 import pytest
 from s3_kit import seaweed
 
-from greensdk import spool
+from greensdk.deliver import spool
 
 pytestmark = pytest.mark.slow
 

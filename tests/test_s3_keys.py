@@ -9,7 +9,7 @@ from greensdk_s3 import place_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.keys import base_of, folder_of, key_of
+from greensdk.deliver.keys import base_of, folder_of, key_of
 
 NAMES = st.text("abcdef0123456789", min_size=1, max_size=12)
 PREFIXES = st.sampled_from(["", "runs", "runs/today"])

@@ -15,7 +15,7 @@ from collections import Counter
 import pytest
 from s3_kit import Unreliable, seaweed
 
-from greensdk import spool
+from greensdk.deliver import spool
 
 WRITERS, RECORDS = 16, 500
 WRITE = """

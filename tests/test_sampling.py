@@ -15,7 +15,7 @@ import pytest
 from sampling_kit import SteadyMonitor, child, good, taken, threads, until, wait_for
 
 from greensdk import capture, energy_tracked, track
-from greensdk.runtime import Runtime
+from greensdk.measure.runtime import Runtime
 from greensdk.testing import PowercapTree, ticking
 
 STEADY = "sampling_kit:SteadyMonitor"
@@ -219,7 +219,7 @@ def test_without_the_request_there_is_no_thread_and_not_even_the_module():
         "import sys, threading\nfrom greensdk import track\n"
         "with track('x', sink='memory:') as call:\n    assert 1 == threading.active_count()\n"
         "assert call.record['samples'] is None\n"
-        "assert not {'greensdk.sampling', 'greensdk.eye', 'greensdk.processes'} & sys.modules.keys()\n"
+        "assert not {'greensdk.sample', 'greensdk.machine.processes'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -11,8 +11,9 @@ import threading
 import pytest
 from sampling_kit import good, threads, wait_for
 
-from greensdk import capture, energy_tracked, sampling, track
-from greensdk.runtime import Runtime
+from greensdk import capture, energy_tracked, track
+from greensdk.measure.runtime import Runtime
+from greensdk.sample import sampler as sampling
 
 
 def tracked(label="x", every_s=0.01, monitors=()):
@@ -67,7 +68,7 @@ def test_processes_that_cannot_be_read_are_an_error_in_the_record(monkeypatch):
     def refuse(ours_s):
         raise PermissionError("not here")
 
-    monkeypatch.setattr("greensdk.eye.tree", refuse)
+    monkeypatch.setattr("greensdk.sample.looks.tree", refuse)
     with tracked(monitors=["sampling_kit:SteadyMonitor"]) as call:
         wait_for(3)
 
@@ -121,7 +122,7 @@ def test_a_call_that_cannot_begin_leaves_no_thread(monkeypatch):
     """
     work = energy_tracked(sample_every_s=0.01, monitors=["sampling_kit:SteadyMonitor"], sink="memory:")(threads)
     work()
-    monkeypatch.setattr("greensdk.window.Window._read_first", lambda self: 1 / 0)
+    monkeypatch.setattr("greensdk.measure.window.Window._read_first", lambda self: 1 / 0)
     with pytest.warns(match="could not measure"):
         during = work()
 

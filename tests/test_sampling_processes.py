@@ -12,8 +12,8 @@ import time
 import pytest
 from sampling_kit import child, until
 
-from greensdk import processes
-from greensdk.processes import tree
+from greensdk.machine import processes
+from greensdk.machine.processes import tree
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's lists are Linux's")
 

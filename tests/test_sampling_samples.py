@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.processes import Process
-from greensdk.samples import PROCESSES, SAMPLED, STATISTICS, Part, Sample, compare, parts, statistics, summary
+from greensdk.machine.processes import Process
+from greensdk.sample.samples import PROCESSES, SAMPLED, STATISTICS, Part, Sample, compare, parts, statistics, summary
 
 NUMBERS = st.floats(0, 1e12, allow_subnormal=False)
 WEIGHTS = st.floats(1e-6, 1e6)

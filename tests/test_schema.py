@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greensdk import energy_tracked, track
-from greensdk.lines import encode
-from greensdk.record import SCHEMA
-from greensdk.resources import RESOURCE_FIELDS
-from greensdk.schema import FIELDS, json_schema, misshapen, problems
-from greensdk.sink import memory
+from greensdk.deliver.lines import encode
+from greensdk.deliver.sinks import memory
+from greensdk.machine.resources import RESOURCE_FIELDS
+from greensdk.measure.record import SCHEMA
+from greensdk.schema.check import FIELDS, json_schema, misshapen, problems
 
 READING = {
     "monitor": "rapl",
@@ -173,7 +173,7 @@ def test_a_key_that_ends_in_a_unit_has_it(suffix, unit):
 
 def test_the_resource_probe_and_the_table_agree():
     """
-    What :mod:`greensdk.resources` measures is documented with its own words.
+    What :mod:`greensdk.machine.resources` measures is documented with its own words.
     """
     for name, (unit, text) in RESOURCE_FIELDS.items():
         assert (unit, text) == (FIELDS[f"resources.{name}"].unit, FIELDS[f"resources.{name}"].text)

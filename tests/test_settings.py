@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import ConfigError, energy_tracked
-from greensdk.settings import KEYS, check, checked_table, from_text, unknown
+from greensdk.configure.settings import KEYS, check, checked_table, from_text, unknown
 
 RIGHT = {
     "monitors": ["auto", "all", [], ["rapl"], ("rapl", "perf")],

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import SinkError, energy_tracked, spool
-from greensdk.sink import CallbackSink, JsonlSink, MemorySink, StdoutSink, memory, path_of, scheme_of
+from greensdk import SinkError, energy_tracked
+from greensdk.deliver import spool
+from greensdk.deliver.sinks import CallbackSink, JsonlSink, MemorySink, StdoutSink, memory, path_of, scheme_of
 
 WRITER = """
 import sys
-from greensdk.sink import JsonlSink
+from greensdk.deliver.sinks import JsonlSink
 sink = JsonlSink(sys.argv[1])
 sys.stdin.readline()
 for number in range(int(sys.argv[3])):
@@ -102,7 +103,7 @@ def test_a_file_that_can_not_be_opened_or_written_is_an_error_with_its_path(tmp_
 TORN = """
 import resource, signal, sys
 from greensdk import SinkError
-from greensdk.sink import JsonlSink
+from greensdk.deliver.sinks import JsonlSink
 
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

@@ -12,8 +12,8 @@ import pytest
 from config_kit import write
 
 from greensdk import ConfigError, capture, energy_tracked
-from greensdk.config import layers, resolve
-from greensdk.spec import Spec, make_spec, resolved
+from greensdk.configure.config import layers, resolve
+from greensdk.configure.spec import Spec, make_spec, resolved
 
 
 def test_what_is_resolved_is_json_and_stays_as_it_is():
@@ -37,7 +37,7 @@ def test_a_specification_travels_as_a_plain_dict(pickler):
     assert dict is type(arrived)
     assert "client" == arrived["label"]
     assert [["rapl", "greensdk_rapl:RaplMonitor", {"root": "/sys"}, "named"]] == arrived["sources"]
-    assert b"greensdk.spec" not in pickler.dumps(Spec())
+    assert b"greensdk.configure.spec" not in pickler.dumps(Spec())
 
 
 @pytest.mark.parametrize("pickler", [pickle, cloudpickle])

@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 
-from greensdk import spool
+from greensdk.deliver import spool
 
 ERROR = OSError("the disk is full")
 

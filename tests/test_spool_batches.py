@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from greensdk import SinkError, spool
+from greensdk import SinkError
+from greensdk.deliver import spool
 
 URI = "s3://bucket/runs"
 ERROR = OSError("no route")
@@ -104,7 +105,7 @@ def test_what_a_sink_refused_is_claimed_under_a_name_of_its_own():
 
 DIES = """
 import sys, time
-from greensdk import spool
+from greensdk.deliver import spool
 batch = spool.begin("s3://bucket/runs", "key")
 batch.append(b'{"n":1}\\n')
 batch.append(b'{"n":2}\\n')
@@ -141,7 +142,8 @@ def test_a_line_that_a_crash_has_torn_is_cut_off(torn, left):
 
 FULL = """
 import resource, signal
-from greensdk import SinkError, spool
+from greensdk import SinkError
+from greensdk.deliver import spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 batch = spool.begin("s3://bucket/runs", "key")
 batch.append(b'{"n":1}\\n')
@@ -170,7 +172,7 @@ def test_a_line_for_which_there_is_no_room_leaves_no_half(tmp_path):
 
 KEEPS = """
 import sys, warnings
-from greensdk import spool
+from greensdk.deliver import spool
 warnings.simplefilter("ignore")
 sys.stdin.readline()
 for number in range(100):

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greensdk import ConfigError, SinkError, outbox, spool
-from greensdk.outbox import Limits, Outbox, Refused
+from greensdk import ConfigError, SinkError
+from greensdk.deliver import outbox, spool
+from greensdk.deliver.outbox import Limits, Outbox, Refused
 
 URI = "s3://bucket/runs"
 FOREVER_S = 600.0

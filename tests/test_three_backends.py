@@ -21,7 +21,7 @@ from law_kit import Power, turning
 from lithops_kit import lithops_at
 from podman_kit import NODE
 
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 from greensdk.testing import PowercapTree
 
 pytestmark = [

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from greensdk.config import resolve
+from greensdk.configure.config import resolve
 from greensdk.testing import PowercapTree
 
 HEAVY = {"asyncio", "concurrent", "dataclasses", "email", "logging", "multiprocessing", "socket", "ssl", "subprocess"}
@@ -81,7 +81,7 @@ def test_importing_greensdk_loads_nothing_foreign(tmp_path):
     """
     found = modules("import sys\nbefore = sys.modules.keys() | set()\nfrom greensdk import *", tmp_path)
 
-    assert "greensdk.decorator" in found
+    assert "greensdk.measure.decorator" in found
     assert set() == foreign(found)
     assert set() == heavy(found)
 
@@ -94,7 +94,7 @@ def test_a_call_in_a_worker_loads_nothing_foreign(tmp_path, specification):
 
     assert set() == foreign(found)
     assert set() == heavy(found)
-    assert not {"greensdk.config", "greensdk.plugins", "greensdk.hookspecs", "tomllib"} & found
+    assert not {"greensdk.configure.config", "greensdk.configure.plugins", "greensdk.hookspecs", "tomllib"} & found
 
 
 def test_a_line_loads_orjson_and_nothing_else(tmp_path, specification):
@@ -133,13 +133,13 @@ def test_a_call_without_configuration_loads_nothing_foreign(tmp_path):
     Where no third party's plugin is installed, the first call of a script needs neither pluggy nor attrs.
     """
     code = (
-        "import sys\nfrom greensdk import plugins\nplugins.declared = lambda path: iter(())\n"
+        "import sys\nfrom greensdk.configure import plugins\nplugins.declared = lambda path: iter(())\n"
         "before = sys.modules.keys() | set()\nfrom greensdk import energy_tracked\n"
         "assert 7 == energy_tracked(sink='memory:')(lambda: 7)()\n"
     )
     found = modules(code, tmp_path)
 
-    assert "greensdk.config" in found
+    assert "greensdk.configure.config" in found
     assert set() == foreign(found)
     assert set() == heavy(found)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from greensdk import capture, track
-from greensdk.attribution import attribute, share_of
 from greensdk.logs import worker_func
+from greensdk.measure.attribution import attribute, share_of
 from greensdk.monitor import reading
 
 METER = ("pkg", "cores", "total")

@@ -15,7 +15,7 @@ from greensdk_workloads.workload import spans, split
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 TINY = 0.002
 HEAVY = {"titanic", "ml", "video"}

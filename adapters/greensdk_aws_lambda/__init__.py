@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from greensdk.sink import Sink
+    from greensdk.deliver.sinks import Sink
 
 _first: str | None = None
 
@@ -84,7 +84,7 @@ class LambdaCall:
         Yield standard output, which is the function's log, unless the user has named sinks of their own.
         """
         if settings.get("sinks") is None:
-            from greensdk.sink import StdoutSink
+            from greensdk.deliver.sinks import StdoutSink
 
             yield "stdout:", StdoutSink()
 

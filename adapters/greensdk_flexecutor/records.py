@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from greensdk.errors import RecordError
+from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED
-from greensdk.record import blank, rfc3339
 from greensdk_flexecutor.profile import ENERGY, SOURCE, Configuration, Profile, seconds
 
 UNKNOWN_ENERGY = "the profile has no energy"

@@ -54,7 +54,7 @@ class Advising:
         Raises:
             ConfigError: The sweep could not show what it is for; the message says why.
         """
-        from greensdk.sink import JsonlSink
+        from greensdk.deliver.sinks import JsonlSink
 
         log = JsonlSink(out) if out else None
         records: list[dict[str, Any]] = []

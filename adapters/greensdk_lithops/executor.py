@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lithops import FunctionExecutor
 
+from greensdk.configure.settings import KEYS
+from greensdk.configure.spec import make_spec
 from greensdk.errors import ConfigError
-from greensdk.settings import KEYS
-from greensdk.spec import make_spec
 from greensdk_lithops.advising import Advising
 from greensdk_lithops.backends import prepare
 from greensdk_lithops.job import PLACES, VARIABLE, split

@@ -51,7 +51,7 @@ def save() -> None:
     """
     Close the calls under way on this thread, the innermost first, and write what is held back.
     """
-    from greensdk.window import current
+    from greensdk.measure.window import current
 
     window, runtimes = current.get(), set()
     while window is not None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from greensdk.sink import Sink
+    from greensdk.deliver.sinks import Sink
 
 WHEN = "KUBERNETES_SERVICE_HOST"
 """Set in every container of a pod: https://kubernetes.io/docs/concepts/containers/container-environment/."""
@@ -125,8 +125,8 @@ class PodCall:
         """
         Yield what is usual outside of a pod, unless the user has named sinks.
         """
-        from greensdk import builtin
-        from greensdk.runtime import load
+        from greensdk.configure import builtin
+        from greensdk.measure.runtime import load
 
         if settings.get("sinks") is None:
             usual = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]

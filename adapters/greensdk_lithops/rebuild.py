@@ -9,7 +9,7 @@ import time
 from hashlib import sha256
 from typing import Any
 
-from greensdk.record import blank, rfc3339
+from greensdk.measure.record import blank, rfc3339
 from greensdk_lithops.job import PLACES
 from greensdk_lithops.notes import noted
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY

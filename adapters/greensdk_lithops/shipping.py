@@ -23,11 +23,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from greensdk.build import SPEC_VARIABLE
-from greensdk.calls import DISABLED
-from greensdk.config import resolve
-from greensdk.decorator import MARK, energy_tracked
-from greensdk.settings import KEYS
+from greensdk.configure.config import resolve
+from greensdk.configure.settings import KEYS
+from greensdk.measure.build import SPEC_VARIABLE
+from greensdk.measure.calls import DISABLED
+from greensdk.measure.decorator import MARK, energy_tracked
 from greensdk_lithops.trampoline import unfold
 
 CARRIED = "__greensdk_carried__"

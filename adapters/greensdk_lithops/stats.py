@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from greensdk.flat import energy
+from greensdk.schema.flat import energy
 from greensdk_lithops.pace import Pace
 from greensdk_lithops.place import find_writer
 

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from greensdk import keys
+from greensdk.deliver import keys
+from greensdk.deliver.lines import encode
 from greensdk.errors import SinkError
-from greensdk.lines import encode
 from greensdk_lithops.pace import Pace
 from greensdk_lithops.place import is_call, place
 
@@ -80,7 +80,7 @@ class StorageSink:
     @classmethod
     def stored(cls, uri: str, **_: Any) -> Iterator[tuple[str, BinaryIO]]:
         """
-        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.sink.Sink`.
+        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.deliver.sinks.Sink`.
 
         The storage is the one that Lithops is configured with here.
 
@@ -187,7 +187,7 @@ def deliver_all() -> None:
 
 
 def _spool(record: Mapping[str, Any], prefix: str, error: Exception) -> None:
-    from greensdk import spool
+    from greensdk.deliver import spool
 
     spool.keep(record, f"{SCHEME}://{prefix}", error)
 

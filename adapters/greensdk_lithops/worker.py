@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from greensdk.runtime import load
+from greensdk.measure.runtime import load
 from greensdk_lithops.job import FLUSH, PLACES, told
 from greensdk_lithops.place import place
 from greensdk_lithops.stats import StatsSink
 from greensdk_lithops.storage import DEFAULT_URI, StorageSink
 
 if TYPE_CHECKING:
-    from greensdk.sink import Sink
+    from greensdk.deliver.sinks import Sink
 
 STATS_URI = "lithops-stats:"
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from greensdk.errors import GreensdkError
-from greensdk.runtime import load
+from greensdk.measure.runtime import load
 from greensdk.version import __version__
 
 COMMANDS = {
@@ -73,7 +73,7 @@ class Cli(click.Group):
         """
         if not self.joined:
             self.joined = True
-            from greensdk.plugins import load_plugins
+            from greensdk.configure.plugins import load_plugins
 
             load_plugins().commands(self)
 

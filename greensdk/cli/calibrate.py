@@ -36,10 +36,10 @@ def calibrate(seconds: int, out: str | None, as_json: bool) -> None:
     Records then tell active_j as well: the joules above rest. Leave the machine alone while it measures. A calibration
     holds for this machine and this kernel, for 90 days.
     """
-    from greensdk.calibration import save
     from greensdk.cli import show
     from greensdk.errors import GreensdkError
-    from greensdk.hardware import host_id
+    from greensdk.machine.calibration import save
+    from greensdk.machine.hardware import host_id
     from greensdk.report.drift import compare
 
     path = out or place()
@@ -67,8 +67,8 @@ def place() -> str:
     """
     Return the configured place of the calibration.
     """
-    from greensdk.calibration import default_path
-    from greensdk.config import layers
+    from greensdk.configure.config import layers
+    from greensdk.machine.calibration import default_path
 
     return str(layers({}, os.environ, ".").values.get("calibration") or default_path())
 
@@ -88,7 +88,7 @@ def _meters() -> list[Monitor]:
     """
     Return the monitors that a call would be measured with, open.
     """
-    from greensdk.runtime import Runtime
+    from greensdk.measure.runtime import Runtime
 
     return list(Runtime({"sink": []}).open().monitors)
 
@@ -101,7 +101,7 @@ def watch(meters: Sequence[Monitor], seconds: float, quiet: bool) -> tuple[list[
     """
     from rich.progress import track
 
-    from greensdk.cputime import host_clock
+    from greensdk.measure.cputime import host_clock
 
     clock = host_clock()
     began, busy0_s = time.perf_counter(), clock.read() if clock else 0.0
@@ -132,7 +132,7 @@ def _one(meters: Sequence[Monitor]) -> list[Reading]:
 
 
 def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:
-    from greensdk.calibration import key_of
+    from greensdk.machine.calibration import key_of
     from greensdk.monitor import MACHINE
 
     found: dict[str, list[Reading]] = {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from greensdk.runtime import Runtime
+    from greensdk.measure.runtime import Runtime
 
 OTHER = "*"
 """Stands behind a ratio of joules that hold different things."""
@@ -33,10 +33,10 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     Input, output and exit code are the command's own; the table comes after its output. Each method's ratio is to the
     primary, the one that `greensdk run` would tell. Without --out no record is kept.
     """
-    from greensdk.calls import is_disabled
     from greensdk.cli import show
     from greensdk.cli.run import find, measure
     from greensdk.errors import GreensdkError
+    from greensdk.measure.calls import is_disabled
 
     program = find(command[0], "compare")
     if is_disabled():
@@ -63,10 +63,10 @@ def _open(out: str | None) -> Runtime:
         ConfigError: A setting is wrong.
         SinkError: The sink that was asked for can't take records.
     """
-    from greensdk.build import ALL, Unopened
-    from greensdk.config import resolve
+    from greensdk.configure.config import resolve
     from greensdk.errors import SinkError
-    from greensdk.runtime import runtime_for
+    from greensdk.measure.build import ALL, Unopened
+    from greensdk.measure.runtime import runtime_for
 
     settings = resolve({"sink": out or "memory:", "monitors": ALL})
     runtime = runtime_for({"resources": "full", **settings}).open()

@@ -39,10 +39,10 @@ def demo(points: int, workers: int | None, out: str) -> int:
     from greensdk_workloads.pi import SIGMAS, estimate
     from greensdk_workloads.workload import split
 
-    from greensdk import spool
-    from greensdk.calls import is_disabled
     from greensdk.cli.extras import need
-    from greensdk.sink import JsonlSink
+    from greensdk.deliver import spool
+    from greensdk.deliver.sinks import JsonlSink
+    from greensdk.measure.calls import is_disabled
 
     need("lithops", "greensdk demo")
     if is_disabled():

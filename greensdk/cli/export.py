@@ -60,7 +60,7 @@ class _Skipped:
 
 def _records(sources: tuple[str, ...], skip: Callable[[object], None]) -> Iterator[dict[str, Any]]:
     from greensdk.logs.read import Problem, lines, parse
-    from greensdk.schema import problems
+    from greensdk.schema.check import problems
 
     for source in sources:
         for file, number, line in lines(source):
@@ -137,7 +137,7 @@ def _flexecutor(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) 
     import os
 
     from greensdk.errors import GreensdkError
-    from greensdk.runtime import load
+    from greensdk.measure.runtime import load
 
     if os.path.isdir(out) and os.listdir(out) and not force:
         raise GreensdkError(f"{out}: is not empty; --force writes over its profiles")

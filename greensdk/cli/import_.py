@@ -33,8 +33,8 @@ def import_(form: str, source: str, out: str, force: bool) -> None:
 
     Lines that can't be read are named, counted and left out.
     """
+    from greensdk.deliver.lines import encode
     from greensdk.errors import RecordError
-    from greensdk.lines import encode
     from greensdk.logs import Problem
     from greensdk.logs.fresh import fresh
 
@@ -60,8 +60,8 @@ def _records(form: str, source: str, skip: Callable[[Any], None]) -> Iterator[di
     Yield what keeps to the schema.
     """
     from greensdk.logs import Problem
-    from greensdk.runtime import load
-    from greensdk.schema import problems
+    from greensdk.measure.runtime import load
+    from greensdk.schema.check import problems
 
     found = load(SOURCES[form])
     records = found(source) if form == "flexecutor" else found(source, skip)

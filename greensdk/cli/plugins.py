@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from greensdk.plugins import Plugins
+    from greensdk.configure.plugins import Plugins
 
 
 @click.command()
@@ -20,7 +20,7 @@ def plugins(context: click.Context, as_json: bool) -> None:
     List the plugins, broken ones too, and what they offer.
     """
     from greensdk.cli import Cli, show
-    from greensdk.plugins import load_plugins
+    from greensdk.configure.plugins import load_plugins
 
     group = context.find_root().command
     if isinstance(group, Cli):

@@ -88,7 +88,7 @@ def _groups(found: EnergyReport, key: str) -> dict[Any, Group]:
         GreensdkError: No record has the key, or it holds no single value.
     """
     from greensdk.errors import GreensdkError
-    from greensdk.fields import FIELDS
+    from greensdk.schema.fields import FIELDS
 
     try:
         groups = found.by(key)
@@ -124,7 +124,7 @@ def _write(page: str, found: EnergyReport, sources: Sequence[str], problems: Seq
 def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: int, rank: bool) -> dict[str, Any]:
     import attrs
 
-    from greensdk import spool
+    from greensdk.deliver import spool
     from greensdk.report.compare import ranking, runs_of
 
     total = found.total

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from greensdk import spool
 from greensdk.cli.narrow import table
 from greensdk.cli.show import joules
+from greensdk.deliver import spool
 from greensdk.report.compare import ranking, runs_of
 from greensdk.report.text import brief, shown
 

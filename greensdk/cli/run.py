@@ -20,7 +20,7 @@ from greensdk.errors import GreensdkError, SinkError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from greensdk.runtime import Runtime
+    from greensdk.measure.runtime import Runtime
 
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 """What a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
@@ -36,7 +36,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
 
     Input, output and exit code are the command's own. The record tells the command's name, never its arguments.
     """
-    from greensdk.calls import is_disabled
+    from greensdk.measure.calls import is_disabled
 
     program = find(command[0], "run")
     if is_disabled():
@@ -73,9 +73,9 @@ def _open(out: str | None) -> Runtime:
         ConfigError: A setting is wrong.
         SinkError: A sink that was asked for can't take records. (The default file has the spool behind it.)
     """
-    from greensdk.build import Unopened
-    from greensdk.config import resolve
-    from greensdk.runtime import runtime_for
+    from greensdk.configure.config import resolve
+    from greensdk.measure.build import Unopened
+    from greensdk.measure.runtime import runtime_for
 
     settings = resolve({} if out is None else {"sink": out})
     runtime = runtime_for({"resources": "full", **settings}).open()
@@ -95,7 +95,7 @@ def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tupl
     Raises:
         GreensdkError: The command can't be started.
     """
-    from greensdk.window import Subject, open_window
+    from greensdk.measure.window import Subject, open_window
 
     window = open_window(runtime, Subject(os.path.basename(command[0]), label))
     if window is None:
@@ -210,6 +210,6 @@ def place(uri: str) -> str:
     """
     Return the absolute path of a file sink, the URI of any other.
     """
-    from greensdk.sink import path_of, scheme_of
+    from greensdk.deliver.sinks import path_of, scheme_of
 
     return os.path.abspath(path_of(uri)) if scheme_of(uri) == "file" else uri

@@ -13,6 +13,6 @@ def schema() -> None:
     Print the JSON Schema of a record.
     """
     from greensdk.cli.show import json
-    from greensdk.schema import json_schema
+    from greensdk.schema.check import json_schema
 
     json(json_schema())

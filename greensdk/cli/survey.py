@@ -8,20 +8,22 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from greensdk import builtin, hardware, spool
-from greensdk.build import ALL, AUTO
-from greensdk.calls import is_disabled
 from greensdk.cli.extras import EXTRAS, missing
-from greensdk.config import layers, resolve
-from greensdk.cputime import host_clock
-from greensdk.plugins import load_plugins, switches
-from greensdk.runtime import load
-from greensdk.settings import Table, checked_table
-from greensdk.sink import path_of, scheme_of
+from greensdk.configure import builtin
+from greensdk.configure.config import layers, resolve
+from greensdk.configure.plugins import load_plugins, switches
+from greensdk.configure.settings import Table, checked_table
+from greensdk.deliver import spool
+from greensdk.deliver.sinks import path_of, scheme_of
+from greensdk.machine import hardware
+from greensdk.measure.build import ALL, AUTO
+from greensdk.measure.calls import is_disabled
+from greensdk.measure.cputime import host_clock
+from greensdk.measure.runtime import load
 
 if TYPE_CHECKING:
-    from greensdk.plugins import Plugins
-    from greensdk.registry import Offer
+    from greensdk.configure.plugins import Plugins
+    from greensdk.configure.registry import Offer
 
 Tables = Mapping[str, Table]
 
@@ -98,7 +100,7 @@ def _calibration(path: str | None) -> dict[str, Any]:
     """
     Return the watts at rest that active_j is reckoned from, and why there are none.
     """
-    from greensdk.calibration import default_path, load
+    from greensdk.machine.calibration import default_path, load
 
     place = path or default_path()
     found = load(place, hardware.host_id())

@@ -1,8 +1,8 @@
 """
 What stands in a record, as the columns of a table: nested for SQL, flat for a CSV file.
 
-Both follow from :data:`greensdk.fields.FIELDS` alone. Nothing is guessed from the records themselves, so that two
-logs always have the same columns of the same types.
+Both follow from :data:`greensdk.schema.fields.FIELDS` alone. Nothing is guessed from the records themselves, so that
+two logs always have the same columns of the same types.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from greensdk.fields import FIELDS, TIME
-from greensdk.schema import parts_of
+from greensdk.schema.check import parts_of
+from greensdk.schema.fields import FIELDS, TIME
 
 _TYPES = {"string": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN"}
 

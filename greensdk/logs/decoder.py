@@ -1,8 +1,8 @@
 """
 A quick look at lines: one that passes is a good record; one that does not is looked at again, in words.
 
-msgspec checks types while it reads a line, ten times faster than :mod:`greensdk.schema` does afterwards. Its types are
-made from the same table. It may turn a good line down, never let a bad one pass.
+msgspec checks types while it reads a line, ten times faster than :mod:`greensdk.schema.check` does afterwards. Its
+types are made from the same table. It may turn a good line down, never let a bad one pass.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Union
 
 import msgspec
 
-from greensdk.fields import FIELDS, Field
-from greensdk.schema import parts_of
+from greensdk.schema.check import parts_of
+from greensdk.schema.fields import FIELDS, Field
 
 SURROGATE = b"\\ud"
 """Half of a surrogate pair perhaps, which no text may hold alone."""

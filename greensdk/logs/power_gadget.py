@@ -17,8 +17,8 @@ from typing import Any
 
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, lines
+from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import MEASURED
-from greensdk.record import blank, rfc3339
 
 NAME = "power-gadget"
 ELAPSED = "Elapsed Time (sec)"

@@ -19,8 +19,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from greensdk.logs.read import Problem, lines
+from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED, MEASURED
-from greensdk.record import blank, rfc3339
 
 NAME = "powerapi"
 COLUMNS = ("timestamp", "sensor", "target", "power")

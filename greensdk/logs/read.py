@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from greensdk.deliver.sinks import scheme_of
 from greensdk.errors import RecordError
-from greensdk.sink import scheme_of
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -70,7 +70,7 @@ def parse(line: bytes) -> dict[str, Any] | str:
     """
     import orjson
 
-    from greensdk.schema import NEWER, is_newer
+    from greensdk.schema.check import NEWER, is_newer
 
     try:
         record = orjson.loads(line)
@@ -147,8 +147,8 @@ def _stored(uri: str) -> Iterator[tuple[str, BinaryIO]]:
     Raises:
         RecordError: No sink knows the scheme, or what goes there can't be read back.
     """
-    from greensdk.config import sink_table
-    from greensdk.runtime import load
+    from greensdk.configure.config import sink_table
+    from greensdk.measure.runtime import load
 
     scheme = scheme_of(uri)
     target, table = sink_table(scheme)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-from greensdk.flat import energy
+from greensdk.schema.flat import energy
 
 TABLES = """
 CREATE TABLE energy_consumption (

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import RecordError
-from greensdk.fields import FORMAT, MAJOR
 from greensdk.logs.columns import quoted, sql_columns
 from greensdk.logs.read import STDIN, files, is_uri, streams
+from greensdk.schema.fields import FORMAT, MAJOR
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, is_uri, numbered, parse, streams
-from greensdk.schema import problems
+from greensdk.schema.check import problems
 
 __all__ = ["Problem", "Verdict", "check", "verdicts"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from greensdk.flat import Flat, domain_j, energy, source_of
+from greensdk.schema.flat import Flat, domain_j, energy, source_of
 
 MEBIBYTE = 2**20
 """What ``_mb`` in the names means: the fork divides psutil's bytes by 1024 * 1024, as psutil's manual does."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from greensdk.lines import encode
+from greensdk.deliver.lines import encode
 from greensdk.monitor import ESTIMATED
 from greensdk.report.drift import Drift, compare
 from greensdk.report.meters import Account, Metered, account, primary

@@ -26,8 +26,8 @@ import msgspec
 import numpy as np
 
 from greensdk.logs.read import Problem, parse
+from greensdk.measure.record import SCHEMA
 from greensdk.monitor import MACHINE
-from greensdk.record import SCHEMA
 from greensdk.report.drift import LONG_S
 from greensdk.report.large_windows import UnusualError, Windows
 from greensdk.report.needed import fault

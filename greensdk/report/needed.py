@@ -13,7 +13,7 @@ from typing import Any
 
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, lines, parse
-from greensdk.schema import misshapen
+from greensdk.schema.check import misshapen
 
 KEYS = frozenset(
     {

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from greensdk.attribution import NOTHING
-from greensdk.calls import Call, name_of
-from greensdk.cputime import host_clock
+from greensdk.measure.attribution import NOTHING
+from greensdk.measure.calls import Call, name_of
+from greensdk.measure.cputime import host_clock
+from greensdk.measure.runtime import Runtime
+from greensdk.measure.window import Subject
 from greensdk.monitor import CpuClock, Estimator, Monitor
-from greensdk.runtime import Runtime
-from greensdk.window import Subject
 
 
 def tracked_by(

@@ -234,7 +234,7 @@ def _region(region: str, gb_s_usd: float | None, *, in_lambda: bool) -> str | No
     from .prices import PRICES
 
     if region not in PRICES and gb_s_usd is None:
-        from greensdk.settings import unknown
+        from greensdk.configure.settings import unknown
 
         raise ConfigError(f"{unknown('[cost]', region, PRICES, 'region')}; or set gb_s_usd and request_usd")
     return region

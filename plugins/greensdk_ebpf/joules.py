@@ -73,7 +73,7 @@ def price(configured: float | None = None, root: str = "/") -> Price:
         return Price(configured, "configured")
     from greensdk_psutil_tdp import hosts, tdp
 
-    from greensdk import hardware
+    from greensdk.machine import hardware
 
     host = hardware.describe(root)
     cpus, model = host["cpus_logical"], host["cpu_model"]

@@ -110,7 +110,7 @@ class HwmonMonitor:
             MonitorUnavailable: None sees the packages or the whole machine.
         """
         from greensdk.errors import MonitorUnavailable
-        from greensdk.hardware import host_id
+        from greensdk.machine.hardware import host_id
 
         self.close()
         ok, reason, fix = self.probe()

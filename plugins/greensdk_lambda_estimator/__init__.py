@@ -17,8 +17,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from greensdk import hardware
 from greensdk.errors import ConfigError
+from greensdk.machine import hardware
 from greensdk.monitor import CALL, ESTIMATED, Availability, Metric, Reading, Usage, reading
 
 from . import places
@@ -47,7 +47,7 @@ class LambdaEstimator:
         vcpus: CPUs that are ours, with fractions; None asks the place.
         memory_mb: MB that are ours; None asks the place.
         root: Where ``proc`` and ``sys`` are.
-        host: The machine, as :func:`greensdk.hardware.describe` puts it; None asks it.
+        host: The machine, as :func:`greensdk.machine.hardware.describe` puts it; None asks it.
 
     Attributes:
         basis: By boundary, in words what the estimates rest on, after :meth:`open`.

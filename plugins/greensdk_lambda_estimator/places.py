@@ -26,7 +26,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from greensdk import hardware
+from greensdk.machine import hardware
 
 MB_PER_VCPU = 1769
 """

@@ -72,7 +72,7 @@ def part_of(arch: str, cpu_class: str = "unknown") -> Part | None:
 
     Args:
         arch: The kernel's word: ``x86_64``, ``aarch64``, ``arm64``.
-        cpu_class: What :func:`greensdk.hardware.classify` says of it.
+        cpu_class: What :func:`greensdk.machine.hardware.classify` says of it.
 
     Example:
         >>> part_of("aarch64").arch, part_of("x86_64", "masked-amd").cpu

@@ -85,7 +85,7 @@ class MsrMonitor:
         """
         from greensdk_rapl.meter import describe
 
-        from greensdk.hardware import host_id
+        from greensdk.machine.hardware import host_id
         from greensdk_msr.meter import open_meter
 
         self.close()

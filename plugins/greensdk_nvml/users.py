@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from greensdk.cputime import ledger
+from greensdk.measure.cputime import ledger
 
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO, include/linux/proc_ns.h."""
@@ -121,6 +121,6 @@ class Users:
 
 
 def _family() -> set[int]:
-    from greensdk.processes import tree
+    from greensdk.machine.processes import tree
 
     return {os.getpid(), *(process.pid for process in tree())}

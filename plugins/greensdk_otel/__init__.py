@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk_prometheus import address_of, is_worker
 
-from greensdk.builtin import LAMBDA
+from greensdk.configure.builtin import LAMBDA
 from greensdk.errors import SinkError
 from greensdk_otel.resource import is_own
 from greensdk_otel.spans import mark

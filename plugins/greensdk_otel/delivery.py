@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk_prometheus.courier import Courier
 
-from greensdk import spool
+from greensdk.deliver import spool
 from greensdk.errors import SinkError
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def attributes(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return what the first record that is sent tells of the process that sends it.
     """
-    from greensdk.hardware import describe
+    from greensdk.machine.hardware import describe
 
     own = is_own(record)
     host, worker = (record.get("host") or {}, record.get("worker") or {}) if own else (describe(), {})

@@ -86,7 +86,7 @@ class PerfMonitor:
         Raises:
             MonitorUnavailable: The package event does not work.
         """
-        from greensdk.hardware import host_id
+        from greensdk.machine.hardware import host_id
         from greensdk_perf.meter import COUNTED, describe
         from greensdk_perf.operations import figures, open_operations
 

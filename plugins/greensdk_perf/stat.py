@@ -74,7 +74,7 @@ class PerfStatMonitor:
         Raises:
             MonitorUnavailable: There is no perf, or it does not count the package.
         """
-        from greensdk.hardware import host_id
+        from greensdk.machine.hardware import host_id
         from greensdk_perf.meter import describe
 
         self.close()

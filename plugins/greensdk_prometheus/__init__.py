@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from greensdk.builtin import ADAPTERS, LAMBDA
+from greensdk.configure.builtin import ADAPTERS, LAMBDA
 from greensdk.errors import ConfigError, SinkError
 
 if TYPE_CHECKING:

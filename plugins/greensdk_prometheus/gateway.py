@@ -13,7 +13,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, NamedTuple
 
-from greensdk import spool
+from greensdk.deliver import spool
 from greensdk.errors import SinkError
 from greensdk_prometheus import slots
 from greensdk_prometheus.courier import Courier

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from greensdk import spool
+from greensdk.deliver import spool
 from greensdk_prometheus.families import number
 from greensdk_prometheus.numbers import Labels
 
@@ -92,8 +92,8 @@ def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any
     """
     Return (URI, target, keyword arguments) of the sinks that are the client's.
     """
-    from greensdk.build import settle
-    from greensdk.settings import KEYS
+    from greensdk.configure.settings import KEYS
+    from greensdk.measure.build import settle
 
     told = {**settings, **(settings.get("plugins") or {})}
     # An executor takes more than a decorator: names of stages and workflows.
@@ -105,7 +105,7 @@ def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any
 
 
 def _is_clients(target: str) -> bool:
-    from greensdk.runtime import load
+    from greensdk.measure.runtime import load
 
     try:
         return getattr(load(target), "client_side", False) is True
@@ -114,7 +114,7 @@ def _is_clients(target: str) -> bool:
 
 
 def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: Mapping[str, Any]) -> None:
-    from greensdk.runtime import load
+    from greensdk.measure.runtime import load
 
     try:
         sink = load(target)(uri, **config)

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from greensdk import spool
+from greensdk.deliver import spool
 from greensdk.errors import SinkError
 
 FOLDER = "prometheus"

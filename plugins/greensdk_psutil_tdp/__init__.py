@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from greensdk import hardware
 from greensdk.errors import ConfigError
+from greensdk.machine import hardware
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
 
 from . import tdp
@@ -65,7 +65,7 @@ class PsutilTdpEstimator:
         boundary: ``package`` or ``wall``: which of the power model's two readings comes first, and so stands for the
             call; the other stands beside it. ``linear`` has the package only.
         powercap_root: Where the kernel's power limits are.
-        host: The machine, as :func:`greensdk.hardware.describe` puts it; None asks it.
+        host: The machine, as :func:`greensdk.machine.hardware.describe` puts it; None asks it.
 
     Attributes:
         host_facts: ``tdp_w`` (of all the machine's CPUs together) and ``tdp_source`` for the record's ``host``,

@@ -34,7 +34,7 @@ def machine_of(found: Tdp, host: Mapping[str, Any]) -> Machine:
 
     Args:
         found: What is known of its CPU.
-        host: As :func:`greensdk.hardware.describe` puts it.
+        host: As :func:`greensdk.machine.hardware.describe` puts it.
     """
     cpus: int = host["cpus_logical"]
     virtual = host["virtualised"] is True

@@ -21,7 +21,7 @@ thread for what it runs itself. So guests with all of a host's threads together 
 
 from typing import NamedTuple
 
-from greensdk.hardware import classify
+from greensdk.machine.hardware import classify
 
 from . import coefficients as fitted
 from .era import MODERN, is_desktop, launch_year, spelled
@@ -169,7 +169,7 @@ def described(
 
     Args:
         found: What the table of parts says.
-        cpu_class: What :func:`greensdk.hardware.classify` says.
+        cpu_class: What :func:`greensdk.machine.hardware.classify` says.
         name: The normalised name.
         tdp_w: Of all CPUs, where `found` knows it; else it is worked out from `threads`.
         sockets: See :class:`Machine`.

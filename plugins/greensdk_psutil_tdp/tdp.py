@@ -61,7 +61,7 @@ def lookup(
 
     Args:
         model: The brand string, as in ``/proc/cpuinfo``.
-        cpu_class: What :func:`greensdk.hardware.classify` says of it.
+        cpu_class: What :func:`greensdk.machine.hardware.classify` says of it.
         powercap_root: The kernel's power capping tree.
         user_w: Watts of one socket that somebody configured.
         user_threads: Hardware threads that share `user_w`.

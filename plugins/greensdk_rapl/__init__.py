@@ -104,7 +104,7 @@ class RaplMonitor:
         Raises:
             MonitorUnavailable: No package counter can be read.
         """
-        from greensdk.hardware import host_id
+        from greensdk.machine.hardware import host_id
 
         self.close()
         self._meter = open_meter(self.root, self.max_power_w)

@@ -2,7 +2,7 @@
 Records to any S3: AWS, MinIO, Ceph, SeaweedFS. One immutable object of JSON lines per batch, or per call in a worker.
 
 S3 has no append, so that nothing is ever added to an object: it is written once, under the key that
-:mod:`greensdk.keys` gives it, on the condition that there is none of that key (``If-None-Match: *``,
+:mod:`greensdk.deliver.keys` gives it, on the condition that there is none of that key (``If-None-Match: *``,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from greensdk.errors import SinkError
 
 if TYPE_CHECKING:
-    from greensdk.outbox import Outbox
+    from greensdk.deliver.outbox import Outbox
 
 SCHEME = "s3"
 
@@ -24,7 +24,7 @@ _outboxes: dict[tuple[Any, ...], Outbox] = {}
 
 class S3Sink:
     """
-    Writes each record ahead to the spool, and batches of them to a bucket; see :mod:`greensdk.outbox`.
+    Writes each record ahead to the spool, and batches of them to a bucket; see :mod:`greensdk.deliver.outbox`.
 
     Credentials come from where every AWS client looks for them, never from here.
 
@@ -53,7 +53,7 @@ class S3Sink:
         batch_age_s: float = 5.0,
         budget_s: float = 5.0,
     ) -> None:
-        from greensdk.outbox import Limits
+        from greensdk.deliver.outbox import Limits
 
         self.bucket, self.prefix = place_of(uri)
         self.uri = uri
@@ -91,7 +91,7 @@ class S3Sink:
         cls, uri: str, *, endpoint: str | None = None, region: str | None = None, **_: Any
     ) -> Iterator[tuple[str, BinaryIO]]:
         """
-        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.sink.Sink`.
+        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.deliver.sinks.Sink`.
 
         Raises:
             RecordError: There is none, or it can't be read; says why and what helps.
@@ -112,7 +112,7 @@ class S3Sink:
         return outbox
 
     def _open(self) -> Outbox:
-        from greensdk.outbox import Outbox, inside_worker
+        from greensdk.deliver.outbox import Outbox, inside_worker
         from greensdk_s3.writing import Writer
 
         writer = Writer(self.bucket, self.prefix, *self._where, self._limits.budget_s)

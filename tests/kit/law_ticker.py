@@ -38,7 +38,7 @@ def turn(settings: dict[str, Any]) -> None:
     every_ns, parent = int(settings["every_s"] * 1e9), os.getppid()
     read_busy_s = uncounted
     if any(busy_w for _, _, busy_w, _, _ in zones):
-        from greensdk.cputime import host_clock
+        from greensdk.measure.cputime import host_clock
 
         clock = host_clock()
         if clock is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from greensdk.plugins import Plugins, declared
+from greensdk.configure.plugins import Plugins, declared
 
 HOOK = "from greensdk.hookspecs import hookimpl\n"
 GOOD = """

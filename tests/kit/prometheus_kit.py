@@ -20,7 +20,7 @@ from typing import Any
 
 from rights_kit import need
 
-from greensdk.record import blank
+from greensdk.measure.record import blank
 
 PATIENCE_S = 60.0
 STATISTICS = {"n": 4, "min": 10.0, "mean": 120.0, "max": 180.0, "p95": 180.0}

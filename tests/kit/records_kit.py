@@ -4,8 +4,8 @@ Records with known numbers, for what reads them.
 
 from __future__ import annotations
 
-from greensdk.lines import encode
-from greensdk.record import blank
+from greensdk.deliver.lines import encode
+from greensdk.measure.record import blank
 
 
 def call(number, joules=1.0, **changes):

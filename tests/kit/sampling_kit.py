@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from greensdk.lines import encode
-from greensdk.runtime import Runtime
-from greensdk.schema import problems
+from greensdk.deliver.lines import encode
+from greensdk.measure.runtime import Runtime
+from greensdk.schema.check import problems
 from greensdk.testing import FakeMonitor
 
 THREAD = "greensdk-sampler"

@@ -8,7 +8,7 @@ from typing import Any
 
 from greensdk_psutil_tdp import PsutilTdpEstimator
 
-from greensdk.hardware import classify
+from greensdk.machine.hardware import classify
 from greensdk.monitor import Usage
 
 NO_POWERCAP = "/nonexistent/powercap"

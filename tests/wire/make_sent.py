@@ -12,7 +12,7 @@ from pathlib import Path
 import cloudpickle
 
 from greensdk import __version__, energy_tracked
-from greensdk.config import resolve
+from greensdk.configure.config import resolve
 
 HERE = Path(__file__).parent
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # Lithops reads the imports in sources, also this one, and sends what they name; a plain executor has no other sign.
     from greensdk_lambda_estimator import LambdaEstimator  # noqa: F401
 
-    from greensdk.sink import Sink
+    from greensdk.deliver.sinks import Sink
 
 
 class LithopsInLambda(LithopsCall):
@@ -38,6 +38,6 @@ class LithopsInLambda(LithopsCall):
         """
         yield from super().sinks(settings)
         if settings.get("sinks") is None:
-            from greensdk.sink import StdoutSink
+            from greensdk.deliver.sinks import StdoutSink
 
             yield "stdout:", StdoutSink()

@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
+from greensdk.configure.settings import checked_table
 from greensdk.errors import ConfigError
-from greensdk.settings import checked_table
 
 PLAIN, RESTRICTED, PRIVILEGED = "plain", "restricted", "privileged"
 VARIANTS = (PLAIN, RESTRICTED, PRIVILEGED)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from greensdk.errors import GreensdkError
-from greensdk.runtime import load as load_target
+from greensdk.measure.runtime import load as load_target
 
 STUDIES = {
     "parallelism": "How many workers take the least energy?",

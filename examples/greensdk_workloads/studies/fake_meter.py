@@ -44,7 +44,7 @@ def turn(file: str) -> None:
     """
     Turn the counter until the parent ends.
     """
-    from greensdk.cputime import host_clock
+    from greensdk.measure.cputime import host_clock
 
     clock, parent = host_clock(), os.getppid()
     assert clock is not None

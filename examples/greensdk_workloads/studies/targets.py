@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
+from greensdk.configure.settings import unknown
 from greensdk.errors import GreensdkError
-from greensdk.settings import unknown
 from greensdk_workloads.workload import NAMES, Mapper, Workload, load
 
 EXTRA = 'pip install "greensdk[workloads]"'

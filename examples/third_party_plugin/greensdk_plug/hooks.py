@@ -10,7 +10,7 @@ from greensdk.hookspecs import hookimpl
 from greensdk_plug import greensdk_enrich
 
 if TYPE_CHECKING:
-    from greensdk.registry import Registry
+    from greensdk.configure.registry import Registry
 
 
 @hookimpl

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from greensdk.hardware import boot_id, host_id
+from greensdk.machine.hardware import boot_id, host_id
 from greensdk.version import __version__
 from greensdk_ebpf import DEFAULT_ROOT
 from greensdk_ebpf.agent import coarse, pins

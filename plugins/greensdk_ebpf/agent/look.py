@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from greensdk.hardware import boot_id
+from greensdk.machine.hardware import boot_id
 from greensdk_ebpf import DEFAULT_ROOT
 from greensdk_ebpf.access import pin
 from greensdk_ebpf.agent import coarse, pins

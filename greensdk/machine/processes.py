@@ -20,7 +20,7 @@ from functools import cache
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import NamedTuple
 
-from greensdk.resources import has_children
+from greensdk.machine.resources import has_children
 
 BLOCK_BYTES = 512
 """

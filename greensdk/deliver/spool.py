@@ -123,7 +123,7 @@ def keep(record: Mapping[str, Any], uri: str, error: BaseException) -> None:
     """
     Append `record` to what the sink `uri` has refused, and warn, once per sink. Never raises.
     """
-    from greensdk.lines import encode
+    from greensdk.deliver.lines import encode
 
     try:
         path = _own_folder() / f"{_digest(uri)}.jsonl"

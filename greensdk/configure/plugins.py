@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk.configure.registry import Registry, reference
 from greensdk.errors import PluginError
-from greensdk.registry import Registry, reference
 
 if TYPE_CHECKING:
     import click
@@ -168,7 +168,7 @@ def _builtin() -> object:
     """
     from types import SimpleNamespace
 
-    from greensdk import builtin
+    from greensdk.configure import builtin
     from greensdk.hookspecs import hookimpl
 
     def offer(registry: Registry) -> None:

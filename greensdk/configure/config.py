@@ -14,17 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from greensdk import builtin
-from greensdk.build import NAMED
-from greensdk.calls import MANY
+from greensdk.configure import builtin
+from greensdk.configure.plugins import BUILTIN, declared, load_plugins, switches, third_party
+from greensdk.configure.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
+from greensdk.deliver.sinks import scheme_of
 from greensdk.errors import ConfigError
-from greensdk.plugins import BUILTIN, declared, load_plugins, switches, third_party
-from greensdk.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
-from greensdk.sink import scheme_of
+from greensdk.measure.build import NAMED
+from greensdk.measure.calls import MANY
 
 if TYPE_CHECKING:
-    from greensdk.plugins import Plugins
-    from greensdk.registry import Offer
+    from greensdk.configure.plugins import Plugins
+    from greensdk.configure.registry import Offer
 
 DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "lambda-estimator", "psutil-tdp"]}
 DEFAULT_SINK = "energy.jsonl"

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from greensdk.configure.settings import KEYS, check, unknown
 from greensdk.errors import ConfigError
-from greensdk.settings import KEYS, check, unknown
 
 
 class Spec(dict[str, Any]):
@@ -48,7 +48,7 @@ def resolved(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "sources" in arguments:
         return dict(arguments)
-    from greensdk.config import resolve
+    from greensdk.configure.config import resolve
 
     try:
         return resolve(arguments)

@@ -22,13 +22,13 @@ from math import inf
 from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from greensdk.eye import Eye
-from greensdk.samples import Sample, summary
+from greensdk.sample.looks import Eye
+from greensdk.sample.samples import Sample, summary
 
 if TYPE_CHECKING:
+    from greensdk.measure.runtime import Runtime
+    from greensdk.measure.window import Window
     from greensdk.monitor import Monitor
-    from greensdk.runtime import Runtime
-    from greensdk.window import Window
 
 KEPT = 50_000
 """How many lines of samples are kept, one for each process in each. A sample of one process takes a kilobyte."""

@@ -4,7 +4,7 @@ The one thread that may exist beside a measured call: it polls meters that wrap 
 A meter of 32 bits at the power of a large server wraps within minutes, and nobody can tell from its
 two ends how often it did. Nothing can wake a process later without a thread waiting already, so the
 thread is born with the window, but only where that matters: for meters that wrap within two minutes
-(:data:`greensdk.runtime.EAGER_S` is half of that), and where ``resources="full"`` says that a
+(:data:`greensdk.measure.runtime.EAGER_S` is half of that), and where ``resources="full"`` says that a
 millisecond is nothing. For slower meters each new call and each garbage collection polls when it is
 due, which a busy function has enough of; a lone call that sleeps through a whole wrap has no
 reading, and the reason.
@@ -16,7 +16,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from greensdk.runtime import Runtime
+    from greensdk.measure.runtime import Runtime
 
 
 class Ticker:

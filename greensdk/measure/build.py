@@ -1,5 +1,5 @@
 """
-From a specification to an open runtime: the cold half of :mod:`greensdk.runtime`.
+From a specification to an open runtime: the cold half of :mod:`greensdk.measure.runtime`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from functools import cache, partial
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
-from greensdk import builtin, hardware
-from greensdk.attribution import NOTHING, Primary
-from greensdk.calibration import default_path
-from greensdk.calibration import load as load_calibration
-from greensdk.cputime import HostClock, host_clock
+from greensdk.configure import builtin
 from greensdk.errors import ConfigError
+from greensdk.machine import hardware
+from greensdk.machine.calibration import default_path
+from greensdk.machine.calibration import load as load_calibration
+from greensdk.measure.attribution import NOTHING, Primary
+from greensdk.measure.cputime import HostClock, host_clock
+from greensdk.measure.runtime import load, open_source
 from greensdk.monitor import CpuClock, Estimator, Monitor
-from greensdk.runtime import load, open_source
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
-    from greensdk.runtime import Runtime
-    from greensdk.sink import Sink
+    from greensdk.deliver.sinks import Sink
+    from greensdk.measure.runtime import Runtime
 
 NAMED, AUTO, ALL = "named", "auto", "all"
 """Why a monitor is in the list: asked for by name, because it works and is cheap, or because it works."""
@@ -100,7 +101,7 @@ def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
                 return cast("dict[str, Any]", resolved)
         if spec.keys() <= PLAIN:
             return {**base, **spec}
-    from greensdk.config import resolve
+    from greensdk.configure.config import resolve
 
     return resolve(spec)
 
@@ -117,7 +118,7 @@ def _detail(settings: Mapping[str, Any], adapter: Any) -> str:
 def _sample(runtime: Runtime, every_s: float | None) -> None:
     runtime.sample_every_s = every_s
     if every_s is not None and runtime.sampler is None:
-        from greensdk.sampling import Sampler
+        from greensdk.sample.sampler import Sampler
 
         type(runtime).sampler = Sampler()
 
@@ -135,7 +136,7 @@ def _adapter(settings: Mapping[str, Any]) -> Any:
 
 
 def _probe() -> Any:
-    from greensdk.resources import ResourceProbe
+    from greensdk.machine.resources import ResourceProbe
 
     probe = ResourceProbe()
     return probe if probe.available else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import fsum
 from typing import Any, NamedTuple
 
-from greensdk.processes import Process
+from greensdk.machine.processes import Process
 
 PROCESSES = 100
 """How many processes a record names: those that took the most CPU time."""
@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
     Attributes:
         pid: Its id.
-        birth: See :class:`greensdk.processes.Process`.
+        birth: See :class:`greensdk.machine.processes.Process`.
         ppid: Its parent's id.
         cpu_s: CPU seconds of its own in between.
         rss_bytes: Its resident memory at the second look.

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any
 
-from greensdk.calls import Call
-from greensdk.cputime import ledger
-from greensdk.runtime import Runtime, closing
-from greensdk.window import Subject, Window, open_window
+from greensdk.measure.calls import Call
+from greensdk.measure.cputime import ledger
+from greensdk.measure.runtime import Runtime, closing
+from greensdk.measure.window import Subject, Window, open_window
 
 STALE = "the function was not called for {0:.3g} s, so its runs can't be told from what else the meter counted"
 

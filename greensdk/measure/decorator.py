@@ -23,12 +23,12 @@ from types import (
 )
 from typing import Any, TypeVar, overload
 
-from greensdk.builtin import LAMBDA
-from greensdk.calls import MANY, is_disabled
+from greensdk.configure.builtin import LAMBDA
+from greensdk.configure.spec import Spec, make_spec
 from greensdk.errors import ConfigError
-from greensdk.runtime import captures, runtime_for
-from greensdk.spec import Spec, make_spec
-from greensdk.window import Subject, Window, open_window
+from greensdk.measure.calls import MANY, is_disabled
+from greensdk.measure.runtime import captures, runtime_for
+from greensdk.measure.window import Subject, Window, open_window
 
 # A plain TypeVar instead of ParamSpec: the decorated function keeps its very type, overloads included.
 F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]")

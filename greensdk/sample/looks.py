@@ -8,9 +8,9 @@ from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from greensdk.machine.processes import Process, tree
 from greensdk.monitor import MACHINE
-from greensdk.processes import Process, tree
-from greensdk.samples import Sample, compare, parts
+from greensdk.sample.samples import Sample, compare, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

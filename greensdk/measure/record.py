@@ -1,7 +1,7 @@
 """
 What a record is: one call, as a plain dict, as it stands in the JSON line.
 
-The meaning of every key is in :mod:`greensdk.schema`; here it is put together. A record never holds
+The meaning of every key is in :mod:`greensdk.schema.check`; here it is put together. A record never holds
 the call's arguments, its result, or anything of the environment.
 """
 
@@ -11,15 +11,15 @@ import sys
 from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any
 
-from greensdk.attribution import Primary
+from greensdk.measure.attribution import Primary
 from greensdk.monitor import Reading
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
     from resource import struct_rusage
 
-    from greensdk.runtime import Runtime
-    from greensdk.window import Subject, Window
+    from greensdk.measure.runtime import Runtime
+    from greensdk.measure.window import Subject, Window
 
 SCHEMA = "greensdk.record/1"
 KEYS = (  # noqa: SIM905 - four lines instead of forty

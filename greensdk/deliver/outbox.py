@@ -24,9 +24,10 @@ from math import inf
 from time import monotonic
 from typing import Any, BinaryIO, NamedTuple
 
-from greensdk import builtin, spool
+from greensdk.configure import builtin
+from greensdk.deliver import spool
+from greensdk.deliver.lines import encode
 from greensdk.errors import ConfigError, SinkError
-from greensdk.lines import encode
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0

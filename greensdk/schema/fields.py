@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from greensdk.record import SCHEMA
-from greensdk.resources import RESOURCE_FIELDS
-from greensdk.samples import SAMPLED, STATISTICS
+from greensdk.machine.resources import RESOURCE_FIELDS
+from greensdk.measure.record import SCHEMA
+from greensdk.sample.samples import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
 MAJOR = int(_major)
@@ -181,7 +181,7 @@ _HOST: dict[str, Field] = {
     "os": _fact("linux or darwin."),
     "arch": _fact("The architecture as the kernel names it."),
     "cpu_model": _fact("The CPU's name."),
-    "cpu_class": _fact("Its class; greensdk.hardware lists them."),
+    "cpu_class": _fact("Its class; greensdk.machine.hardware lists them."),
     "cpus_logical": _count("Hardware threads of the machine."),
     "cpus_physical": _count("Cores of the machine."),
     "sockets": _count("Processor packages; on a virtual machine what the hypervisor pretends."),

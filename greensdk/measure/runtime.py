@@ -18,22 +18,22 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from greensdk.attribution import NOTHING
-from greensdk.calibration import Calibration
-from greensdk.cputime import HostClock, ledger
 from greensdk.errors import ConfigError, PluginError
+from greensdk.machine.calibration import Calibration
+from greensdk.measure.attribution import NOTHING
+from greensdk.measure.cputime import HostClock, ledger
+from greensdk.measure.window import current
 from greensdk.monitor import CpuClock, Estimator, Monitor
-from greensdk.window import current
 
 if TYPE_CHECKING:
-    from greensdk.sampling import Sampler
-    from greensdk.sink import Sink
-    from greensdk.ticker import Ticker
+    from greensdk.deliver.sinks import Sink
+    from greensdk.measure.ticker import Ticker
+    from greensdk.sample.sampler import Sampler
 
 FAILURES_KEPT = 20
 
 EAGER_S = 60.0
-"""A meter that has to be polled this often, in seconds, gets its thread at once; see :mod:`greensdk.ticker`."""
+"""A meter that has to be polled this often, in seconds, gets its thread at once; see :mod:`greensdk.measure.ticker`."""
 
 captures: list[list[dict[str, Any]]] = []
 """The lists of all open ``capture()`` blocks."""
@@ -55,7 +55,7 @@ class Runtime:
     What one specification comes to in this process.
 
     Args:
-        spec: Plain dict; see :mod:`greensdk.config` for the keys.
+        spec: Plain dict; see :mod:`greensdk.configure.config` for the keys.
 
     Attributes:
         ready: Built, and in this very process.
@@ -68,7 +68,7 @@ class Runtime:
         worker_now: What of `worker` differs from call to call, if the adapter has any of it.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         calibration: Watts at rest, by meter.
-        config_digest: Of the settings in force; see :func:`greensdk.config.digest`.
+        config_digest: Of the settings in force; see :func:`greensdk.configure.config.digest`.
         plugins: Version of each plugin at work.
         counts: Anything but the clocks of the calling thread is read.
         sample_every_s: How often to sample its calls; None for not at all.
@@ -122,7 +122,7 @@ class Runtime:
         Raises:
             ConfigError: The configuration is wrong; raised before the first call, never during one.
         """
-        from greensdk.build import build
+        from greensdk.measure.build import build
 
         build(self)
         self.opened += 1
@@ -157,7 +157,7 @@ class Runtime:
         """
         Put a record that a sink did not take into the spool, and say so once.
         """
-        from greensdk import spool
+        from greensdk.deliver import spool
 
         self.failures.append(f"{uri}: {error}")
         self.spooled += 1
@@ -167,7 +167,7 @@ class Runtime:
         """
         Remember that greensdk itself failed in a call (which went on unmeasured), and say so once.
         """
-        from greensdk import spool
+        from greensdk.deliver import spool
 
         text = f"{type(problem).__name__}: {problem}"
         self.failures.append(text)
@@ -182,7 +182,7 @@ class Runtime:
             self.poll_due_ns = now_ns + self.poll_every_s * 1e9
             self.poll()
         elif self.ticker is None:
-            from greensdk.ticker import Ticker
+            from greensdk.measure.ticker import Ticker
 
             self.ticker = Ticker(self, self.poll_every_s)
             self.tickers.append(self.ticker)

@@ -13,7 +13,8 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, thread_time_ns, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.attribution import (
+from greensdk.machine.calibration import active
+from greensdk.measure.attribution import (
     IDLE_HOST,
     NO_CLOCK,
     Primary,
@@ -24,15 +25,14 @@ from greensdk.attribution import (
     self_energy,
     share_of,
 )
-from greensdk.calibration import active
-from greensdk.cputime import Lane, lanes, ledger
+from greensdk.measure.cputime import Lane, lanes, ledger
+from greensdk.measure.record import build, light_resources, template
 from greensdk.monitor import CpuTime, Reading, Usage, reading
-from greensdk.record import build, light_resources, template
 
 if TYPE_CHECKING:
+    from greensdk.measure.runtime import Runtime
     from greensdk.monitor import CpuClock
-    from greensdk.runtime import Runtime
-    from greensdk.sampling import Seat
+    from greensdk.sample.sampler import Seat
 
 HELPERS_NS = 50_000
 """CPU time of a call's process beyond its own thread's that counts as helper threads' work, not as our clocks' skew."""
@@ -134,7 +134,7 @@ class Window:
                     self.sampling.leave(self)
                 raise
         # Nothing below raises: a call that failed to begin must not count as one under way.
-        # Beside others, or inside one of them on the same thread? See greensdk.cputime.Ledger.
+        # Beside others, or inside one of them on the same thread? See greensdk.measure.cputime.Ledger.
         self.is_lane = parent is None or parent.lane is not lanes.here
         if self.is_lane:
             ledger.open += 1

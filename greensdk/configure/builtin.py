@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from greensdk.registry import Registry
+    from greensdk.configure.registry import Registry
 
 LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 """

@@ -9,8 +9,8 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
-from greensdk.calls import MANY
 from greensdk.errors import ConfigError
+from greensdk.measure.calls import MANY
 
 KEYS: dict[str, tuple[str, str]] = {
     "monitors": ("names", '"auto", "all", or a list of names; [] measures clocks only'),
@@ -165,7 +165,7 @@ def _parameters(target: str, skip: int) -> dict[str, str]:
     """
     import inspect
 
-    from greensdk.runtime import load
+    from greensdk.measure.runtime import load
 
     found = list(inspect.signature(load(target)).parameters.values())[skip:]
     named = [p for p in found if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
-from greensdk.lines import encode
+from greensdk.deliver.lines import encode
 
 KEY = "previous_digest"
 NOTHING = sha256(b"").hexdigest()

@@ -1,7 +1,7 @@
 """
 What a record may hold, as a JSON Schema and as a checker of its own.
 
-Both are made from :data:`greensdk.fields.FIELDS`. The checker says the same as the JSON Schema, without a
+Both are made from :data:`greensdk.schema.fields.FIELDS`. The checker says the same as the JSON Schema, without a
 library and many times faster, in words for a person. Keys that the table does not name are allowed: plugins
 add some, and so do later versions of the same major number.
 """
@@ -14,8 +14,8 @@ from functools import cache
 from reprlib import Repr
 from typing import Any, NamedTuple
 
-from greensdk.fields import FIELDS, FORMAT, MAJOR, TIME, Field
-from greensdk.record import SCHEMA
+from greensdk.measure.record import SCHEMA
+from greensdk.schema.fields import FIELDS, FORMAT, MAJOR, TIME, Field
 
 __all__ = ["FIELDS", "NEWER", "is_newer", "json_schema", "misshapen", "parts_of", "problems"]
 
@@ -92,7 +92,7 @@ def misshapen(record: dict[str, Any], names: frozenset[str]) -> list[str]:
 
     Args:
         record: A record.
-        names: The keys, as :data:`greensdk.fields.FIELDS` spells them, and those of all objects and lists around them.
+        names: The keys as :data:`greensdk.schema.fields.FIELDS` spells them, and of all objects and lists around them.
     """
     return list(_check(_tree(names), record, ""))
 

@@ -1,0 +1,248 @@
+"""
+What a sink is, and those that need no library: a file of JSON lines, standard output, memory, a function.
+
+A sink is named by a URI whose scheme picks it: a bare path or ``file:`` is a file, ``stdout:`` the
+standard output, ``memory:`` a list in this process, ``callback:module:function`` a function of yours. Plugins
+register further schemes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from greensdk.deliver.lines import encode
+from greensdk.errors import SinkError
+
+MEMORY_LIMIT = 1_000
+memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
+"""The records that ``memory:`` sinks of this process have taken, the newest `MEMORY_LIMIT` of them."""
+
+
+SETTLED_S = 2.0
+"""Seconds after which nobody is in the middle of a write any more."""
+
+
+class Sink(Protocol):
+    """
+    A place where records go. Made with its URI and the keys of its table in the configuration.
+
+    Every method may raise; the runtime counts the failure and keeps the record in the spool.
+
+    A sink from which records can be read back has one more method, which those without it need not have::
+
+        @classmethod
+        def stored(cls, uri: str, **config) -> Iterator[tuple[str, BinaryIO]]: ...
+
+    It yields the name (a URI) and an open binary stream of each object of records that is at or below `uri`: those
+    whose names end in ``.jsonl`` or ``.jsonl.gz`` (compressed: so are the stream's bytes), sorted by name, each being
+    read before the next is asked for. ``config`` is the sink's table of the configuration; keys that are of no use
+    for reading are ignored. It raises :class:`~greensdk.errors.RecordError` where nothing is, or can be read.
+    """
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Take one finished record. Must not change it.
+        """
+
+    def flush(self) -> None:
+        """
+        Hand over what is still held back.
+        """
+
+    def close(self) -> None:
+        """
+        Flush and give everything back.
+        """
+
+
+def scheme_of(uri: str) -> str:
+    """
+    Return the scheme of a sink's URI; ``file`` for a bare path (also ``C:\\x``, whose scheme would be one letter).
+
+    Example:
+        >>> scheme_of("s3://bucket/x"), scheme_of("runs/energy.jsonl"), scheme_of("stdout:")
+        ('s3', 'file', 'stdout')
+    """
+    head, colon, _ = uri.partition(":")
+    return head if colon and len(head) > 1 and "/" not in head else "file"
+
+
+def path_of(uri: str) -> str:
+    """
+    Return the path in a ``file:`` URI or bare path.
+
+    Example:
+        >>> path_of("file:///tmp/a.jsonl"), path_of("file:a.jsonl"), path_of("a.jsonl")
+        ('/tmp/a.jsonl', 'a.jsonl', 'a.jsonl')
+    """
+    path = uri.removeprefix("file:") if scheme_of(uri) == "file" else uri
+    return path.removeprefix("//") if path.startswith("///") else path
+
+
+class JsonlSink:
+    """
+    Appends each record as one line to a file.
+
+    One ``write`` per line on an ``O_APPEND`` descriptor, so that any number of processes may share
+    the file and every line stays whole. The file is born readable by its owner alone (0600).
+
+    Args:
+        uri: The file's path, bare or as ``file:`` URI. Missing folders are made.
+        fsync: Force each line to the disk before the call returns to its caller; slow.
+        chain: Give each line the digest of the one before (:mod:`greensdk.deliver.chain`). Writers wait for each other.
+
+    Raises:
+        SinkError: The file can't be opened for appending.
+    """
+
+    def __init__(self, uri: str, *, fsync: bool = False, chain: bool = False) -> None:
+        self.path = os.path.abspath(path_of(uri))
+        self._fsync = fsync
+        self._chain = chain
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._torn = _ends_in_a_torn_line(self._fd)
+        except OSError as error:
+            raise SinkError(f"{self.path}: {error.strerror}") from error
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Append one line.
+
+        Raises:
+            SinkError: The line could not be written whole (disk full, descriptor gone).
+        """
+        try:
+            written, wanted = self._append(record)
+            if self._fsync:
+                os.fsync(self._fd)
+        except OSError as error:
+            raise SinkError(f"{self.path}: {error.strerror}") from error
+        self._torn = written != wanted
+        if self._torn:
+            raise SinkError(f"{self.path}: wrote {written} of {wanted} bytes")
+
+    def _append(self, record: Mapping[str, Any]) -> tuple[int, int]:
+        if self._chain:
+            from greensdk.deliver import chain
+
+            return chain.append(self._fd, record)
+        line = b"\n" + encode(record) if self._torn else encode(record)
+        return os.write(self._fd, line), len(line)
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        Close the file. Closing twice is harmless.
+        """
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _ends_in_a_torn_line(fd: int) -> bool:
+    """
+    Whether a full disk once cut the last line short, to which the next record must not be glued.
+    """
+    status = os.fstat(fd)
+    # What looks torn in a file that was written just now may be a line that another process is writing.
+    settled = status.st_size > 0 and time.time() - status.st_mtime > SETTLED_S
+    return settled and os.pread(fd, 1, status.st_size - 1) != b"\n"
+
+
+class StdoutSink:
+    """
+    Writes each record as one line to standard output (where a Lambda's log is).
+    """
+
+    def __init__(self, uri: str = "stdout:") -> None:
+        self.uri = uri
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Write one line after whatever the program has printed so far.
+        """
+        line = encode(record).decode()
+        try:
+            sys.stdout.write(line)
+        except UnicodeEncodeError:  # a terminal of another encoding; every one of them knows ASCII
+            sys.stdout.write(json.dumps(json.loads(line)) + "\n")
+        sys.stdout.flush()
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        Standard output is not ours to close.
+        """
+
+
+class MemorySink:
+    """
+    Keeps records in :data:`memory`.
+    """
+
+    def __init__(self, uri: str = "memory:") -> None:
+        self.uri = uri
+        self.emit = memory.append
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        The records stay readable.
+        """
+
+
+class CallbackSink:
+    """
+    Calls a function with each record, in the thread of the call that it is about.
+
+    Args:
+        uri: ``callback:module:function``; ``function`` may be an attribute of an attribute (``Class.method``).
+
+    Raises:
+        SinkError: There is no such function.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        module, _, path = uri.removeprefix("callback:").partition(":")
+        if not module or not path:
+            raise SinkError(f"{uri}: expected callback:module:function")
+        try:
+            found: Any = __import__(module, fromlist=[path])
+            for name in path.split("."):
+                found = getattr(found, name)
+        except Exception as error:
+            raise SinkError(f"{uri}: {type(error).__name__}: {error}; the module must be importable here") from error
+        if not callable(found):
+            raise SinkError(f"{uri}: {path} is no function")
+        self.emit = found
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        The function is not ours to close.
+        """

@@ -1,0 +1,3 @@
+"""
+Which machine this is, and what runs on it.
+"""

@@ -1,0 +1,3 @@
+"""
+The measured path: from a call to its record.
+"""
