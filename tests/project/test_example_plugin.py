@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-TREE = Path(__file__).parents[1]
+TREE = Path(__file__).parents[2]
 EXAMPLE = TREE / "examples" / "third_party_plugin"
 SCRIPT = """
 from greensdk import energy_tracked

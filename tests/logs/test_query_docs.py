@@ -18,7 +18,7 @@ from greensdk.logs.columns import flat_columns
 from greensdk.logs.sqlite import TABLES
 from greensdk.logs.tables import VIEWS
 
-PAGE = (Path(__file__).parents[1] / "docs" / "reading.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reading.md").read_text()
 
 
 def blocks(language):

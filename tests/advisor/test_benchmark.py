@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GIVEN = ROOT / "benchmarks" / "data" / "jolteon" / "profiles.csv"
 HEAD = "app,stage,memory_mb,workers,rep,read_mean,compute_mean,write_mean"
 

@@ -7,7 +7,7 @@ Only where it is asked for, because the parts are half a gigabyte and take a min
     mmdebstrap --variant=extract --architectures=arm64 --include=python3.11,libstdc++6 bookworm ROOT
     pip install --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64 --python-version 3.11 \\
         --only-binary :all: --target ROOT/site awslambdaric
-    LAMBDA_ARM64_ROOT=ROOT pytest tests/test_lambda_arm64.py
+    LAMBDA_ARM64_ROOT=ROOT pytest tests/adapters/aws_lambda/test_lambda_arm64.py
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "three_backends.py"
+SCRIPT = Path(__file__).parents[3] / "examples" / "three_backends.py"
 RECORDS = "s3://results/greensdk/v1"
 BACKENDS = ("localhost", "k8s", "aws_lambda")
 PRIMES = [9592, 13848]

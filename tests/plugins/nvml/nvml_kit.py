@@ -1,7 +1,7 @@
 """
 A stand-in for NVIDIA's library: the functions that the monitor calls, with GPUs that a test drives.
 
-It stands for hardware that is not here; ``tests/test_nvml_gpu.py`` runs where a GPU is.
+It stands for hardware that is not here; ``tests/plugins/nvml/test_gpu.py`` runs where a GPU is.
 """
 
 from types import SimpleNamespace

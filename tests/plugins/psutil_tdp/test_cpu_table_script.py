@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 from greensdk_psutil_tdp import table_amd, table_intel
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "cpu_table.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "cpu_table.py"
 LIST = """Name,TDP
 Intel Xeon Gold 6130,125
 Intel Xeon Gold 6130,125.0

@@ -16,7 +16,7 @@ from greensdk.configure.plugins import GROUP
 from greensdk.measure.runtime import load
 from greensdk.monitor import CpuClock, Estimator, Monitor
 
-TREE = Path(__file__).parents[1]
+TREE = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("table", ["MONITORS", "SINKS", "ADAPTERS"])

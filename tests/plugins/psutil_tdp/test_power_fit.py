@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from greensdk_psutil_tdp import coefficients
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+FOLDER = Path(__file__).parents[3] / "benchmarks"
 ROWS = os.environ.get("GREENSDK_SPECPOWER")
 TRUTH = (0.25, 0.6, 0.3, 0.5, 0.7)
 

@@ -295,7 +295,7 @@ def test_the_table_of_countries_comes_from_the_script(tmp_path):
     """
     The latest year of each country as Ember's file has it, in order, without continents and rounded zeros.
     """
-    path = Path(__file__).parents[1] / "benchmarks" / "intensity.py"
+    path = Path(__file__).parents[3] / "benchmarks" / "intensity.py"
     spec = importlib.util.spec_from_file_location("intensity", path)
     assert spec
     assert spec.loader

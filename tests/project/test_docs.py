@@ -17,7 +17,7 @@ import pytest
 
 import greensdk
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("[ap]*/*/README.md"))]
 
 
