@@ -59,7 +59,8 @@ class Delivery:
     Args:
         uri: The sink's, as it is configured.
         budget_s: Seconds that a flush, or the end of the process, may take.
-        waits: The process ends or freezes with its call: a flush does not wait while the destination has a rest.
+        waits: The process ends or freezes with its call: something is sent when it is asked for only, and nothing while
+            the destination has a rest.
 
     Attributes:
         error: Why the last attempt failed; None when it did not.
@@ -167,7 +168,7 @@ class Delivery:
         request = request or self.request()
         if not request.wait(max(0.0, request.until_s - monotonic())):
             self.error = SinkError(f"no answer within {self.budget_s:g} s")
-            self._retry_s = monotonic() + REST_S
+            self._retry_s = monotonic() + (REFUSED_REST_S if self.waits else REST_S)
         return request.sent
 
     def finish(self, request: Request | None = None) -> str:
@@ -221,11 +222,11 @@ class Delivery:
         finally:
             _answer(asked, self.error is None)
             self._thread = None
-        if self.due_s() is not None or not self._mail.empty():
+        if self._wait_s([]) is not None:
             self.wake()  # somebody has brought something, and found this thread still there
 
     def _wait_s(self, asked: list[Request]) -> float | None:
-        due_s = self.due_s()
+        due_s = self.due_s() if asked or not self.waits else None
         if due_s is None:
             return None if self._mail.empty() else 0.0
         return max(0.0 if asked else due_s, self._retry_s - monotonic(), 0.0)
