@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Any
 
 from greensdk.measure.record import blank, rfc3339
-from greensdk_lithops.job import PLACES
 from greensdk_lithops.futures import known_of
+from greensdk_lithops.job import PLACES
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
 
 LOST = "lost"

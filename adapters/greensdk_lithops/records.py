@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from greensdk_lithops.futures import attempts
-from greensdk_lithops.rebuild import from_stats, lost, worker_of
 from greensdk_lithops.reading import JobRecords
+from greensdk_lithops.rebuild import from_stats, lost, worker_of
 from greensdk_lithops.storage import DEFAULT_PREFIX
 
 WAIT_S = 60.0

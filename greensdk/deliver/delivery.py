@@ -167,7 +167,7 @@ class Delivery:
         """
         request = request or self.request()
         if not request.wait(max(0.0, request.until_s - monotonic())):
-            self.error = SinkError(f"no answer within {self.budget_s:g} s")
+            self.error = self.error or SinkError(f"no answer within {self.budget_s:g} s")
             self._retry_s = monotonic() + (REFUSED_REST_S if self.waits else REST_S)
         return request.sent
 

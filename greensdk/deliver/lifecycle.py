@@ -135,12 +135,17 @@ def _finalize_child() -> None:
         Finalize(None, finish_all, exitpriority=BEFORE_OTHERS)
 
 
+def _at_exit() -> None:
+    finish_all()
+    _open.clear()  # while the libraries that they hold objects of still work
+
+
 def _after_fork() -> None:
     for each in _open.values():
         each.forget()
     _open.clear()
 
 
-atexit.register(finish_all)
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

@@ -339,4 +339,3 @@ def _read_note(path: Path) -> tuple[str, str | None]:
     except FileNotFoundError:
         return "?", None
     return uri or "?", key or None
-

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from greensdk.cli import cli
 from greensdk.deliver import chain
 from greensdk.deliver.sinks import JsonlSink
-from greensdk.logs.verify import check
 from greensdk.errors import SinkError
+from greensdk.logs.verify import check
 from greensdk.measure.record import blank
 
 

@@ -206,9 +206,9 @@ def test_a_refusal_is_not_tried_again_and_told_once(make):
     fill(box, range(2, 7))
 
     assert ["0"] == shelf.asked
-    assert [f"greensdk could not write to {URI}: there is no such bucket; the records are in {spool.folder()} (2 waiting)"] == [
-        str(warning.message) for warning in told
-    ]
+    assert [
+        f"greensdk could not write to {URI}: there is no such bucket; the records are in {spool.folder()} (2 waiting)"
+    ] == [str(warning.message) for warning in told]
     with pytest.raises(SinkError, match=f"{URI}: there is no such bucket; the records are in "):
         box.close()
     assert 7 == sum(count for _, _, count in spool.waiting())

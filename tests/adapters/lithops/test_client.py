@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 from greensdk_lithops import EnergyReport, collect
-from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, split, told
 from greensdk_lithops.futures import attempts, known_of, remember, retrying
+from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, split, told
 from greensdk_lithops.rebuild import lost
 from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import CARRIED, OURS, is_importable, measured, modules_of, send_modules

@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import Any
 
 from greensdk.deliver import spool
-from greensdk_prometheus.families import number
-from greensdk_prometheus.numbers import Labels
+from greensdk.deliver.metrics import Labels, number
+from greensdk_lithops.records import NOT_OVER
 
 METRIC = "greensdk_energy_joules"
 UNKNOWN = "unknown"
@@ -132,6 +132,4 @@ def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: M
 
 
 def _is_over(record: Mapping[str, Any]) -> bool:
-    from greensdk_lithops.records import NOT_OVER
-
     return not (record.get("status") == "lost" and record.get("reason") == NOT_OVER)
