@@ -15,6 +15,7 @@ from typing import Any
 
 from greensdk.deliver import spool
 from greensdk.deliver.metrics import Labels, number
+from greensdk.deliver.warn import warn_once
 from greensdk_lithops.records import NOT_OVER
 
 METRIC = "greensdk_energy_joules"
@@ -40,7 +41,7 @@ def hand_over(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
         feed(fresh)
         sinks = _sinks(settings)
     except Exception as error:
-        spool.warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
+        warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
         return
     for uri, target, config in sinks:
         _give(fresh, uri, target, config)

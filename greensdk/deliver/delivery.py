@@ -202,9 +202,9 @@ class Delivery:
         """
         Tell the user, once in a process for each sink, why something is not delivered, and where it is.
         """
-        from greensdk.deliver import spool
+        from greensdk.deliver.warn import warn_once
 
-        spool.warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
+        warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
 
     def _run(self) -> None:
         """

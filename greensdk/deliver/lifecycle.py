@@ -68,9 +68,9 @@ def finish_all() -> None:
         try:
             each.finish(request)
         except Exception as error:  # the others may do better
-            from greensdk.deliver import spool
+            from greensdk.deliver.warn import warn_once
 
-            spool.warn_once(f"greensdk could not hand over records: {type(error).__name__}: {error}")
+            warn_once(f"greensdk could not hand over records: {type(error).__name__}: {error}")
 
 
 def waits_for_delivery() -> bool:

@@ -19,7 +19,6 @@ import fcntl
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
@@ -28,15 +27,13 @@ from typing import Any
 
 from greensdk.deliver.delivery import Refused
 from greensdk.deliver.files import is_own, open_private, own_folder
+from greensdk.deliver.warn import warn_once
 from greensdk.errors import SinkError
 
 STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""
 
 MOST_TRIES = 1000
-
-warned: set[str] = set()
-"""What this process has been warned of already."""
 
 
 class Batch:
@@ -231,24 +228,6 @@ def waiting() -> list[tuple[Path, str, int]]:
             if count:
                 found.append((path, _read_note(path)[0], count))
     return found
-
-
-def warn_once(text: str, about: str = "") -> None:
-    """
-    Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
-
-    Args:
-        text: The line.
-        about: What it is about, so that another text about it is no second warning; empty for the text itself.
-    """
-    if (about or text) in warned:
-        return
-    warned.add(about or text)
-    try:
-        # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warnings.warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
-    except RuntimeWarning:
-        return
 
 
 def _append(path: Path, uri: str, lines: Iterable[bytes]) -> None:
