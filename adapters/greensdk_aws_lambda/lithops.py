@@ -12,9 +12,6 @@ from greensdk_lithops.worker import LithopsCall
 from greensdk_aws_lambda.environment import function
 
 if TYPE_CHECKING:
-    # Lithops reads the imports in sources, also this one, and sends what they name; a plain executor has no other sign.
-    from greensdk_lambda_estimator import LambdaEstimator  # noqa: F401
-
     from greensdk.deliver.sinks import Sink
 
 
