@@ -11,7 +11,7 @@ import pytest
 
 import greensdk
 from greensdk.deliver import sinks as sink
-from greensdk.deliver import spool
+from greensdk.deliver import warn
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
 
@@ -27,7 +27,7 @@ def clean_slate(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     greensdk.reset()
     sink.memory.clear()
-    spool.warned.clear()
+    warn.warned.clear()
     yield
     greensdk.reset()
 

@@ -17,7 +17,7 @@ VARIABLE = "__GREENSDK_LITHOPS_JOB"
 REDUCE = "__LITHOPS_REDUCE_JOB"
 
 FLUSH = "flush_on_sigterm"
-"""Save the record when Lithops, or anybody, ends the call with SIGTERM; see :mod:`greensdk_lithops.flush`."""
+"""Save the record when Lithops, or anybody, ends the call with SIGTERM; see :mod:`greensdk_lithops.sigterm`."""
 
 PLACES = ("stage", "workflow", "parents")
 KINDS: dict[str, tuple[type, str]] = {

@@ -210,6 +210,6 @@ def place(uri: str) -> str:
     """
     Return the absolute path of a file sink, the URI of any other.
     """
-    from greensdk.deliver.sinks import path_of, scheme_of
+    from greensdk.configure.uris import path_of, scheme_of
 
     return os.path.abspath(path_of(uri)) if scheme_of(uri) == "file" else uri

@@ -13,8 +13,8 @@ from greensdk.configure import builtin
 from greensdk.configure.config import layers, resolve
 from greensdk.configure.plugins import load_plugins, switches
 from greensdk.configure.settings import Table, checked_table
+from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
-from greensdk.deliver.sinks import path_of, scheme_of
 from greensdk.machine import hardware
 from greensdk.measure.build import ALL, AUTO
 from greensdk.measure.calls import is_disabled

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from greensdk.configure import builtin
 from greensdk.configure.plugins import BUILTIN, declared, load_plugins, switches, third_party
 from greensdk.configure.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
-from greensdk.deliver.sinks import scheme_of
+from greensdk.configure.uris import scheme_of
 from greensdk.errors import ConfigError
 from greensdk.measure.build import NAMED
 from greensdk.measure.calls import MANY

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from greensdk.deliver.sinks import scheme_of
+from greensdk.configure.uris import scheme_of
 from greensdk.errors import RecordError
 
 if TYPE_CHECKING:

@@ -167,11 +167,11 @@ class Runtime:
         """
         Remember that greensdk itself failed in a call (which went on unmeasured), and say so once.
         """
-        from greensdk.deliver import spool
+        from greensdk.deliver.warn import warn_once
 
         text = f"{type(problem).__name__}: {problem}"
         self.failures.append(text)
-        spool.warn_once(f"greensdk could not measure a call: {text}")
+        warn_once(f"greensdk could not measure a call: {text}")
 
     def watch(self, now_ns: int) -> None:
         """

@@ -23,12 +23,17 @@ from typing import Any
 
 FOLDERS = (
     "greensdk",
+    "greensdk/configure",
+    "greensdk/deliver",
+    "greensdk/machine",
+    "greensdk/measure",
+    "greensdk/sample",
+    "greensdk/schema",
     "greensdk_aws_lambda",
     "greensdk_carbon",
     "greensdk_cost",
     "greensdk_lambda_estimator",
     "greensdk_lithops",
-    "greensdk_lithops/aws_lambda",
     "greensdk_psutil_tdp",
 )
 """Where the modules are that a call imports there: no meter of a machine can be read in a Lambda."""
@@ -68,7 +73,7 @@ def compiled(paths: Iterable[str]) -> dict[str, str]:
     data: dict[str, str] = {}
     for folder in FOLDERS:
         package = folder.partition("/")[0]
-        if package in roots:
+        if package in roots and os.path.isdir(os.path.join(roots[package], folder)):
             data |= dict(_entries(roots[package], folder))
     return data
 

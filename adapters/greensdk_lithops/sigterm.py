@@ -13,7 +13,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from greensdk_lithops.storage import BUDGET_S, deliver_all
+from greensdk.deliver.lifecycle import finish_all
+from greensdk_lithops.storage import BUDGET_S
 
 AT_MOST_S = int(BUDGET_S) + 2
 """After so many seconds the process ends, whatever the saving waits for."""
@@ -59,7 +60,7 @@ def save() -> None:
         window.end(Terminated("SIGTERM"))
         runtimes.add(window.runtime)
         window = window.parent
-    deliver_all()
+    finish_all()
     for runtime in runtimes:
         for _, sink in runtime.sinks:
             with suppress(Exception):  # the process is about to end, and the other sinks may do better

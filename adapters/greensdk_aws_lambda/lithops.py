@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from greensdk_aws_lambda import function
-
 from greensdk_lithops.worker import LithopsCall
+
+from greensdk_aws_lambda.environment import function
 
 if TYPE_CHECKING:
     # Lithops reads the imports in sources, also this one, and sends what they name; a plain executor has no other sign.

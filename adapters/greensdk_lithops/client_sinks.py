@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from greensdk.deliver import spool
-from greensdk_prometheus.families import number
-from greensdk_prometheus.numbers import Labels
+from greensdk.deliver.metrics import Labels, number
+from greensdk.deliver.warn import warn_once
+from greensdk_lithops.records import NOT_OVER
 
 METRIC = "greensdk_energy_joules"
 UNKNOWN = "unknown"
@@ -40,7 +41,7 @@ def hand_over(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
         feed(fresh)
         sinks = _sinks(settings)
     except Exception as error:
-        spool.warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
+        warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
         return
     for uri, target, config in sinks:
         _give(fresh, uri, target, config)
@@ -132,6 +133,4 @@ def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: M
 
 
 def _is_over(record: Mapping[str, Any]) -> bool:
-    from greensdk_lithops.records import NOT_OVER
-
     return not (record.get("status") == "lost" and record.get("reason") == NOT_OVER)
