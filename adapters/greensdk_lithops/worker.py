@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.runtime import load
+from greensdk.configure.targets import load
 from greensdk_lithops.job import FLUSH, PLACES, told
 from greensdk_lithops.place import place
 from greensdk_lithops.stats import StatsSink

@@ -20,21 +20,18 @@ import os
 import stat
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from greensdk.deliver.notices import warn_once
 from greensdk.errors import SinkError
 
 STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""
 
 MOST_TRIES = 1000
-
-warned: set[str] = set()
-"""What this process has been warned of already."""
 
 
 class Batch:
@@ -187,20 +184,6 @@ def waiting() -> list[tuple[Path, str, int]]:
             if count:
                 found.append((path, _read_note(path)[0], count))
     return found
-
-
-def warn_once(text: str) -> None:
-    """
-    Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
-    """
-    if text in warned:
-        return
-    warned.add(text)
-    try:
-        # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warnings.warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
-    except RuntimeWarning:
-        return
 
 
 def _append(path: Path, uri: str, line: bytes) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, NamedTuple
 
-from greensdk.deliver import spool
+from greensdk.deliver import notices
 from greensdk.errors import SinkError
 from greensdk_prometheus import slots
 from greensdk_prometheus.courier import Courier
@@ -162,7 +162,7 @@ class Gateway:
     def _warn(self, text: str) -> None:
         if not self._warned:
             self._warned = True
-            spool.warn_once(f"greensdk {text}")
+            notices.warn_once(f"greensdk {text}")
 
 
 def machine() -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from greensdk.deliver import spool
+from greensdk.deliver import notices, spool
 from greensdk_prometheus.families import number
 from greensdk_prometheus.numbers import Labels
 
@@ -40,7 +40,7 @@ def hand_over(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
         feed(fresh)
         sinks = _sinks(settings)
     except Exception as error:
-        spool.warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
+        notices.warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
         return
     for uri, target, config in sinks:
         _give(fresh, uri, target, config)
@@ -105,7 +105,7 @@ def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any
 
 
 def _is_clients(target: str) -> bool:
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     try:
         return getattr(load(target), "client_side", False) is True
@@ -114,7 +114,7 @@ def _is_clients(target: str) -> bool:
 
 
 def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: Mapping[str, Any]) -> None:
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     try:
         sink = load(target)(uri, **config)

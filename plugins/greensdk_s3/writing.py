@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from greensdk.configure.targets import load
 from greensdk.deliver import keys
 from greensdk.deliver.outbox import Refused
 from greensdk.errors import SinkError
-from greensdk.measure.runtime import load
 from greensdk_s3 import access
 
 CONTENT_TYPE = "application/x-ndjson"
