@@ -12,14 +12,13 @@ from greensdk.cli.extras import EXTRAS, missing
 from greensdk.configure import builtin
 from greensdk.configure.config import layers, resolve
 from greensdk.configure.plugins import load_plugins, switches
+from greensdk.configure.resolved import ALL, AUTO, is_disabled
 from greensdk.configure.settings import Table, checked_table
+from greensdk.configure.targets import load
 from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
 from greensdk.machine import hardware
-from greensdk.measure.build import ALL, AUTO
-from greensdk.measure.calls import is_disabled
 from greensdk.measure.cputime import host_clock
-from greensdk.measure.runtime import load
 
 if TYPE_CHECKING:
     from greensdk.configure.plugins import Plugins
@@ -103,8 +102,8 @@ def _calibration(path: str | None) -> dict[str, Any]:
     from greensdk.machine.calibration import default_path, load
 
     place = path or default_path()
-    found = load(place, hardware.host_id())
-    return {"path": place, "idle_w": found.idle_w, "reason": found.reason}
+    idle_w, reason = load(place, hardware.host_id())
+    return {"path": place, "idle_w": idle_w, "reason": reason}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:
