@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from greensdk.errors import SinkError
@@ -22,7 +23,13 @@ def open_private(path: str | Path, flags: int) -> int:
     Raises:
         OSError: It can't be opened.
     """
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    if flags & os.O_CREAT and not flags & os.O_EXCL:
+        with suppress(FileExistsError):
+            return open_private(path, flags | os.O_EXCL)
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    if flags & os.O_EXCL:
+        os.chmod(fd if os.chmod in os.supports_fd else path, 0o600)
+    return fd
 
 
 def make_private(folder: str | Path) -> None:
@@ -41,6 +48,8 @@ def make_private(folder: str | Path) -> None:
     except FileExistsError:
         if not os.path.isdir(folder):
             raise
+    else:
+        os.chmod(folder, 0o700)
 
 
 def own_folder(folder: Path) -> Path:
@@ -51,14 +60,12 @@ def own_folder(folder: Path) -> Path:
         SinkError: Somebody else's folder, a link or a file is there.
         OSError: It can't be made.
     """
-    make_private(folder.parent)
-    try:
-        folder.mkdir(0o700)
-    except FileExistsError:
-        if not is_own(folder):
-            raise SinkError(f"{folder} is a link or belongs to somebody else: remove it") from None
-        if stat.S_IMODE(folder.lstat().st_mode) != 0o700:
-            folder.chmod(0o700)
+    with suppress(FileExistsError):
+        make_private(folder)
+    if not is_own(folder):
+        raise SinkError(f"{folder} is a link or belongs to somebody else: remove it")
+    if stat.S_IMODE(folder.lstat().st_mode) != 0o700:
+        folder.chmod(0o700)
     return folder
 
 

@@ -132,7 +132,7 @@ def _finalize_child() -> None:
     if process is not None and process.parent_process() is not None:
         from multiprocessing.util import Finalize
 
-        Finalize(None, finish_all, exitpriority=BEFORE_OTHERS)
+        Finalize(None, _at_exit, exitpriority=BEFORE_OTHERS)
 
 
 def _at_exit() -> None:
