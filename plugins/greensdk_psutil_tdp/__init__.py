@@ -22,8 +22,9 @@ from greensdk.errors import ConfigError
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
 
 from . import tdp
+from .basis import explain
 from .hosts import interval, machine_of, machine_w
-from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, Curve, curve, explain, power_w, watts
+from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, Curve, curve, power_w, watts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

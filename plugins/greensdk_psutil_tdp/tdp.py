@@ -31,6 +31,8 @@ class Tdp(NamedTuple):
         note: The origin of the number, or the reason why there is none.
         cores: Cores of the socket.
         year: Of the part's launch.
+        kind: Which curve of the power model fits, by the table; None asks :func:`greensdk_psutil_tdp.era.kind_of`.
+        peak_w: The most watts that the socket may take for long (Intel's maximum turbo power, AMD's PPT), if published.
     """
 
     tdp_w: float | None
@@ -43,6 +45,8 @@ class Tdp(NamedTuple):
     note: str = ""
     cores: int | None = None
     year: int | None = None
+    kind: str | None = None
+    peak_w: float | None = None
 
 
 NOTHING = Tdp(None, None)
