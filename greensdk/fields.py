@@ -178,10 +178,11 @@ _SAMPLES["reason"] = _maybe_text("Why there are no samples, or why none of them 
 _HOST: dict[str, Field] = {
     "host_id": _fact("16 hex digits that stay the same for this machine, made from its machine-id."),
     "boot_id": _fact("The kernel's id of this boot, which containers share with their machine."),
-    "os": _fact("linux or darwin."),
+    "os": _fact("linux, darwin or win32."),
     "arch": _fact("The architecture as the kernel names it."),
     "cpu_model": _fact("The CPU's name."),
     "cpu_class": _fact("Its class; greensdk.hardware lists them."),
+    "cpu_generation": _fact("Its microarchitecture, where its name hides the part."),
     "cpus_logical": _count("Hardware threads of the machine."),
     "cpus_physical": _count("Cores of the machine."),
     "sockets": _count("Processor packages; on a virtual machine what the hypervisor pretends."),

@@ -15,19 +15,20 @@ itself used. All seconds are the window's, so this package needs no psutil in sp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from greensdk import hardware
 from greensdk.errors import ConfigError
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
 
-from . import tdp
+from . import tdp as parts
 from .basis import explain
-from .hosts import interval, machine_of, machine_w
+from .hosts import interval, is_guest, machine_of, machine_w, threads_of_machine, with_threads
 from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, Curve, curve, power_w, watts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["PsutilTdpEstimator", "explain", "linear_j", "power_w"]
 
@@ -59,9 +60,10 @@ class PsutilTdpEstimator:
     Estimates energy from CPU seconds.
 
     Args:
-        tdp_w: TDP of one socket in watts; None looks it up. On a virtual machine whose part is not known it is
-            taken as the watts of the virtual CPUs together, unless `tdp_threads` is given.
+        tdp_w: TDP of one socket in watts; None looks it up. A virtual machine gets its threads' share of it.
         tdp_threads: Hardware threads of the socket that `tdp_w` belongs to; None asks the table or the machine.
+        tdp: TDP by CPU, for settings that several machines share: brand string to the watts of a socket, or to a table
+            with ``tdp_w`` and ``threads``.
         model: ``power`` or ``linear``.
         boundary: ``package`` or ``wall``: which of the power model's two readings comes first, and so stands for the
             call; the other stands beside it. ``linear`` has the package only.
@@ -82,6 +84,7 @@ class PsutilTdpEstimator:
         *,
         tdp_w: float | None = None,
         tdp_threads: int | None = None,
+        tdp: Mapping[str, Any] | None = None,
         model: str = MODELS[0],
         boundary: str = PACKAGE,
         powercap_root: str = "/sys/class/powercap",
@@ -97,6 +100,7 @@ class PsutilTdpEstimator:
                 raise ConfigError(f"psutil-tdp: {key} is {value!r}, and must be above 0")
         self._user_w = tdp_w
         self._user_threads = tdp_threads
+        self._user_parts = _checked(tdp or {})
         self._model = model
         self._boundaries = sorted(BOUNDARIES, key=lambda each: each != boundary) if model == "power" else [PACKAGE]
         self._powercap_root = powercap_root
@@ -126,10 +130,10 @@ class PsutilTdpEstimator:
             self._reason = f"{self._reason}; {_FIX}"
             return []
         host = self._machine()
-        self._cpus = host["cpus_logical"]
+        self._cpus = threads_of_machine(found, host)
         if self._model == "linear":
             self._know(found, machine_w(found, host))
-            self._low, self._high = interval(found, virtual=host["virtualised"] is True)
+            self._low, self._high = interval(with_threads(found, host), virtual=is_guest(found, host))
             return [Metric(PACKAGE, "J", PACKAGE, CALL, ESTIMATED, "TDP of one hardware thread times CPU seconds")]
         machine = machine_of(found, host)
         self._know(found, machine.tdp_w)
@@ -154,7 +158,7 @@ class PsutilTdpEstimator:
         Nothing was taken, so nothing is given back.
         """
 
-    def _know(self, found: tdp.Tdp, total_w: float) -> None:
+    def _know(self, found: parts.Tdp, total_w: float) -> None:
         self._total_w = total_w
         self.host_facts = {"tdp_w": total_w, "tdp_source": found.source}
         self._attributes = {
@@ -261,15 +265,38 @@ class PsutilTdpEstimator:
             self._host = hardware.describe()
         return self._host
 
-    def _look(self) -> tuple[tdp.Tdp, str]:
+    def _look(self) -> tuple[parts.Tdp, str]:
         host = self._machine()
         if not host["cpus_logical"]:
-            return tdp.NOTHING, "nothing tells how many CPUs this machine has"
-        found = tdp.lookup(
+            return parts.NOTHING, "nothing tells how many CPUs this machine has"
+        found = parts.lookup(
             host["cpu_model"],
             host["cpu_class"],
             self._powercap_root,
             user_w=self._user_w,
             user_threads=self._user_threads,
+            user_parts=self._user_parts,
+            generation=host.get("cpu_generation"),
         )
         return found, "" if found.source else found.note
+
+
+def _checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return the user's table of parts.
+
+    Raises:
+        ConfigError: A row is neither watts nor a table of watts and threads, or has numbers that no part has.
+    """
+    for brand, value in table.items():
+        row = value if isinstance(value, Mapping) else {"tdp_w": value}
+        numbers = [row.get("tdp_w"), row.get("threads", 1)]
+        real = all(
+            isinstance(number, (int, float)) and not isinstance(number, bool) and number > 0 for number in numbers
+        )
+        if not real or row.keys() - {"tdp_w", "threads"}:
+            raise ConfigError(
+                f"psutil-tdp: tdp: {brand!r} is {value!r}, and must be the watts of a socket, or "
+                "{ tdp_w = 225, threads = 128 }"
+            )
+    return table

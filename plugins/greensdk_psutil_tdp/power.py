@@ -32,7 +32,7 @@ from . import coefficients as fitted
 from .era import AMD_DESKTOP, INTEL_CLIENT, INTEL_OLD, MODERN, SERVER, kind_of, launch_year, peak_of, spelled
 from .interval import EXACT, UNKNOWN, UNSEEN, Factors, Knots, factors, widened
 from .names import normalise
-from .tdp import CLASS_DEFAULT, RAPL, USER, Tdp, lookup
+from .tdp import CLASS_DEFAULT, GENERATION, RAPL, SERIES, USER, Tdp, lookup
 from .tdp import EXACT as EXACT_MATCH
 
 PACKAGE = "package"
@@ -70,6 +70,7 @@ SUPPLY = 0.92
 """Efficiency of a server's power supply at half load: 80 PLUS Platinum asks for 92 to 94 % (clearesult.com/80plus)."""
 
 SOURCES = {EXACT_MATCH: "exact match", RAPL: "RAPL's own limit", USER: "the configuration"}
+SOURCES |= {GENERATION: "the part's generation", SERIES: "the part's series"}
 MAKERS = {"intel-server": "intel", "masked-intel": "intel", "amd-server": "amd", "masked-amd": "amd"}
 
 _BEND = fitted.PACKAGE_EXPONENT - 1.0
@@ -188,7 +189,7 @@ def described(
         share: See :class:`Machine`.
     """
     year = found.year or launch_year(name)
-    part, words = EXACT, f"TDP {tdp_w:.4g} W from {SOURCES.get(found.source or '', 'nowhere')}"
+    part, words = (found.low, found.high), f"TDP {tdp_w:.4g} W from {SOURCES.get(found.source or '', 'nowhere')}"
     if found.tdp_w is None:
         per_thread_w = _per_thread_w(found, cpu_class, year)
         tdp_w = per_thread_w * threads
@@ -238,7 +239,7 @@ def watts(of: Curve, load: float) -> tuple[float, float, float]:
         low, high = factors(knots, host)
         middle = rest_w + full_w * load * host ** (exponent - 1.0)
         middle += wake_w if host >= AWAKE_FROM else wake_w * host / AWAKE_FROM
-        least = floor[0] + floor[1] * load * host ** _BEND if floor[0] else 0.0
+        least = floor[0] + floor[1] * load * host**_BEND if floor[0] else 0.0
     low *= middle
     if middle < least:
         middle = least

@@ -7,8 +7,8 @@ named in each row; facts, without a licence.
 
 from __future__ import annotations
 
-# generation as `greensdk.hardware` names it: (watts per core, cores of a usual part, year of launch, low and high factor
-# that hold 90 % of its larger parts, the parts that clouds run). Two threads a core but for Sierra Forest.
+# generation as `greensdk.hardware` names it: (watts per core, cores of a usual part, year of launch, low and high
+# factor that hold 90 % of its larger parts, the parts that clouds run). Two threads a core but for Sierra Forest.
 GENERATIONS: dict[str, tuple[float, int, int, float, float, str]] = {
     "Nehalem-EP": (23.8, 4, 2009, 0.6, 1.3, "X5570"),
     "Westmere-EP": (19.0, 6, 2010, 0.6, 1.5, "X5670, E5645"),

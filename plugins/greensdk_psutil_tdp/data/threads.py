@@ -1,9 +1,9 @@
 """
-Cores and hardware threads of parts whose watts are in the generated tables: a guest on one has its threads' share of it.
+Cores and hardware threads of parts whose watts are in the generated tables: a guest has its threads' share of a socket.
 
 Written by hand from Intel ARK (https://ark.intel.com) and AMD's product pages (https://www.amd.com/en/products/
-specifications/processors.html) as of November 2026; facts, without a licence. ``benchmarks/cpu_table.py --ark`` compares
-them with a list of ARK's. AMD's server and desktop parts print their cores into their names, and are not here.
+specifications/processors.html) as of November 2026; facts, without a licence. ``benchmarks/cpu_table.py --ark``
+compares them with a list of ARK's. Most of AMD's parts print their cores into their names, and are not here.
 
 ``LINES``: family to ``;=CORES/THREADS;name;name;``, as in the generated tables.
 """
@@ -51,7 +51,7 @@ LINES = {
 ;gold 6208u;gold 6328h;gold 6328hl;e7-8860 v3;e7-8867 v3;e5-4667 v3;e5-4660 v4;e7-4850 v4;=18/36;gold 5220;gold 5220s;
 ;gold 5220t;gold 6139;gold 6140;gold 6140m;gold 6150;gold 6154;gold 6240;gold 6240c;gold 6240l;gold 6240m;gold 6240y;
 ;gold 6254;platinum 8124m;e5-2696 v3;e5-2699 v3;e5-2686 v4;e5-2695 v4;e5-2697 v4;e7-8880 v3;e7-8890 v3;e7-8870 v3;
-;e5-4669 v3;w-2195;w-2295;gold 6354;gold 5318h;gold 6416h;platinum 8354h;e7-8860 v4;e7-8867 v4;e5-4667 v4;=20/40;
+;e5-4669 v3;w-2195;w-2295;gold 6354;gold 6416h;platinum 8354h;e7-8860 v4;e7-8867 v4;e5-4667 v4;gold 5318h;=20/40;
 ;silver 4316;silver 4416+;gold 5218r;gold 5320t;gold 6133;gold 6138;gold 6138t;gold 6138f;gold 6138p;gold 6145;
 ;gold 6148;gold 6148f;gold 6210u;gold 6230;gold 6230n;gold 6230t;gold 6242r;gold 6248;e5-2673 v4;e5-2698 v4;e7-8870 v4;
 ;gold 6222v;gold 6209u;gold 5423n;gold 5433n;=22/44;gold 6152;gold 6238;gold 6238l;gold 6238m;gold 6238t;gold 6161;
@@ -60,7 +60,7 @@ LINES = {
 ;gold 6348h;gold 6418h;gold 6442y;gold 6542y;gold 6423n;platinum 8160;platinum 8160m;platinum 8160t;platinum 8160f;
 ;platinum 8160h;platinum 8163;platinum 8168;platinum 8174;platinum 8175m;platinum 8255c;platinum 8259cl;platinum 8259l;
 ;platinum 8260;platinum 8260l;platinum 8260m;platinum 8260y;platinum 8268;platinum 8274;platinum 8275cl;platinum 8360h;
-;6520p;6527p;6728p;e7-8890 v4;e7-8894 v4;w-3265;w-3265m;w-3345;gold 5318n;gold 5418n;silver 4516y+;platinum 8360hl;
+;6520p;6527p;6728p;e7-8890 v4;e7-8894 v4;w-3265;w-3265m;w-3345;silver 4516y+;platinum 8360hl;gold 5318n;gold 5418n;
 ;=26/52;gold 5320;gold 6230r;gold 6278c;platinum 8164;platinum 8167m;platinum 8170;platinum 8170m;platinum 8171m;
 ;platinum 8172m;platinum 8269cy;platinum 8270;platinum 8272cl;platinum 8179m;=28/56;gold 5420+;gold 5520+;gold 5512u;
 ;gold 6238r;gold 6258r;gold 6330;gold 6330n;gold 6348;platinum 8173m;platinum 8176;platinum 8176m;platinum 8176f;
@@ -98,21 +98,21 @@ LINES = {
 """,
     "ryzen": """
 ;=2/4;3 2200u;3 3200u;3 3250u;3 3250c;=4/4;3 2200g;3 2200ge;3 3200g;3 3200ge;3 pro 2200g;3 pro 3200g;3 2300u;3 3300u;
-;3 1200;3 1300x;=4/8;5 2400g;5 2400ge;5 3400g;5 3400ge;5 pro 2400g;5 pro 3400g;5 2500u;5 3500u;5 3550h;5 3450u;7 2700u;
-;7 3700u;7 3750h;5 pro 2500u;5 pro 3500u;7 pro 2700u;7 pro 3700u;3 4300g;3 4300ge;3 4300u;3 pro 4350g;3 5300g;3 5300ge;
-;3 pro 5350g;3 5300u;3 5400u;3 5425u;3 7320u;5 7520u;3 7330u;3 pro 7330u;3 7440u;3 8440u;3 8300g;3 210;embedded v1605b;
-;embedded v1756b;embedded v1807b;=6/6;5 4500u;=6/12;5 4600g;5 4600ge;5 4600u;5 4600h;5 4600hs;5 pro 4650g;5 pro 4650ge;
-;5 pro 4650u;5 5500u;5 5600g;5 5600ge;5 5600gt;5 5500gt;5 pro 5650g;5 pro 5650ge;5 5600u;5 5560u;5 5625u;5 5600h;
-;5 5600hs;5 pro 5650u;5 pro 5675u;5 6600u;5 6600h;5 6600hs;5 pro 6650u;5 pro 6650h;5 7530u;5 pro 7530u;5 7430u;5 7535u;
-;5 7535hs;5 7540u;5 7545u;5 7640u;5 7640hs;5 8540u;5 8640u;5 8640hs;5 8645hs;5 pro 8540u;5 pro 8640u;5 pro 8640hs;
-;5 8500g;5 8600g;5 8500ge;5 pro 8500g;5 pro 8600g;5 220;5 230;5 240;ai 5 340;ai 5 pro 340;ai max pro 380;z1;5 7645hx;
-;=8/8;7 4700u;=8/16;7 4700g;7 4700ge;7 pro 4750g;7 pro 4750ge;7 4800u;7 4800h;7 4800hs;7 pro 4750u;9 4900h;9 4900hs;
-;7 5700g;7 5700ge;7 pro 5750g;7 pro 5750ge;7 5700u;7 5800u;7 5825u;7 5800h;7 5800hs;7 pro 5850u;7 pro 5875u;9 5900hx;
-;9 5900hs;9 5980hx;9 5980hs;7 6800u;7 6800h;7 6800hs;7 pro 6850u;7 pro 6850h;7 pro 6850hs;9 6900hx;9 6900hs;9 6980hx;
-;7 7730u;7 pro 7730u;7 7735u;7 7735hs;7 7840u;7 7840hs;9 7940hs;7 8840u;7 8840hs;7 8845hs;9 8945hs;7 pro 8840u;
-;7 pro 8840hs;7 pro 8845hs;9 pro 8945hs;7 8700g;7 pro 8700g;7 pro 8700ge;7 250;7 260;9 270;z1 extreme;ai 7 350;
-;ai 7 pro 350;ai max 385;ai max pro 385;z2 extreme;7 7745hx;7 7840hx;7 8745hx;=10/20;ai 9 365;=12/24;ai 9 hx 370;
-;ai 9 hx 375;ai 9 hx pro 370;ai 9 hx pro 375;ai max 390;ai max pro 390;9 7845hx;=16/32;ai max+ 395;ai max+ pro 395;
-;9 7945hx;9 7945hx3d;9 9955hx;9 9955hx3d;
+;3 1200;3 1300;3 1300x;3 2300x;=4/8;5 2400g;5 2400ge;5 3400g;5 3400ge;5 pro 2400g;5 pro 3400g;5 2500u;5 3500u;5 3550h;
+;5 3450u;7 2700u;7 3700u;7 3750h;5 pro 2500u;5 pro 3500u;7 pro 2700u;7 pro 3700u;3 4300g;3 4300ge;3 4300u;3 pro 4350g;
+;3 5300g;3 5300ge;3 pro 5350g;3 5300u;3 5400u;3 5425u;3 7320u;5 7520u;3 7330u;3 pro 7330u;3 7440u;3 8440u;3 8300g;3 210;
+;embedded v1605b;embedded v1756b;embedded v1807b;=6/6;5 3500;5 3500x;5 4500u;=6/12;5 4600g;5 4600ge;5 4600u;5 4600h;
+;5 4600hs;5 pro 4650g;5 pro 4650ge;5 pro 4650u;5 5500u;5 5600g;5 5600ge;5 5600gt;5 5500gt;5 pro 5650g;5 pro 5650ge;
+;5 5600u;5 5560u;5 5625u;5 5600h;5 5600hs;5 pro 5650u;5 pro 5675u;5 6600u;5 6600h;5 6600hs;5 pro 6650u;5 pro 6650h;
+;5 7530u;5 pro 7530u;5 7430u;5 7535u;5 7535hs;5 7540u;5 7545u;5 7640u;5 7640hs;5 8540u;5 8640u;5 8640hs;5 8645hs;
+;5 pro 8540u;5 pro 8640u;5 pro 8640hs;5 8500g;5 8600g;5 8500ge;5 pro 8500g;5 pro 8600g;5 220;5 230;5 240;ai 5 340;
+;ai 5 pro 340;ai max pro 380;z1;5 7645hx;=8/8;7 4700u;=8/16;7 4700g;7 4700ge;7 pro 4750g;7 pro 4750ge;7 4800u;7 4800h;
+;7 4800hs;7 pro 4750u;9 4900h;9 4900hs;7 5700g;7 5700ge;7 pro 5750g;7 pro 5750ge;7 5700u;7 5800u;7 5825u;7 5800h;
+;7 5800hs;7 pro 5850u;7 pro 5875u;9 5900hx;9 5900hs;9 5980hx;9 5980hs;7 6800u;7 6800h;7 6800hs;7 pro 6850u;7 pro 6850h;
+;7 pro 6850hs;9 6900hx;9 6900hs;9 6980hx;7 7730u;7 pro 7730u;7 7735u;7 7735hs;7 7840u;7 7840hs;9 7940hs;7 8840u;
+;7 8840hs;7 8845hs;9 8945hs;7 pro 8840u;7 pro 8840hs;7 pro 8845hs;9 pro 8945hs;7 8700g;7 pro 8700g;7 pro 8700ge;7 250;
+;7 260;9 270;z1 extreme;ai 7 350;ai 7 pro 350;ai max 385;ai max pro 385;z2 extreme;7 7745hx;7 7840hx;7 8745hx;=10/20;
+;ai 9 365;=12/24;ai 9 hx 370;ai 9 hx 375;ai 9 hx pro 370;ai 9 hx pro 375;ai max 390;ai max pro 390;9 7845hx;=16/32;
+;ai max+ 395;ai max+ pro 395;9 7945hx;9 7945hx3d;9 9955hx;9 9955hx3d;
 """,
 }
