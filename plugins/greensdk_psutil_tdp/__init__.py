@@ -133,7 +133,7 @@ class PsutilTdpEstimator:
             return [Metric(PACKAGE, "J", PACKAGE, CALL, ESTIMATED, "TDP of one hardware thread times CPU seconds")]
         machine = machine_of(found, host)
         self._know(found, machine.tdp_w)
-        self.basis = {each: explain(machine, each) for each in self._boundaries}
+        self.basis = {each: explain(machine, each, brief=True) for each in self._boundaries}
         self._curves = [(each, curve(machine, each)) for each in self._boundaries]
         return [Metric(each, "J", each, MACHINE, ESTIMATED, _METRICS[each]) for each in self._boundaries]
 
