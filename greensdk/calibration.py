@@ -35,7 +35,7 @@ class Reference(NamedTuple):
         factor: The geometric mean of all readings.
         low: 90 % factor around it for other loads, below.
         high: The same above.
-        words: How many readings, of what and when, for a person.
+        words: How the model is scaled, by what and when, for a person.
     """
 
     factor: float
@@ -124,7 +124,7 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     Example:
         >>> one = {"watts": 30, "model_w": 20, "source": "plug", "measured_at": "2026-11-30T", "measured_s": 0.0}
         >>> reference([one], 86400.0).words
-        'x1.50 by 1 reading (plug, 2026-11-30, 1 days ago)'
+        'scaled x1.50 by 1 reading (plug, 2026-11-30, 1 day ago), 90 % between x0.77 and x1.31 of that'
     """
     fresh = [point for point in points if (now_s - point["measured_s"]) / 86400 <= FRESH_DAYS]
     if not fresh:
@@ -134,10 +134,16 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     spread = max(log(WORK), 2 * max(abs(each - middle) for each in logs))
     aside = hypot(log(METER), spread / len(logs) ** 0.5)
     last = max(fresh, key=lambda point: float(point["measured_s"]))
-    many = f"{len(logs)} reading{'s' * (len(logs) > 1)}"
-    days = (now_s - last["measured_s"]) / 86400
-    words = f"x{exp(middle):.2f} by {many} ({last['source']}, {last['measured_at'][:10]}, {days:.0f} days ago)"
+    words = (
+        f"scaled x{exp(middle):.2f} by {_many(len(logs), 'reading')} ({last['source']}, {last['measured_at'][:10]}, "
+        f"{_many(round((now_s - last['measured_s']) / 86400), 'day')} ago), "
+        f"90 % between x{exp(-aside):.2f} and x{exp(aside):.2f} of that"
+    )
     return Reference(exp(middle), exp(-aside), exp(aside), words)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _read(path: str) -> Any:
@@ -192,6 +198,8 @@ def add_reference(path: str, host_id: str | None, monitor: str, watts: float, mo
     """
     Write down one more reading of a reference meter, beside all that is there and fits, and return what they come to.
 
+    Watts at rest that the model gave before go: they have another scale.
+
     Args:
         path: The file.
         host_id: Which machine this is.
@@ -208,7 +216,8 @@ def add_reference(path: str, host_id: str | None, monitor: str, watts: float, mo
     references = {name: list(points) for name, points in (made.get("references") or {}).items()}
     point = {"watts": watts, "model_w": model_w, "source": source, "measured_at": _at(now_s), "measured_s": now_s}
     references.setdefault(monitor, []).append(point)
-    _write(path, {**made, "references": references})
+    meters = {name: row for name, row in made["meters"].items() if not name.startswith(f"{monitor} ")}
+    _write(path, {**made, "meters": meters, "references": references})
     found = reference(references[monitor], now_s)
     assert found is not None, "one is fresh"  # noqa: S101
     return found
