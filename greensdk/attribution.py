@@ -40,7 +40,7 @@ class Share(NamedTuple):
 
 class Primary(NamedTuple):
     """
-    The number that stands for the call, and where it comes from.
+    The number that stands for the call, where it comes from, and, of an estimate, its `MODEL_KEYS`.
     """
 
     energy_j: float | None
@@ -49,15 +49,22 @@ class Primary(NamedTuple):
     source: str | None
     quality: str | None
     boundary: str | None
+    model: Mapping[str, Any] | None
     reason: str | None
 
 
 KEYS = len(Reading.__annotations__)
 
+MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
+"""
+What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
+machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
+"""
+
 _tuple = tuple.__new__
 """Makes a named tuple in half the time; these are made in every call."""
 
-NOTHING = Primary(None, None, None, None, None, None, None)
+NOTHING = Primary(None, None, None, None, None, None, None, None)
 
 
 def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
@@ -179,8 +186,18 @@ def by_clock(
         high_j=meter["high_j"],
         domains={name: None if joules is None else joules * share for name, joules in meter["domains"].items()},
         meter_id=meter["meter_id"],
-        attributes={**attributes, "meter": meter["monitor"]},
+        attributes={**attributes, "meter": meter["monitor"], **(model_of(meter) or {})},
     )
+
+
+def model_of(reading: Reading) -> dict[str, Any] | None:
+    """
+    Return the `MODEL_KEYS` of a reading; None for one that has none.
+    """
+    about = reading["attributes"]
+    if not isinstance(about, dict) or "model_id" not in about:
+        return None
+    return {key: about.get(key) for key in MODEL_KEYS}
 
 
 def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | None = None) -> Primary:
@@ -197,11 +214,13 @@ def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | N
     """
     best = _best(readings, ranks, boundary)
     if best is None:
-        return _tuple(Primary, (None, None, None, None, None, None, _reasons(readings)))
+        return _tuple(Primary, (None, None, None, None, None, None, None, _reasons(readings)))
     # A model of the whole machine stays a model when it is shared out.
     quality = ATTRIBUTED if best["scope"] == MACHINE and best["quality"] == MEASURED else best["quality"]
+    model = model_of(best) if quality == ESTIMATED else None
     return _tuple(
-        Primary, (best["call_j"], best["low_j"], best["high_j"], best["monitor"], quality, best["boundary"], None)
+        Primary,
+        (best["call_j"], best["low_j"], best["high_j"], best["monitor"], quality, best["boundary"], model, None),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from greensdk import builtin, hardware
 from greensdk.attribution import NOTHING, Primary
-from greensdk.calibration import default_path
+from greensdk.calibration import default_path, references
 from greensdk.calibration import load as load_calibration
 from greensdk.cputime import HostClock, host_clock
 from greensdk.errors import ConfigError
@@ -64,12 +64,21 @@ def build(runtime: Runtime) -> None:
     runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
     runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
     _open_sources(runtime, settings["sources"])
-    runtime.calibration = load_calibration(settings.get("calibration") or default_path(), runtime.host.get("host_id"))
+    _calibrate(runtime, settings.get("calibration") or default_path())
     runtime.host_clock = _clock() if settings["sources"] and runtime.cpu_clock is None else None
     runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in _enrichers(settings))
     runtime.sinks = tuple(_open_sinks(settings, adapter))
     runtime.config_digest = settings.get("config_digest")
     runtime.plugins = _versions(runtime, settings.get("versions") or {})
+
+
+def _calibrate(runtime: Runtime, path: str) -> None:
+    host_id = runtime.host.get("host_id")
+    runtime.calibration = load_calibration(path, host_id)
+    scales = references(path, host_id) if runtime.estimators else {}
+    for estimator in runtime.estimators:
+        if estimator.name in scales and hasattr(estimator, "refer"):
+            estimator.refer(scales[estimator.name])
 
 
 def _versions(runtime: Runtime, foreign: Mapping[str, str | None]) -> dict[str, str | None]:

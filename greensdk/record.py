@@ -171,13 +171,15 @@ def build(
         record["runs"] = runs = window.runs
         record["energy_per_run_j"] = primary[0] / runs if primary[0] is not None and runs else None
     if primary[0] is None:
-        record["reason"] = primary[6]
+        record["reason"] = primary[7]
     else:
         record["energy_low_j"] = primary[1]
         record["energy_high_j"] = primary[2]
         record["energy_source"] = primary[3]
         record["energy_quality"] = primary[4]
         record["energy_boundary"] = primary[5]
+        if primary[6] is not None:
+            record.update(primary[6])
     record["readings"] = readings
     record["resources"] = resources
     record["errors"] = window.errors

@@ -24,11 +24,28 @@ from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Rea
 
 from . import tdp as parts
 from .basis import explain
+from .coefficients import NOISE
 from .hosts import interval, is_guest, machine_of, machine_w, threads_of_machine, with_threads
-from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, Curve, curve, power_w, watts
+from .interval import Factors, narrow, widen
+from .power import (
+    BOUNDARIES,
+    PACKAGE,
+    TYPICAL_LOAD,
+    WALL,
+    Curve,
+    Machine,
+    common,
+    curve,
+    fitted_into,
+    power_w,
+    scaled,
+    watts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from greensdk.calibration import Reference
 
 __all__ = ["PsutilTdpEstimator", "explain", "linear_j", "power_w"]
 
@@ -100,7 +117,7 @@ class PsutilTdpEstimator:
                 raise ConfigError(f"psutil-tdp: {key} is {value!r}, and must be above 0")
         self._user_w = tdp_w
         self._user_threads = tdp_threads
-        self._user_parts = _checked(tdp or {})
+        self._user_parts = parts.checked(tdp or {})
         self._model = model
         self._boundaries = sorted(BOUNDARIES, key=lambda each: each != boundary) if model == "power" else [PACKAGE]
         self._powercap_root = powercap_root
@@ -108,7 +125,8 @@ class PsutilTdpEstimator:
         self._cpus = 0
         self._total_w = 0.0
         self._low = self._high = 1.0
-        self._curves: list[tuple[str, Curve]] = []
+        self._curves: list[tuple[str, Curve, dict[str, Any]]] = []
+        self._of: Machine | None = None
         self._reason: str | None = "open() was not called"
         self._attributes: dict[str, Any] = {}
         self.host_facts: dict[str, Any] = {}
@@ -134,11 +152,15 @@ class PsutilTdpEstimator:
         if self._model == "linear":
             self._know(found, machine_w(found, host))
             self._low, self._high = interval(with_threads(found, host), virtual=is_guest(found, host))
+            factors = narrow((self._low, self._high), NOISE)
+            self._attributes |= _model("linear", (self._total_w, self._cpus, factors), factors)
             return [Metric(PACKAGE, "J", PACKAGE, CALL, ESTIMATED, "TDP of one hardware thread times CPU seconds")]
-        machine = machine_of(found, host)
+        self._of = machine = machine_of(found, host)
         self._know(found, machine.tdp_w)
-        self.basis = {each: explain(machine, each) for each in self._boundaries}
-        self._curves = [(each, curve(machine, each)) for each in self._boundaries]
+        self._draw(
+            {each: (curve(machine, each), common(machine, each)) for each in self._boundaries},
+            {each: explain(machine, each, brief=True) for each in self._boundaries},
+        )
         return [Metric(each, "J", each, MACHINE, ESTIMATED, _METRICS[each]) for each in self._boundaries]
 
     def estimate(self, usage: Usage) -> Reading | Sequence[Reading]:
@@ -152,6 +174,31 @@ class PsutilTdpEstimator:
         if usage.host_cpu_s is not None:
             return self._of_machine(usage, usage.host_cpu_s)
         return self._nothing(NO_CLOCKS, usage) if usage.cpu_s is None else self._of_call(usage, usage.cpu_s)
+
+    def refer(self, reference: Reference) -> None:
+        """
+        Scale the model by what `greensdk calibrate --reference` read at the plug or the battery of this machine.
+
+        The package keeps its own estimate, but is never more than fits into the wall.
+        """
+        if self._of is None:
+            return
+        factors = reference.low, reference.high
+        wall = scaled(curve(self._of, WALL), reference.factor, widen(factors, NOISE))
+        package = fitted_into(curve(self._of, PACKAGE), wall, self._of.memory_gb)
+        self._draw(
+            {PACKAGE: (package, common(self._of, PACKAGE)), WALL: (wall, factors)},
+            {
+                PACKAGE: f"{self.basis[PACKAGE]}, within the wall of a reference",
+                WALL: f"{self.basis[WALL].partition(', no less')[0]}, {reference.words}",
+            },
+        )
+
+    def _draw(self, curves: Mapping[str, tuple[Curve, Factors]], basis: dict[str, str]) -> None:
+        self.basis = {each: basis[each] for each in self._boundaries}
+        self._curves = [
+            (each, curves[each][0], {"basis": basis[each], **_model(each, *curves[each])}) for each in self._boundaries
+        ]
 
     def close(self) -> None:
         """
@@ -179,7 +226,7 @@ class PsutilTdpEstimator:
         load = host_cpu_s / room_s if 0.0 <= host_cpu_s < room_s else 1.0
         readings = []
         about = self._about(usage)
-        for boundary, of in self._curves:
+        for boundary, of, fixed in self._curves:
             low_w, middle_w, high_w = watts(of, load)
             energy_j = middle_w * duration_s
             readings.append(
@@ -192,7 +239,7 @@ class PsutilTdpEstimator:
                     low_j=low_w * duration_s,
                     high_j=high_w * duration_s,
                     domains={boundary: energy_j},
-                    attributes={**about, "basis": self.basis[boundary], "load": load},
+                    attributes={**about, **fixed, "load": load},
                 )
             )
             about = {"model": self._model}  # the first reading has told the rest
@@ -210,7 +257,7 @@ class PsutilTdpEstimator:
         load = own if own > TYPICAL_LOAD else TYPICAL_LOAD
         readings = []
         about = self._about(usage)
-        for boundary, of in self._curves:
+        for boundary, of, fixed in self._curves:
             energy_j = watts(of, load)[1] / load * cpu_s / self._cpus
             crowded_j = watts(of, 1.0)[0] * cpu_s / self._cpus
             alone_j = watts(of, own)[2] * duration_s
@@ -224,7 +271,7 @@ class PsutilTdpEstimator:
                     low_j=min(crowded_j, energy_j),
                     high_j=max(energy_j, alone_j),
                     domains={boundary: energy_j},
-                    attributes={**about, "basis": f"{self.basis[boundary]}; {NO_HOST_CLOCK}", "load": None},
+                    attributes={**about, **fixed, "basis": f"{fixed['basis']}; {NO_HOST_CLOCK}", "load": None},
                 )
             )
             about = {"model": self._model}
@@ -281,22 +328,11 @@ class PsutilTdpEstimator:
         return found, "" if found.source else found.note
 
 
-def _checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
+def _model(name: str, constants: Any, factors: Factors) -> dict[str, Any]:
     """
-    Return the user's table of parts.
+    Return what tells the common error of all readings of one model from each reading's own.
+    """
+    from zlib import crc32
 
-    Raises:
-        ConfigError: A row is neither watts nor a table of watts and threads, or has numbers that no part has.
-    """
-    for brand, value in table.items():
-        row = value if isinstance(value, Mapping) else {"tdp_w": value}
-        numbers = [row.get("tdp_w"), row.get("threads", 1)]
-        real = all(
-            isinstance(number, (int, float)) and not isinstance(number, bool) and number > 0 for number in numbers
-        )
-        if not real or row.keys() - {"tdp_w", "threads"}:
-            raise ConfigError(
-                f"psutil-tdp: tdp: {brand!r} is {value!r}, and must be the watts of a socket, or "
-                "{ tdp_w = 225, threads = 128 }"
-            )
-    return table
+    model_id = f"psutil-tdp {name} {crc32(repr(constants).encode()):08x}"
+    return {"model_id": model_id, "common_factor_low": factors[0], "common_factor_high": factors[1]}

@@ -4,27 +4,40 @@ What an estimate rests on, in words.
 
 from . import coefficients as fitted
 from .era import AMD_DESKTOP, INTEL_CLIENT, INTEL_OLD, MODERN, SERVER
-from .power import AWAKE_FROM, DRAM_W_PER_GB, PACKAGE, SUPPLY, TYPICAL_LOAD, WALL, Machine, curve
+from .power import DRAM_W_PER_GB, PACKAGE, SUPPLY, TYPICAL_LOAD, WALL, Machine, curve
 
 NAMES = {
     INTEL_OLD: "Intel servers before 2021",
     SERVER: "servers",
     AMD_DESKTOP: "AMD desktops",
-    INTEL_CLIENT: "clients",
+    INTEL_CLIENT: "Intel clients and laptops",
 }
+MISSING = {
+    INTEL_OLD: "mostly bare metal of EC2",
+    SERVER: "EPYC and the 8380 only at rest, 3 % and full load, no ARM, none later than 2024",
+    AMD_DESKTOP: "between rest and full load only the 1950X",
+    INTEL_CLIENT: "between rest and full load only the E3-1240v2, laptops hardly",
+}
+"""What the public readings lack."""
 
 
-def explain(of: Machine, boundary: str = WALL) -> str:
+def explain(of: Machine, boundary: str = WALL, *, brief: bool = False) -> str:
     """
     Say in words what an estimate rests on.
 
+    Args:
+        of: The machine.
+        boundary: ``package`` or ``wall``.
+        brief: How many CPU models are behind it, without their names and what is missing.
+
     Example:
         >>> from greensdk_psutil_tdp.power import machine
-        >>> explain(machine("AMD EPYC 7763 64-Core Processor", 2, 256, 256), "package")
-        'a'
+        >>> explain(machine("AMD EPYC 7763 64-Core Processor", 2, 256, 256), "package", brief=True)
+        'package model for servers (RAPL of 10 CPU models), TDP 560 W from exact match, 90 % of such hosts lie between \
+x0.51 and x1.54 from 15% load, at rest x0.64 and x2.30'
     """
     *_, others, knots, floor = curve(of, boundary)
-    said = [_model(of, boundary), of.words]
+    said = [_package(of.kind, brief) if boundary == PACKAGE else _wall(of), of.words]
     if of.peak != 1.0:
         said.append(f"up to x{of.peak:.2f} of it at full load")
     if of.share is not None:
@@ -32,19 +45,22 @@ def explain(of: Machine, boundary: str = WALL) -> str:
     if boundary not in of.seen:
         said.append("no host of this kind was measured")
     if floor[0]:
-        said.append(f"no less than package and {DRAM_W_PER_GB} W/GB of memory behind a {SUPPLY:.0%} power supply")
+        said.append(f"no less than package and {DRAM_W_PER_GB} W/GB of memory behind a power supply of {SUPPLY:.0%}")
     _, rest, _, busy_at, busy = knots
-    said.append("90 % of such hosts lie between x{:.2f} and x{:.2f}".format(*busy) + _from(busy_at, others))
-    if others < AWAKE_FROM:
+    at_rest = others < busy_at
+    since = f" from {busy_at:.0%} load" if at_rest else ""
+    said.append("90 % of such hosts lie between x{:.2f} and x{:.2f}".format(*busy) + since)
+    if at_rest:
         said.append("at rest x{:.2f} and x{:.2f}".format(*rest))
     return ", ".join(said)
 
 
-def _model(of: Machine, boundary: str) -> str:
-    if boundary == PACKAGE:
-        return f"package model for {NAMES[of.kind]} ({fitted.MEASURED[of.kind]})"
-    return f"wall model for hosts {'before' if of.year and of.year < MODERN else 'from'} {MODERN} (SPECpower)"
+def _package(kind: str, brief: bool) -> str:
+    parts = fitted.MEASURED[kind]
+    behind = f"RAPL of {parts.count(',') + 1} CPU models" + ("" if brief else f": {parts}; {MISSING[kind]}")
+    return f"package model for {NAMES[kind]} ({behind})"
 
 
-def _from(busy_at: float, others: float) -> str:
-    return f" from {busy_at:.0%} load" if others < busy_at else ""
+def _wall(of: Machine) -> str:
+    old = of.year is not None and of.year < MODERN
+    return f"wall model for hosts {'before' if old else 'from'} {MODERN} (SPECpower)"

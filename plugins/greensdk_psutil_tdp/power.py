@@ -30,7 +30,7 @@ from greensdk.hardware import classify
 
 from . import coefficients as fitted
 from .era import AMD_DESKTOP, INTEL_CLIENT, INTEL_OLD, MODERN, SERVER, kind_of, launch_year, peak_of, spelled
-from .interval import EXACT, UNKNOWN, UNSEEN, Factors, Knots, factors, widened
+from .interval import EXACT, UNKNOWN, UNSEEN, Factors, Knots, factors, narrow, widen, widened
 from .names import normalise
 from .tdp import CLASS_DEFAULT, GENERATION, RAPL, SERIES, USER, Tdp, lookup
 from .tdp import EXACT as EXACT_MATCH
@@ -218,12 +218,52 @@ def curve(of: Machine, boundary: str, *, tuned: bool = False) -> Curve:
     """
     if boundary not in BOUNDARIES:
         raise ValueError(f"boundary is {boundary!r}, and must be one of {', '.join(BOUNDARIES)}")
-    own = 1.0 if of.share is None else of.share
-    made = _package(of, own) if boundary == PACKAGE else _wall(of, own, tuned)
-    more = [of.part] if boundary in of.seen else [of.part, UNSEEN]
-    if own < 1.0:
-        more.append(_neighbours(made, own))
+    made, own = _plain(of, boundary, tuned)
+    more = [*_unknown(of, boundary), _neighbours(made, own)] if own < 1.0 else _unknown(of, boundary)
     return (*made[:6], widened(made[6], more), made[7])
+
+
+def common(of: Machine, boundary: str) -> Factors:
+    """
+    Return the 90 % factors of the error that all estimates of one machine share: its part, its board, its cooling.
+
+    The rest of an interval is each estimate's own: the kind of work, which CPUs share it, the neighbours of a guest.
+    """
+    *_, busy = _plain(of, boundary, tuned=False)[0][6]
+    return widen(narrow(busy, fitted.NOISE), *_unknown(of, boundary))
+
+
+def _plain(of: Machine, boundary: str, tuned: bool) -> tuple[Curve, float]:
+    """
+    Return a machine's curve before anything widens it, and its part of its host.
+    """
+    own = 1.0 if of.share is None else of.share
+    return _package(of, own) if boundary == PACKAGE else _wall(of, own, tuned), own
+
+
+def _unknown(of: Machine, boundary: str) -> list[Factors]:
+    return [of.part] if boundary in of.seen else [of.part, UNSEEN]
+
+
+def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
+    """
+    Return a curve times what a reference meter read over it; `factors` are the 90 % ones around that.
+
+    What a meter told needs no floor. A guest's neighbours were in the reference as well.
+    """
+    rest_w, wake_w, full_w, exponent, own, others, (low_at, *_, busy_at, _), _ = of
+    knots = low_at, factors, factors, busy_at, factors
+    return rest_w * factor, wake_w * factor, full_w * factor, exponent, own, others, knots, (0.0, 0.0)
+
+
+def fitted_into(of: Curve, wall: Curve, memory_gb: float) -> Curve:
+    """
+    Return a package's curve, made smaller where it and the memory would take more than the wall that a meter told.
+    """
+    loads = [part / 20 for part in range(21)]
+    room = ((SUPPLY * watts(wall, load)[1] - DRAM_W_PER_GB * memory_gb) / watts(of, load)[1] for load in loads)
+    factor = max(0.05, min(1.0, *room))
+    return (of[0] * factor, of[1] * factor, of[2] * factor, *of[3:])
 
 
 def watts(of: Curve, load: float) -> tuple[float, float, float]:
@@ -247,22 +287,18 @@ def watts(of: Curve, load: float) -> tuple[float, float, float]:
 
 
 def _package(of: Machine, own: float) -> Curve:
-    """
-    Return the curve of what RAPL counts, before anything widens it.
-    """
+    # What RAPL counts.
     rest, full = KINDS[of.kind]
     rest_w = fitted.DESKTOP_REST_W * of.sockets if of.kind == AMD_DESKTOP else rest * of.tdp_w
     full_w = max(rest_w, full * of.peak * of.tdp_w)
     client = of.kind in (AMD_DESKTOP, INTEL_CLIENT)
-    knots = fitted.GUEST_KNOTS if of.share is not None else fitted.CLIENT_KNOTS if client else fitted.SERVER_KNOTS
+    knots = fitted.CLIENT_KNOTS if client else fitted.SERVER_KNOTS
     others = (1.0 - own) * TYPICAL_LOAD
     return rest_w, 0.0, full_w - rest_w, fitted.PACKAGE_EXPONENT, own, others, knots, (0.0, 0.0)
 
 
 def _wall(of: Machine, own: float, tuned: bool) -> Curve:
-    """
-    Return the curve of what the plug gives, before anything widens it.
-    """
+    # What the plug gives.
     old = _is_old(of)
     years = max(0, AGED_BEFORE - of.year) if of.year else 0
     awake_w = fitted.AWAKE * of.tdp_w + fitted.MEMORY_W * of.memory_gb + fitted.AGE_W * of.sockets * years

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any, NamedTuple
 
+from greensdk.errors import ConfigError
+
 from .data.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
 from .era import launch_year
 from .names import cores, letters, normalise
@@ -95,6 +97,23 @@ def lookup(
     else:
         return found
     return known._replace(cores=found.cores, year=found.year, peak_w=found.peak_w)
+
+
+def checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return the user's own table of parts.
+
+    Raises:
+        ConfigError: A row is neither watts nor a table of watts and threads, or has numbers that no part has.
+    """
+    for brand, value in table.items():
+        row = value if isinstance(value, Mapping) else {"tdp_w": value}
+        numbers = [row.get("tdp_w"), row.get("threads", 1)]
+        real = all(isinstance(each, (int, float)) and not isinstance(each, bool) and each > 0 for each in numbers)
+        if not real or row.keys() - {"tdp_w", "threads"}:
+            expected = "the watts of a socket, or { tdp_w = 225, threads = 128 }"
+            raise ConfigError(f"psutil-tdp: tdp: {brand!r} is {value!r}, and must be {expected}")
+    return table
 
 
 def of_class(cpu_class: str, why: str = "") -> Tdp:
