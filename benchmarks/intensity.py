@@ -1,5 +1,5 @@
 """
-Makes plugins/greensdk_carbon/countries.py: the carbon intensity of each country's electricity.
+Makes plugins/greensdk_carbon/data/countries.py: the carbon intensity of each country's electricity.
 
     python benchmarks/intensity.py [average-intensities.json]
 
@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 COMMIT, DATE = "b459b5e", "2025-08-03"
 URL = f"https://raw.githubusercontent.com/thegreenwebfoundation/co2.js/{COMMIT}/data/output/average-intensities.json"
-TABLE = Path(__file__).parents[1] / "plugins" / "greensdk_carbon" / "countries.py"
+TABLE = Path(__file__).parents[1] / "plugins" / "greensdk_carbon" / "data" / "countries.py"
 
 HEAD = f'''"""
 The carbon intensity of electricity by country; made by benchmarks/intensity.py, not by hand.
@@ -39,8 +39,14 @@ SOURCE = f"Ember, Yearly Electricity Data ({{DATE}}), average of the country, CC
 COUNTRIES: dict[str, tuple[float, int]] = {{
 '''
 
-TAIL = '''}
+MIDDLE = '''}
 """ISO 3166-1 alpha-3 to (grams per kWh, year)."""
+
+NAMES: dict[str, str] = {
+'''
+
+TAIL = '''}
+"""ISO 3166-1 alpha-3 to Ember's name of the country."""
 '''
 
 
@@ -48,11 +54,13 @@ def table(text: str) -> str:
     # Groups of countries have no code. An intensity of 0 is a grid so small that its emissions were rounded away.
     found = json.loads(text).values()
     rows = [row for row in found if row["country_code"] and row["emissions_intensity_gco2_per_kwh"]]
+    rows.sort(key=lambda row: row["country_code"])
     lines = [
         f'    "{row["country_code"]}": ({float(row["emissions_intensity_gco2_per_kwh"])}, {row["year"]}),\n'
-        for row in sorted(rows, key=lambda row: row["country_code"])
+        for row in rows
     ]
-    return HEAD + "".join(lines) + TAIL
+    names = [f'    "{row["country_code"]}": "{row["country_or_region"]}",\n' for row in rows]
+    return HEAD + "".join(lines) + MIDDLE + "".join(names) + TAIL
 
 
 def main() -> None:
