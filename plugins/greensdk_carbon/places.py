@@ -11,7 +11,7 @@ from .data.regions import CLOUDS
 
 def country_code(text: str) -> str | None:
     """
-    Return ISO 3166-1 alpha-3 of a country by its codes of three or two letters, or its English name; None for no country.
+    Return ISO 3166-1 alpha-3 of a country by its codes of three or two letters, or its English name; else None.
 
     >>> country_code("esp"), country_code("UK"), country_code("South Korea"), country_code("Côte d'Ivoire")
     ('ESP', 'GBR', 'KOR', 'CIV')

@@ -1,8 +1,8 @@
 """
 What AWS Lambda costs, by region: US dollars for a GB-second on x86_64, one on arm64, and a request.
 
-Written by hand: facts of AWS, without a licence, each as one of `SOURCES` shows it; a region that none shows is not here. Left out are the free tier,
-savings plans, provisioned concurrency, and storage beyond 512 MB.
+Written by hand: facts of AWS, without a licence, each as one of `SOURCES` shows it; a region that none shows is not
+here. Left out are the free tier, savings plans, provisioned concurrency, and storage beyond 512 MB.
 """
 
 from __future__ import annotations
