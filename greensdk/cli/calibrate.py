@@ -161,7 +161,8 @@ def modelled(calibration: str | None = None) -> list[Modelled]:
     from greensdk.runtime import Runtime
 
     clock = host_clock()
-    estimators = Runtime({"sink": [], "calibration": calibration}).open().estimators
+    own = {} if calibration is None else {"calibration": calibration}
+    estimators = Runtime({"sink": [], **own}).open().estimators
     return [Modelled(each, clock) for each in estimators] if clock else []
 
 
