@@ -163,7 +163,7 @@ class LambdaEstimator:
         place, reason = self._place()
         if reason:
             return None, None, reason, places.FIX
-        part, reason = self._part()
+        part, reason = self._part(place.name if place else "")
         return (place, None, reason, _WATTS_FIX) if reason else (place, part, "", "")
 
     def _place(self) -> tuple[Place | None, str]:
@@ -180,11 +180,16 @@ class LambdaEstimator:
             return None, f"{found.name}: nothing tells the {what}"
         return found, ""
 
-    def _part(self) -> tuple[Part | None, str]:
+    def _part(self, place: str) -> tuple[Part | None, str]:
         if self._host is None:
             self._host = hardware.describe(self._root)
         arch, busy_w, idle_w = self._host["arch"], self._busy_w, self._idle_w
-        part = part_of(arch, self._host["cpu_class"], self._host.get("cpu_model") or "")
+        part = None
+        if place != places.LAMBDA:  # whose CPUs are few, and which spares a cold start the models of all others
+            from .which import part_here
+
+            part = part_here(self._host, place)
+        part = part or part_of(arch, self._host["cpu_class"], self._host.get("cpu_model") or "")
         if part is None:
             if not (busy_w and idle_w):
                 return None, f"no watts are known for a vCPU of {arch}"

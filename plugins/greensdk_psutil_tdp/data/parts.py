@@ -63,7 +63,7 @@ PARTS: dict[str, Part] = {
     "intel xeon e5-2676 v3": (None, 12, 24, 2015, INSTANCES),
     "intel xeon platinum 8252c": (240, 12, 24, 2020, TEADS),
     "intel xeon platinum 8369b": (None, 32, 64, 2021, INSTANCES),
-    "intel xeon platinum 8370c": (270, 32, 64, 2021, KIN),
+    "intel xeon platinum 8370c": (270, 32, 64, 2021, "no TDP is published; resellers. codecarbon's 205 W is below the 8358's"),
     "intel xeon platinum 8473c": (350, 52, 104, 2023, KIN),
     "intel xeon platinum 8475b": (None, 48, 96, 2023, INSTANCES),
     "intel xeon platinum 8480c": (350, 56, 112, 2023, KIN),
