@@ -82,10 +82,20 @@ if TYPE_CHECKING:
         ("Snapdragon(R) X Elite - X1E80100 - Qualcomm(R) Oryon(TM) CPU", "arm-client"),
         ("QEMU Virtual CPU version 2.5+", "unknown"),
         ("Common KVM processor", "unknown"),
-        ("Hygon C86 7185 32-core Processor", "unknown"),
+        ("Hygon C86 7185 32-core Processor", "hygon"),
         ("AMD Eng Sample: 100-000000897-03 8-Core Processor", "unknown"),
-        ("VIA Nano X2 U4025 @ 1.2 GHz", "unknown"),
-        ("POWER9 (raw), altivec supported", "unknown"),
+        ("VIA Nano X2 U4025 @ 1.2 GHz", "zhaoxin"),
+        ("ZHAOXIN KaiXian KX-6640MA@2.2+GHz", "zhaoxin"),
+        ("AMD Instinct MI300A Accelerator", "amd-server"),
+        ("AMD GX-412TC SOC", "amd-client"),
+        ("Ampere Altra (ARM Neoverse-N1)", "ampere"),
+        ("NVIDIA Grace (ARM Neoverse-V2)", "arm-server"),
+        ("Phytium FTC662", "arm-server"),
+        ("Qualcomm Oryon", "arm-client"),
+        ("ARMv7 Processor rev 3 (v7l)", "arm-client"),
+        ("Loongson-3A6000", "loongarch"),
+        ("IBM/S390", "s390x"),
+        ("POWER9 (raw), altivec supported", "power"),
         ("", "unknown"),
     ],
 )
@@ -125,6 +135,7 @@ def test_two_intel_sockets_with_hyperthreads(tmp_path: Path) -> None:
         "arch": "x86_64",
         "cpu_model": model,
         "cpu_class": "intel-server",
+        "cpu_generation": None,
         "cpus_logical": 96,
         "cpus_physical": 48,
         "sockets": 2,
@@ -154,16 +165,21 @@ def test_an_amd_virtual_machine(tmp_path: Path) -> None:
     [
         (0xD0C, ("Amazon EC2", "t4g.small"), ("AWS Graviton2 (ARM Neoverse-N1)", "graviton", True)),
         (0xD40, ("Amazon EC2", "c7g.metal"), ("AWS Graviton3 (ARM Neoverse-V1)", "graviton", False)),
-        (0xD0C, ("Google", "Google Compute Engine"), ("ARM Neoverse-N1", "arm-server", True)),
-        (0xD0C, ("Some Maker", "Some Board"), ("ARM Neoverse-N1", "arm-server", None)),
-        (0xEEE, ("Some Maker", "Some Board"), ("ARM part 0xeee", "unknown", None)),
+        (0xD4F, ("Amazon EC2", "m8g.metal-24xl"), ("AWS Graviton4 (ARM Neoverse-V2)", "graviton", False)),
+        (0xD0C, ("Google", "Google Compute Engine"), ("Ampere Altra (ARM Neoverse-N1)", "ampere", True)),
+        (0xD4F, ("Google", "Google Compute Engine"), ("Google Axion (ARM Neoverse-V2)", "arm-server", True)),
+        (0xD0C, ("Hetzner", "vServer"), ("Ampere Altra (ARM Neoverse-N1)", "ampere", True)),
+        (0xD49, ("Alibaba Cloud", "Alibaba Cloud ECS"), ("Alibaba Yitian 710 (ARM Neoverse-N2)", "arm-server", True)),
+        (0xD0C, ("Some Maker", "Some Board"), ("Ampere Altra (ARM Neoverse-N1)", "ampere", None)),
+        (0xD4F, ("Some Maker", "Some Board"), ("NVIDIA Grace (ARM Neoverse-V2)", "arm-server", None)),
+        (0xEEE, ("Some Maker", "Some Board"), ("ARM part 0xeee", "arm", None)),
     ],
 )
 def test_an_arm_server_is_named_by_its_part_number(
     tmp_path: Path, part: int, dmi: tuple[str, str], expected: tuple[str, str, bool | None]
 ) -> None:
     """
-    Graviton only where DMI says Amazon; virtualised is None where nothing tells.
+    Who made the machine tells the part; bare metal of EC2 is none of its guests; None where nothing tells.
     """
     root = machine(
         tmp_path,
@@ -245,7 +261,7 @@ def test_an_empty_tree_is_a_machine_about_which_nothing_is_known(tmp_path: Path)
     host = hardware.describe(str(tmp_path), system="linux", arch="x86_64")
     unknown = ("boot_id", "cpu_model", "cpus_logical", "cpus_physical", "sockets", "memory_bytes", "virtualised")
     assert [None] * len(unknown) == [host[key] for key in unknown]  # type: ignore[literal-required]
-    assert host["cpu_class"] == "unknown"
+    assert host["cpu_class"] == "x86"
 
 
 def test_a_mac_is_asked_by_sysctl(tmp_path: Path) -> None:
@@ -269,6 +285,7 @@ def test_a_mac_is_asked_by_sysctl(tmp_path: Path) -> None:
         "arch": "arm64",
         "cpu_model": "Apple M4 Pro",
         "cpu_class": "apple",
+        "cpu_generation": None,
         "cpus_logical": 14,
         "cpus_physical": 14,
         "sockets": 1,
@@ -362,3 +379,86 @@ def test_identify_says_that_py_cpuinfo_is_missing(monkeypatch: pytest.MonkeyPatc
     found = hardware.identify()
     assert "pip install" in found.pop("reason")
     assert {None} == set(found.values())
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "arch", "expected"),
+    [
+        ("processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 3800MHz\n\n", "ppc64le", ("POWER9", "power")),
+        (
+            "vendor_id       : IBM/S390\n# processors    : 4\nbogomips per cpu: 3241.00\n\n",
+            "s390x",
+            ("IBM/S390", "s390x"),
+        ),
+        (
+            "processor\t: 0\nhart\t\t: 1\nisa\t\t: rv64imafdc\nuarch\t\t: sifive,u74-mc\n\n",
+            "riscv64",
+            ("sifive", "riscv"),
+        ),
+        ("processor\t\t: 0\nModel Name\t\t: Loongson-3A6000\n\n", "loongarch64", ("Loongson-3A6000", "loongarch")),
+        ("processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\n\n", "armv7l", ("ARMv7", "arm-client")),
+        ("processor\t: 0\nisa\t\t: rv64imafdc\n\n", "riscv64", ("", "riscv")),
+        ("", "mips64", ("", "unknown")),
+    ],
+)
+def test_every_architecture_of_linux_has_a_class(
+    tmp_path: Path, cpuinfo: str, arch: str, expected: tuple[str, str]
+) -> None:
+    """
+    Their /proc/cpuinfo have other keys, and some no name at all.
+    """
+    host = hardware.describe(machine(tmp_path, cpuinfo, cpus=4), system="linux", arch=arch)
+    assert expected == ((host["cpu_model"] or "")[: len(expected[0])], host["cpu_class"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "model", "numbers", "expected"),
+    [
+        ("fpu", "AMD Eng Sample: 100-000000894-04_38/24_Y", ("AuthenticAMD", 25, 97, 2), ("amd-client", "Zen 4")),
+        ("fpu", "AMD Eng Sample: 100-000000997-01", ("AuthenticAMD", 26, 17, 0), ("masked-amd", "Zen 5c")),
+        ("fpu", "Genuine Intel(R) CPU 0000%@", ("GenuineIntel", 6, 151, 2), ("intel-client", "Alder Lake")),
+        ("fpu", "Genuine Intel(R) CPU 0000%@", ("GenuineIntel", 6, 143, 2), ("masked-intel", "Sapphire Rapids")),
+        (
+            "fpu hypervisor",
+            "Intel Core Processor (Broadwell)",
+            ("GenuineIntel", 6, 61, 2),
+            ("masked-intel", "Broadwell"),
+        ),
+    ],
+)
+def test_a_sample_on_bare_metal_is_told_by_its_numbers(
+    tmp_path: Path, flags: str, model: str, numbers: tuple[str, int, int, int], expected: tuple[str, str]
+) -> None:
+    """
+    Client silicon or a server's; under a hypervisor QEMU makes the numbers up.
+    """
+    vendor, family, number, stepping = numbers
+    fields = {"vendor_id": vendor, "cpu__family": family, "model": number, "stepping": stepping}
+    root = machine(tmp_path, x86(model, cpus=8, siblings=8, cores=8, flags=flags, **fields), cpus=8)
+    host = hardware.describe(root, system="linux", arch="x86_64")
+    assert expected == (host["cpu_class"], host["cpu_generation"])
+
+
+def test_windows_is_asked_by_its_registry() -> None:
+    """
+    A Hyper-V guest on a Xeon that hides its name: CPUID's numbers stand in a sentence.
+    """
+    answers = {
+        "ProcessorNameString": "Intel(R) Xeon(R) Processor @ 2.50GHz   ",
+        "Identifier": "Intel64 Family 6 Model 85 Stepping 7",
+        "VendorIdentifier": "GenuineIntel",
+        "SystemManufacturer": "Microsoft Corporation",
+        "SystemProductName": "Virtual Machine",
+    }
+    host = hardware.describe(system="win32", arch="amd64", registry=lambda _path, name: answers.get(name, ""))
+    assert ("Intel(R) Xeon(R) Processor @ 2.50GHz", "masked-intel") == (host["cpu_model"], host["cpu_class"])
+    assert ("Cascade Lake-SP", True) == (host["cpu_generation"], host["virtualised"])
+    empty = hardware.describe(system="win32", arch="amd64", registry=lambda _path, _name: "")
+    assert (None, "x86", None) == (empty["cpu_model"], empty["cpu_class"], empty["virtualised"])
+
+
+def test_there_is_no_registry_outside_of_windows() -> None:
+    """
+    Empty, as everything that is not told.
+    """
+    assert hardware.registry("HARDWARE", "SystemManufacturer") == "" or sys.platform == "win32"

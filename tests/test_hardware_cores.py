@@ -44,8 +44,9 @@ def guest(root: Path, model: str, vendor: str, family: int, number: int, steppin
         ("QEMU Virtual CPU version 2.5+", "AuthenticAMD", (15, 107, 1), ("masked-amd", None)),
         ("Westmere E56xx/L56xx/X56xx (Nehalem-C)", "GenuineIntel", (6, 44, 1), ("masked-intel", "Westmere-EP")),
         ("DO-Premium-AMD", "AuthenticAMD", (23, 49, 0), ("masked-amd", "Zen 2")),
-        ("Common KVM processor", "HygonGenuine", (24, 0, 1), ("unknown", None)),
-        ("AMD Eng Sample: 100-000000897-03", "AuthenticAMD", (25, 97, 2), ("unknown", "Zen 4")),
+        ("Common KVM processor", "HygonGenuine", (24, 0, 1), ("hygon", "Zen")),
+        ("AMD Eng Sample: 100-000000897-03", "AuthenticAMD", (25, 97, 2), ("masked-amd", "Zen 4")),
+        ("AMD EPYC Processor", "AuthenticAMD", (25, 160, 1), ("masked-amd", "Zen 4c")),
     ],
 )
 def test_a_masked_cpu_still_has_a_maker_and_numbers(
@@ -81,7 +82,7 @@ def test_the_class_of_a_nameless_cpu_needs_its_vendor() -> None:
     assert hardware.classify("Common KVM processor") == "unknown"
     assert hardware.classify("Common KVM processor", vendor="GenuineIntel") == "masked-intel"
     assert hardware.classify("AMD EPYC", vendor="") == "masked-amd"
-    assert hardware.classify("Common KVM processor", "aarch64", "GenuineIntel") == "unknown"
+    assert hardware.classify("Common KVM processor", "aarch64", "GenuineIntel") == "arm"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_numbers_that_no_table_has_are_nothing(tmp_path: Path) -> None:
     assert x86_microarch("GenuineIntel", 6, 0xFFFF, 0) is None
     assert x86_microarch("GenuineIntel", 15, 0x55, 0) is None
     assert x86_microarch("AuthenticAMD", 26, 0x50, 0) is None
-    assert x86_microarch("HygonGenuine", 24, 0, 1) is None
+    assert x86_microarch("HygonGenuine", 25, 0, 1) is None
     assert hardware.microarch(str(tmp_path)) is None
     assert hardware.microarch(machine(tmp_path, x86("POWER9", cpus=1, siblings=1, cores=1), cpus=1)) is None
 
@@ -140,7 +141,10 @@ def test_every_cpuid_has_some_answer(vendor: str, family: int, model: int, stepp
         (0x46, 0x001, ("Fujitsu A64FX", "arm-server")),
         (0x61, 0x024, ("Apple M1 Pro", "apple")),
         (0x61, 0x000, ("Apple part 0x0", "apple")),
-        (0x51, 0x001, ("Qualcomm part 0x1", "unknown")),
+        (0x70, 0x662, ("Phytium FTC662", "arm-server")),
+        (0x48, 0xD02, ("HiSilicon Kunpeng (HIP09)", "arm-server")),
+        (0x99, 0x001, ("maker 0x99 part 0x1", "arm")),
+        (0x51, 0x001, ("Qualcomm Oryon", "arm-client")),
     ],
 )
 def test_an_arm_core_is_named_by_its_maker_and_part(

@@ -23,10 +23,13 @@ def country_code(text: str) -> str | None:
     for pair in ALPHA_2.split():
         if code in (pair[:3], pair[3:]):
             return pair[:3]
-    name = _plain(text)
+    name, names = _plain(text), {**WITHOUT_FIGURE, **NAMES}
     if name in ALIASES:
         return ALIASES[name]
-    return next((code for code, known in {**WITHOUT_FIGURE, **NAMES}.items() if _plain(known) == name), None)
+    # "Congo" is one country and "Congo (DRC)" another; "Virgin Islands" alone is none
+    found = [code for code, known in names.items() if _plain(known) == name]
+    found = found or [code for code, known in names.items() if _plain(known.partition("(")[0]) == name]
+    return found[0] if len(found) == 1 else None
 
 
 def locate(region: str) -> tuple[str, str, str] | None:
@@ -67,9 +70,9 @@ def here(environ: Mapping[str, str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    # "Taiwan (China)", "Lao", "The Philippines", "Palestine (State of)", "Reunion": small letters, no accents, no more.
+    # Small letters without accents, no signs, no article: "The Philippines", "Côte d'Ivoire".
     from unicodedata import normalize
 
-    letters = normalize("NFKD", name.partition("(")[0].partition("[")[0].lower())
+    letters = normalize("NFKD", name.replace("[", "(").lower())
     words = "".join(each if each.isascii() and each.isalpha() else " " for each in letters if each.isascii()).split()
     return " ".join(words[1:] if words[:1] == ["the"] else words)

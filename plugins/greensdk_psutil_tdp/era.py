@@ -44,6 +44,7 @@ _GENERATIONS: tuple[tuple[str, str, dict[str, int] | int], ...] = (
     ("xeon", r"xeon [elwx]?(\d\d)\d\d$", _XEON),
     ("xeon 6", r"xeon 6\d{3}[ep]", 2024),
     ("xeon max", "max", 2023),
+    ("xeon w", r"xeon w\d-", 2023),
     ("xeon", r"xeon (?:w\d?-|[36]\d{3})", 2017),
     ("opteron", r"opteron (\d\d)\d\d", _OPTERON),
     ("epyc", r"epyc \d\w\w(\d)", {"1": 2017, "2": 2019, "3": 2021, "4": 2022, "5": 2024}),

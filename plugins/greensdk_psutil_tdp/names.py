@@ -56,6 +56,10 @@ def letters(name: str) -> str:
     >>> letters("intel core i7-13700hx"), letters("intel core ultra 7 356h"), letters("amd ryzen 9 9950x3d")
     ('hx', 'h', 'x3d')
     """
+    plain = name.translate(str.maketrans("", "", " -+")).isalnum()
+    if not plain or sum(sum(each.isdigit() for each in word) >= 3 for word in name.split()) != 1:
+        return ""  # no model number, or two
     last = name.rpartition(" ")[2].rpartition("-")[2]
     number = last[: len(last) - len(last.lstrip("0123456789"))]
-    return last[len(number) :] if 3 <= len(number) <= 5 else ""
+    ending = last[len(number) :]
+    return ending if 3 <= len(number) <= 5 and ending.isalnum() else ""

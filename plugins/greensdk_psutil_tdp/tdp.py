@@ -186,7 +186,7 @@ def _of_kind(name: str, cpu_class: str, count: int | None, year: int | None, gen
         note = f"{generation}: {per_core_w:g} W a core (such as {such_as})"
         threads = size if generation in ONE_THREAD else 2 * size
         return Tdp(per_core_w * size, GENERATION, threads, low=low, high=high, note=note, cores=size, year=since)
-    ending = letters(name)
+    ending = "" if "threadripper" in name else letters(name)
     for suffix, watts, low, high in SUFFIXES.get(cpu_class, ()):
         if ending == suffix:
             return Tdp(watts, SERIES, low=low, high=high, note=f"parts whose number ends in {suffix.upper()}")

@@ -76,7 +76,6 @@ SUFFIXES: dict[str, tuple[tuple[str, float, float, float], ...]] = {
         ("h", 45, 1.0, 1.0),
         ("u", 20, 0.75, 1.4),
         ("x3d", 120, 0.85, 1.4),
-        ("wx", 315, 0.85, 1.15),
         ("xt", 105, 0.6, 1.0),
         ("x", 105, 0.6, 1.65),
         ("gt", 65, 1.0, 1.0),
@@ -86,9 +85,9 @@ SUFFIXES: dict[str, tuple[tuple[str, float, float, float], ...]] = {
     ),
 }
 
-MEDIAN = "median and 5 to 95 % of the class's lines in PARTS"
-CLOUD_MEDIAN = "median and 5 to 95 % of the Intel cloud parts in PARTS"
-ALTRA_MEDIAN = "median and 5 to 95 % of the Ampere Altra parts in PARTS"
+MEDIAN = "median and 5 to 95 % of the class's parts with known threads"
+CLOUD_MEDIAN = "median and 5 to 95 % of the Intel cloud parts"
+ALTRA_MEDIAN = "median and 5 to 95 % of the Ampere Altra parts"
 # CCF gives an EPYC 2's 1.69 W to a vCPU of Graviton2, Teads' data set 2.39 W (both estimates): their geometric mean.
 GRAVITON = "cloudcarbonfootprint.org coefficients and Teads' AWS EC2 dataset; none was measured"
 # powermetrics, ten performance cores of an M4 Pro busy: 32 W; efficiency cores take far less. H. Oakley, "M4 Pro full
@@ -107,12 +106,12 @@ ANY = "between a small board's and a server's watts a thread"
 
 # class: (watts per hardware thread, low and high factor that hold 90 % of its parts, source)
 CLASS_DEFAULTS: dict[str, tuple[float, float, float, str]] = {
-    "intel-server": (4.1, 0.7, 1.7, MEDIAN),
-    "intel-client": (3.5, 0.35, 3.6, MEDIAN),
-    "amd-server": (2.4, 0.6, 2.2, MEDIAN),
-    "amd-client": (4.4, 0.2, 1.6, MEDIAN),
+    "intel-server": (5.0, 0.55, 3.6, MEDIAN),
+    "intel-client": (3.5, 0.35, 4.7, MEDIAN),
+    "amd-server": (2.65, 0.5, 2.2, MEDIAN),
+    "amd-client": (2.8, 0.4, 3.2, MEDIAN),
     "masked-intel": (4.5, 0.7, 1.4, CLOUD_MEDIAN),
-    "masked-amd": (2.4, 0.6, 2.2, MEDIAN),
+    "masked-amd": (2.65, 0.5, 2.2, MEDIAN),
     "graviton": (2.0, 0.5, 2.0, GRAVITON),
     "ampere": (2.1, 0.65, 1.6, ALTRA_MEDIAN),
     "arm-server": (2.1, 0.5, 2.0, ALTRA_MEDIAN),
