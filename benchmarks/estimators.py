@@ -2,10 +2,10 @@
 Fit the power model of psutil-tdp on public measurements, and judge it beside other formulas on the same rows.
 
     python -m benchmarks.estimators                                 # the package model, on the points in data/
-    python -m benchmarks.estimators --points rapl.csv               # on more points than may be given on
+    python -m benchmarks.estimators --points rapl.csv               # on other points
     python -m benchmarks.estimators --data specpower.csv            # the wall model too
-    python -m benchmarks.estimators --data .. --points .. --write   # also write coefficients.py of the plugin
-    python -m benchmarks.estimators --data .. --points .. --check   # exit 1 when coefficients.py differs
+    python -m benchmarks.estimators --data specpower.csv --write    # also write coefficients.py of the plugin
+    python -m benchmarks.estimators --data specpower.csv --check    # exit 1 when coefficients.py differs
 
 Without ``--data``, GREENSDK_SPECPOWER names the file, without ``--points`` GREENSDK_RAPL_POINTS. All errors of ours are
 those of CPU models or families that the fit had not seen: each is left out once.
@@ -24,6 +24,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "plugins"), str(ROOT)]
 
 import numpy as np  # noqa: E402
 from estimators_data import (  # noqa: E402
+    POINTS_FILE,
     Point,
     Server,
     data_file,
@@ -71,10 +72,8 @@ retrieved 2026-11-21. SPEC and the benchmark name SPECpower_ssj are trademarks o
 Corporation. These are our estimates, not SPEC metrics; no result is reproduced here.
 
 Package: fitted on {points} RAPL readings of {models} CPU models, retrieved 2026-11-30. Most are codecarbon's
-data/hardware/cpu_load_profiling (MIT), github.com/github-benjamin-davy/turbostressreports (CC0: EC2 bare metal),
-Kepler's model-db (Apache-2.0) and intel/stats-collect (BSD-3-Clause), which benchmarks/data/rapl_points.csv holds; the
-others are single figures from openbenchmarking.org, anandtech.com, the linux-pm list,
-github.com/lukalt/icpe-2024-rapl-validation and github.com/nadnein/turbostress-modeling.
+data/hardware/cpu_load_profiling (MIT) and github.com/github-benjamin-davy/turbostressreports (CC0: EC2 bare metal); the
+source of each reading is in benchmarks/data/rapl_points.csv.
 
 Intervals: {low:g} and {high:g} % of truth over prediction for CPU families (package: models) left out of the fit.
 """

@@ -159,7 +159,7 @@ def measured_w(rows: Sequence[Server]) -> Any:
 
 def points_file(argument: str | None) -> Path:
     """
-    Return the file of RAPL against load; without a word, the rows of it that may be given on.
+    Return the file of RAPL against load; the one in ``data`` unless another is named.
 
     Raises:
         SystemExit: There is no such file.

@@ -98,7 +98,11 @@ def test_the_attributes_say_how_the_number_came_about() -> None:
     estimator = opened(host(cpus=4, sockets=2), tdp_w=80.0, model="linear")
     reading = estimator.estimate(use(1.0))
     assert isinstance(reading, dict)
-    attributes = {key: value for key, value in reading["attributes"].items() if key in expected}
+    attributes = dict(reading["attributes"])
+    assert attributes.pop("model_id").startswith("psutil-tdp linear ")
+    assert (0.47, 1.94) == pytest.approx(
+        (attributes.pop("common_factor_low"), attributes.pop("common_factor_high")), abs=0.01
+    )
     assert expected == attributes
     assert estimator.host_facts == {"tdp_w": 160.0, "tdp_source": "user"}
     assert estimator.basis == {}

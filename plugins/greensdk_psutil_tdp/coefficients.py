@@ -7,10 +7,8 @@ retrieved 2026-11-21. SPEC and the benchmark name SPECpower_ssj are trademarks o
 Corporation. These are our estimates, not SPEC metrics; no result is reproduced here.
 
 Package: fitted on 255 RAPL readings of 33 CPU models, retrieved 2026-11-30. Most are codecarbon's
-data/hardware/cpu_load_profiling (MIT), github.com/github-benjamin-davy/turbostressreports (CC0: EC2 bare metal),
-Kepler's model-db (Apache-2.0) and intel/stats-collect (BSD-3-Clause), which benchmarks/data/rapl_points.csv holds; the
-others are single figures from openbenchmarking.org, anandtech.com, the linux-pm list,
-github.com/lukalt/icpe-2024-rapl-validation and github.com/nadnein/turbostress-modeling.
+data/hardware/cpu_load_profiling (MIT) and github.com/github-benjamin-davy/turbostressreports (CC0: EC2 bare metal); the
+source of each reading is in benchmarks/data/rapl_points.csv.
 
 Intervals: 4 and 96 % of truth over prediction for CPU families (package: models) left out of the fit.
 """

@@ -259,10 +259,15 @@ def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
 def fitted_into(of: Curve, wall: Curve, memory_gb: float) -> Curve:
     """
     Return a package's curve, made smaller where it and the memory would take more than the wall that a meter told.
+
+    Where the memory's estimate alone would take most of the wall, half of it is the package's.
     """
-    loads = [part / 20 for part in range(21)]
-    room = ((SUPPLY * watts(wall, load)[1] - DRAM_W_PER_GB * memory_gb) / watts(of, load)[1] for load in loads)
-    factor = max(0.05, min(1.0, *room))
+
+    def room(load: float) -> float:
+        inside_w = SUPPLY * watts(wall, load)[1]
+        return max(inside_w - DRAM_W_PER_GB * memory_gb, inside_w / 2) / watts(of, load)[1]
+
+    factor = min(1.0, *(room(part / 20) for part in range(21)))
     return (of[0] * factor, of[1] * factor, of[2] * factor, *of[3:])
 
 
