@@ -107,7 +107,17 @@ def test_the_table_is_plausible():
         *(("Réunion", "REU"), ("South Korea", "KOR"), ("Taiwan", "TWN"), ("Hong Kong", "HKG"), ("Czechia", "CZE")),
         *(("Czech Republic", "CZE"), ("The Netherlands", "NLD"), ("holland", "NLD"), ("Russia", "RUS")),
         *(("XK", "XKX"), ("Kosovo", "XKX"), ("Viet Nam", "VNM"), ("Laos", "LAO"), ("Palestine", "PSE")),
-        *(("Andorra", "AND"), ("Vatican", "VAT"), ("Congo", "COG"), ("DR Congo", "COD"), ("Virgin Islands", None), ("Atlantis", None), ("", None), ("E", None), ("EU", None)),
+        *(
+            ("Andorra", "AND"),
+            ("Vatican", "VAT"),
+            ("Congo", "COG"),
+            ("DR Congo", "COD"),
+            ("Virgin Islands", None),
+            ("Atlantis", None),
+            ("", None),
+            ("E", None),
+            ("EU", None),
+        ),
     ],
 )
 def test_a_country_is_understood_as_people_write_it(written, code):

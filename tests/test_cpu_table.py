@@ -449,14 +449,14 @@ def test_parts_by_hand_are_plausible() -> None:
     """
     0.5 to 20 W a thread is what parts have had since 2010, and a core has one thread or two.
     """
-    for name, (tdp_w, cores, threads, year, source) in PARTS.items():
+    for name, (tdp_w, cores, count, year, source) in PARTS.items():
         assert 2010 <= (year or 0) <= 2026, name
         assert source
-        assert (threads is None) == (cores is None)
-        if cores and threads:
-            assert cores <= threads <= 2 * cores, name
-        if tdp_w and threads:
-            assert 0.5 <= tdp_w / threads <= 20, name
+        assert (count is None) == (cores is None)
+        if cores and count:
+            assert cores <= count <= 2 * cores, name
+        if tdp_w and count:
+            assert 0.5 <= tdp_w / count <= 20, name
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,6 @@ def _remarks(found: Tdp, host: Mapping[str, Any]) -> list[str]:
         said.append(f"{mine} threads of {whole} of {found.tdp_w:g} W")
     if of > cpus:
         said.append(f"{of - cpus} of {of} CPUs are offline")
-    if found.tdp_w and (found.low, found.high) != EXACT:
+    if found.tdp_w and ((found.low, found.high) != EXACT or found.source == USER):
         said.append(found.note)
     return [each for each in said if each]
