@@ -145,7 +145,7 @@ def test_the_shipped_curves_hold_nine_of_ten_readings(script: Any) -> None:
     from greensdk_psutil_tdp.power import PACKAGE, Machine, curve, watts
 
     hits: dict[tuple[bool, int], list[bool]] = {}
-    for point in script.points(script.POINTS_FILE):
+    for point in script.points(script.points_file(None)):
         of = Machine(point.tdp_w, point.sockets, 0.0, kind=point.kind, peak=point.peak)
         low, _, high = watts(curve(of, PACKAGE), point.load)
         here = hits.setdefault((point.server, estimators_package.load_range(point)), [])
@@ -159,7 +159,7 @@ def test_the_fit_finds_the_numbers_that_made_the_servers(script: Any, tmp_path: 
     """
     All six, and the rows it left out of each.
     """
-    found = script.numbers(script.servers(made_up(tmp_path / "rows.csv")), script.points(script.POINTS_FILE))
+    found = script.numbers(script.servers(made_up(tmp_path / "rows.csv")), script.points(script.points_file(None)))
     names = ("awake", "dynamic", "memory", "asleep", "desktop")
     assert TRUTH == pytest.approx(tuple(found[name] for name in names), abs=2e-3)
     assert found["age"] == pytest.approx(8.0, abs=0.1)
@@ -172,7 +172,7 @@ def test_intervals_come_from_families_that_were_left_out(script: Any, tmp_path: 
     Servers that are up to 20 % aside: the factors hold nine of ten of them.
     """
     rows = script.servers(made_up(tmp_path / "rows.csv", noise=0.2))
-    low, high = script.numbers(rows, script.points(script.POINTS_FILE))["busy"]
+    low, high = script.numbers(rows, script.points(script.points_file(None)))["busy"]
     assert 0.7 < low < 0.9
     assert 1.1 < high < 1.35
 
@@ -194,7 +194,15 @@ def test_the_tables_put_all_formulas_on_the_same_rows(script: Any, tmp_path: Pat
         "CCF",
     ):
         assert re.search(rf"{name}.* \d+\.\d +\d+\.\d", said), name
-    for words in ("90 % interval", "by load:", "without the maker", "without the era", "before 2017", "(RAPL)", "Teads"):
+    for words in (
+        "90 % interval",
+        "by load:",
+        "without the maker",
+        "without the era",
+        "before 2017",
+        "(RAPL)",
+        "Teads",
+    ):
         assert words in said
     assert "coefficients.py differs from this fit" in said
 
@@ -216,7 +224,7 @@ def test_the_plugins_numbers_are_what_the_script_writes(script: Any) -> None:
     """
     if not ROWS:
         pytest.skip("GREENSDK_SPECPOWER names no file of SPECpower rows")
-    found = script.coefficients(script.servers(Path(ROWS)), script.points(script.POINTS_FILE))
+    found = script.coefficients(script.servers(Path(ROWS)), script.points(script.points_file(None)))
     assert found == Path(coefficients.__file__).read_text()
 
 

@@ -23,10 +23,23 @@ from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Rea
 
 from . import tdp
 from .basis import explain
-from .hosts import interval, machine_of, machine_w
 from .coefficients import NOISE
+from .hosts import interval, machine_of, machine_w
 from .interval import Factors, narrow, widen
-from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, WALL, Curve, Machine, common, curve, fitted_into, power_w, scaled, watts
+from .power import (
+    BOUNDARIES,
+    PACKAGE,
+    TYPICAL_LOAD,
+    WALL,
+    Curve,
+    Machine,
+    common,
+    curve,
+    fitted_into,
+    power_w,
+    scaled,
+    watts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -283,7 +283,7 @@ def watts(of: Curve, load: float) -> tuple[float, float, float]:
         low, high = factors(knots, host)
         middle = rest_w + full_w * load * host ** (exponent - 1.0)
         middle += wake_w if host >= AWAKE_FROM else wake_w * host / AWAKE_FROM
-        least = floor[0] + floor[1] * load * host ** _BEND if floor[0] else 0.0
+        least = floor[0] + floor[1] * load * host**_BEND if floor[0] else 0.0
     low *= middle
     if middle < least:
         middle = least
