@@ -24,7 +24,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "plugins"), str(ROOT)]
 
 import numpy as np  # noqa: E402
 from estimators_data import (  # noqa: E402
-    POINTS_FILE,
     Point,
     Server,
     data_file,
@@ -46,15 +45,15 @@ from estimators_fit import (  # noqa: E402
     thread_growth,
     wall,
 )
-from estimators_package import EXPONENT as PACKAGE_EXPONENT  # noqa: E402
 from estimators_package import (  # noqa: E402
-    SERVER_LOADS,
     CLIENT_LOADS,
+    SERVER_LOADS,
     fit_package,
     noise,
     package_factors,
     package_left_out,
 )
+from estimators_package import EXPONENT as PACKAGE_EXPONENT  # noqa: E402
 from greensdk_psutil_tdp.era import AMD_DESKTOP, INTEL_CLIENT, INTEL_OLD, SERVER  # noqa: E402
 
 COEFFICIENTS = ROOT / "plugins" / "greensdk_psutil_tdp" / "coefficients.py"

@@ -49,7 +49,9 @@ def fit_package(points: Sequence[Point]) -> Any:
     """
     keys = [(point.part, point.load >= REST, point.load >= AWAKE) for point in points]
     counts = Counter(keys)
-    weights = [counts[key] ** -0.5 * (0.5 if each.trust == "C" else 1.0) for key, each in zip(keys, points, strict=True)]
+    weights = [
+        counts[key] ** -0.5 * (0.5 if each.trust == "C" else 1.0) for key, each in zip(keys, points, strict=True)
+    ]
     logs = np.log([point.watts for point in points])
 
     def off(values: Any) -> Any:

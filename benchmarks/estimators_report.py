@@ -30,9 +30,7 @@ def report(rows: Sequence[Server], rapl: Sequence[Point]) -> str:
     """
     Return all tables as text.
     """
-    return "\n".join(
-        [*_wall(modern(rows)), "", *_kept_sane(modern(rows)), "", *_old(rows), "", package_report(rapl)]
-    )
+    return "\n".join([*_wall(modern(rows)), "", *_kept_sane(modern(rows)), "", *_old(rows), "", package_report(rapl)])
 
 
 def package_report(rapl: Sequence[Point]) -> str:
@@ -103,13 +101,14 @@ def _package(rapl: Sequence[Point], said: Any) -> Iterator[str]:
         "seeds: TDP * load (codecarbon, process)": tdp_w * load,
         "codecarbon, constant 0.5 TDP": 0.5 * tdp_w,
         "codecarbon, machine TDP (.1 + .9 load^3)": tdp_w * (0.1 + 0.9 * load**3),
-        "Teads .12/.32/.75/1.02": tdp_w * np.interp(load, *zip(*TEADS, strict=True)),
+        "Teads .12/.32/.75/1.02 (*)": tdp_w * np.interp(load, *zip(*TEADS, strict=True)),
     }
-    yield f"Watts of the package (RAPL), {len(rapl)} readings of {models} CPU models; ours for models left out of the fit"
-    yield "mean error and bias in % from 10 % load; each model counts once"
+    yield f"Watts of the package (RAPL), {len(rapl)} readings of {models} CPU models; mean error and bias in %"
+    yield "from 10 % load; each model counts once; ours for models left out of the fit"
     yield f"{'':44}{'servers':>9}{'bias':>6}{'clients':>9}{'bias':>6}   servers at rest, low, above; clients low, above"
     for name, watts in formulas.items():
         yield f"{name:44}{_package_line(rapl, watts)}"
+    yield "(*) the average of the EC2 machines among these"
     weak = lambda point: point.load >= AWAKE  # noqa: E731
     ours = [errors(rapl, said, lambda p, s=server: weak(p) and p.server is s) for server in (True, False)]  # type: ignore[misc]
     yield "with readings of trust C (off somebody's fit, machine doubtful): " + ", ".join(

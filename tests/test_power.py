@@ -267,28 +267,28 @@ def test_what_no_machine_has_is_an_error(change: dict[str, object], message: str
         (
             machine("Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz", 1, 16, 32),
             WALL,
-            "wall model for hosts before 2017 (SPECpower), TDP 130 W from exact match, no less than package and 0.1 W/GB "
-            "of memory behind a power supply of 92%, 90 % of such hosts lie between x0.74 and x1.57 from 10% load, at "
-            "rest x0.81 and x2.51",
+            "wall model for hosts before 2017 (SPECpower), TDP 130 W from exact match, no less than package and 0.1 "
+            "W/GB of memory behind a power supply of 92%, 90 % of such hosts lie between x0.74 and x1.57 from 10% "
+            "load, at rest x0.81 and x2.51",
         ),
         (
             machine("Apple M1", 1, 8, 16),
             PACKAGE,
-            "package model for Intel clients and laptops (RAPL of 9 CPU models), TDP unknown and taken as 3.2 W a thread "
-            "(apple), no host of this kind was measured, 90 % of such hosts lie between x0.21 and x2.43 from 40% load, "
-            "at rest x0.15 and x2.81",
+            "package model for Intel clients and laptops (RAPL of 9 CPU models), TDP unknown and taken as 3.2 W a "
+            "thread (apple), no host of this kind was measured, 90 % of such hosts lie between x0.21 and x2.43 from "
+            "40% load, at rest x0.15 and x2.81",
         ),
         (
             machine("AMD Ryzen 9 7950X 16-Core Processor", 1, 32, 64),
             PACKAGE,
-            "package model for AMD desktops (RAPL of 6 CPU models), TDP 170 W from exact match, up to x1.35 of it at full "
-            "load, 90 % of such hosts lie between x0.48 and x1.35 from 40% load, at rest x0.27 and x1.83",
+            "package model for AMD desktops (RAPL of 6 CPU models), TDP 170 W from exact match, up to x1.35 of it at "
+            "full load, 90 % of such hosts lie between x0.48 and x1.35 from 40% load, at rest x0.27 and x1.83",
         ),
         (
             machine(EPYC, 1, 128, 128)._replace(share=0.25),
             PACKAGE,
-            "package model for servers (RAPL of 10 CPU models), TDP 280 W from exact match, 25.0% of a host whose other "
-            "CPUs are 50% busy, 90 % of such hosts lie between x0.50 and x1.61",
+            "package model for servers (RAPL of 10 CPU models), TDP 280 W from exact match, 25.0% of a host whose "
+            "other CPUs are 50% busy, 90 % of such hosts lie between x0.50 and x1.61",
         ),
     ],
 )

@@ -9,16 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from greensdk.cputime import HostClock
     from greensdk.monitor import Estimator, Monitor, Reading
     from greensdk.report.drift import Drift
 
-    Meter = Monitor | Modelled
+    Meter: TypeAlias = "Monitor | Modelled"
 
 NOTHING = "calibrate: no meter and no model of the whole machine works here; `greensdk doctor` tells why"
 WINDOW_S = 1.0
@@ -63,7 +65,7 @@ def calibrate(seconds: int, out: str | None, reference: str | None, as_json: boo
 
         refer(reference, path, seconds, as_json)
         return
-    meters = _meters() or modelled()
+    meters: Sequence[Meter] = _meters() or modelled()
     if not meters:
         raise GreensdkError(NOTHING)
     windows, busy = watch(meters, seconds, quiet=as_json)
@@ -139,15 +141,14 @@ class Modelled:
         """
         return time.perf_counter(), self._clock.read()
 
-    def stop(self, token: tuple[float, float]) -> Sequence[Reading]:
+    def stop(self, token: tuple[float, float]) -> Reading | Sequence[Reading]:
         """
-        Return what the model says of the seconds since: one reading for each boundary.
+        Return what the model says of the seconds since.
         """
         from greensdk.monitor import Usage
 
         duration_s, host_cpu_s = time.perf_counter() - token[0], self._clock.read() - token[1]
-        made = self._estimator.estimate(Usage(duration_s, None, host_cpu_s, self._clock.name))
-        return [made] if isinstance(made, dict) else made
+        return self._estimator.estimate(Usage(duration_s, None, host_cpu_s, self._clock.name))
 
 
 def modelled(calibration: str | None = None) -> list[Modelled]:
@@ -198,11 +199,17 @@ def _one(meters: Sequence[Meter]) -> list[Reading]:
     time.sleep(WINDOW_S)
     for meter, token in reversed(tokens):
         try:
-            made = meter.stop(token)
-            readings += [made] if isinstance(made, dict) else made[::-1]
+            readings += listed(meter.stop(token))[::-1]
         except Exception:  # noqa: S112
             continue
     return readings[::-1]
+
+
+def listed(made: Reading | Sequence[Reading]) -> Sequence[Reading]:
+    """
+    Return one reading, or several, as several.
+    """
+    return made if isinstance(made, (list, tuple)) else [cast("Reading", made)]
 
 
 def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:

@@ -103,17 +103,18 @@ def _watch(seconds: int, given_w: float | None, quiet: bool) -> tuple[str, float
     """
     from rich.progress import track
 
-    from greensdk.cli.calibrate import WINDOW_S, modelled
+    from greensdk.cli.calibrate import WINDOW_S, listed, modelled
 
     models = modelled(os.devnull)
-    read_w, model_w = [], []
+    read_w, model_w, monitor = [], [], ""
     for _ in track(range(max(1, round(seconds / WINDOW_S))), "beside the reference", disable=quiet, transient=True):
         read_w.append(battery_w() if given_w is None else given_w)
         tokens = [model.start() for model in models]
         time.sleep(WINDOW_S)
-        readings = [each for model, token in zip(models, tokens, strict=True) for each in model.stop(token)]
-        wall = next((each for each in readings if each["boundary"] == WALL and each["energy_j"]), None)
-        if wall is None:
+        readings = [each for model, token in zip(models, tokens, strict=True) for each in listed(model.stop(token))]
+        wall = [each for each in readings if each["boundary"] == WALL and each["energy_j"]]
+        if not wall:
             raise GreensdkError("calibrate: no model of the machine's wall works here; `greensdk doctor` tells why")
-        model_w.append((wall["energy_j"] or 0.0) / WINDOW_S)
-    return wall["monitor"], fmean(model_w), fmean(read_w)
+        monitor = wall[0]["monitor"]
+        model_w.append((wall[0]["energy_j"] or 0.0) / WINDOW_S)
+    return monitor, fmean(model_w), fmean(read_w)

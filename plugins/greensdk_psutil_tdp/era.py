@@ -20,7 +20,7 @@ NEW_SERVERS = 2021
 """Intel's servers launched before (up to Cascade Lake) rest at a smaller part of their TDP than all later ones."""
 
 LAPTOP_W = 60
-"""Base power of a socket below which client silicon is taken for a laptop's: 15 to 55 W, desktops from 65 W."""
+"""Base power of a socket below which client silicon is taken for a laptop's: they have 15 to 55 W, desktops 65 W."""
 
 # Kinds with a limit above base power: since which year, and how many times it at most. AMD's "Package Power Tracking",
 # product pages of Ryzen 7000 and 9000: 65 W and 88, 105 and 142, 170 and 230. Intel ARK, "Maximum Turbo Power".

@@ -143,7 +143,7 @@ def power_w(
 
     Example:
         >>> [round(watts) for watts in power_w("AMD EPYC 7763 64-Core Processor", 2, 256, 256, 0.5)]
-        [236, 323, 462]
+        [233, 323, 465]
     """
     if not 0.0 <= load <= 1.0:
         raise ValueError(f"load is {load!r}, and must be from 0 to 1")
