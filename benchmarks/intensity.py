@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -42,10 +43,12 @@ COUNTRIES: dict[str, tuple[float, int]] = {{
 MIDDLE = '''}
 """ISO 3166-1 alpha-3 to (grams per kWh, year)."""
 
-NAMES: dict[str, str] = {
+_NAMES = """
 '''
 
-TAIL = '''}
+TAIL = '''"""
+
+NAMES = dict(entry.split("=") for entry in _NAMES.replace("\\n", " ").strip().split("; "))
 """ISO 3166-1 alpha-3 to Ember's name of the country."""
 '''
 
@@ -59,8 +62,9 @@ def table(text: str) -> str:
         f'    "{row["country_code"]}": ({float(row["emissions_intensity_gco2_per_kwh"])}, {row["year"]}),\n'
         for row in rows
     ]
-    names = [f'    "{row["country_code"]}": "{row["country_or_region"]}",\n' for row in rows]
-    return HEAD + "".join(lines) + MIDDLE + "".join(names) + TAIL
+    names = "; ".join(f"{row['country_code']}={row['country_or_region']}" for row in rows)
+    wrapped = textwrap.fill(names, 120, break_long_words=False, break_on_hyphens=False)
+    return HEAD + "".join(lines) + MIDDLE + wrapped + "\n" + TAIL
 
 
 def main() -> None:

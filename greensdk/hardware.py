@@ -245,7 +245,7 @@ def _microarch(cpu: Mapping[str, str]) -> str | None:
 
 
 def _unmask(host: Host, cpu: Mapping[str, str]) -> None:
-    # On bare metal the numbers are true: a sample or a nameless part of client silicon is told from a server's.
+    # On bare metal the numbers are true: a sample or a nameless part of client silicon is recognised.
     host["cpu_generation"] = _microarch(cpu)
     if host["virtualised"] is False and host["cpu_generation"] and "xeon" not in (host["cpu_model"] or "").lower():
         from .cores import is_client

@@ -4,6 +4,7 @@ What a CPU's numbers say where its name says nothing: makers, microarchitectures
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +232,86 @@ def test_a_mac_names_its_part(tmp_path: Path, brand: str) -> None:
     answers = {"machdep.cpu.brand_string": brand.encode() + b"\0"}
     host = hardware.describe(str(tmp_path), system="darwin", arch="arm64", sysctl=lambda name: answers.get(name, b""))
     assert (host["cpu_model"], host["cpu_class"]) == (brand, "apple")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "arch", "expected"),
+    [
+        ("processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 3800MHz\n\n", "ppc64le", ("POWER9", "power")),
+        (
+            "vendor_id       : IBM/S390\n# processors    : 4\nbogomips per cpu: 3241.00\n\n",
+            "s390x",
+            ("IBM/S390", "s390x"),
+        ),
+        (
+            "processor\t: 0\nhart\t\t: 1\nisa\t\t: rv64imafdc\nuarch\t\t: sifive,u74-mc\n\n",
+            "riscv64",
+            ("sifive", "riscv"),
+        ),
+        ("processor\t\t: 0\nModel Name\t\t: Loongson-3A6000\n\n", "loongarch64", ("Loongson-3A6000", "loongarch")),
+        ("processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\n\n", "armv7l", ("ARMv7", "arm-client")),
+        ("processor\t: 0\nisa\t\t: rv64imafdc\n\n", "riscv64", ("", "riscv")),
+        ("", "mips64", ("", "unknown")),
+    ],
+)
+def test_every_architecture_of_linux_has_a_class(
+    tmp_path: Path, cpuinfo: str, arch: str, expected: tuple[str, str]
+) -> None:
+    """
+    Their /proc/cpuinfo have other keys, and some no name at all.
+    """
+    host = hardware.describe(machine(tmp_path, cpuinfo, cpus=4), system="linux", arch=arch)
+    assert expected == ((host["cpu_model"] or "")[: len(expected[0])], host["cpu_class"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "model", "numbers", "expected"),
+    [
+        ("fpu", "AMD Eng Sample: 100-000000894-04_38/24_Y", ("AuthenticAMD", 25, 97, 2), ("amd-client", "Zen 4")),
+        ("fpu", "AMD Eng Sample: 100-000000997-01", ("AuthenticAMD", 26, 17, 0), ("masked-amd", "Zen 5c")),
+        ("fpu", "Genuine Intel(R) CPU 0000%@", ("GenuineIntel", 6, 151, 2), ("intel-client", "Alder Lake")),
+        ("fpu", "Genuine Intel(R) CPU 0000%@", ("GenuineIntel", 6, 143, 2), ("masked-intel", "Sapphire Rapids")),
+        (
+            "fpu hypervisor",
+            "Intel Core Processor (Broadwell)",
+            ("GenuineIntel", 6, 61, 2),
+            ("masked-intel", "Broadwell"),
+        ),
+    ],
+)
+def test_a_sample_on_bare_metal_is_told_by_its_numbers(
+    tmp_path: Path, flags: str, model: str, numbers: tuple[str, int, int, int], expected: tuple[str, str]
+) -> None:
+    """
+    Client silicon or a server's; under a hypervisor QEMU makes the numbers up.
+    """
+    vendor, family, number, stepping = numbers
+    fields = {"vendor_id": vendor, "cpu__family": family, "model": number, "stepping": stepping}
+    root = machine(tmp_path, x86(model, cpus=8, siblings=8, cores=8, flags=flags, **fields), cpus=8)
+    host = hardware.describe(root, system="linux", arch="x86_64")
+    assert expected == (host["cpu_class"], host["cpu_generation"])
+
+
+def test_windows_is_asked_by_its_registry() -> None:
+    """
+    A Hyper-V guest on a Xeon that hides its name: CPUID's numbers stand in a sentence.
+    """
+    answers = {
+        "ProcessorNameString": "Intel(R) Xeon(R) Processor @ 2.50GHz   ",
+        "Identifier": "Intel64 Family 6 Model 85 Stepping 7",
+        "VendorIdentifier": "GenuineIntel",
+        "SystemManufacturer": "Microsoft Corporation",
+        "SystemProductName": "Virtual Machine",
+    }
+    host = hardware.describe(system="win32", arch="amd64", registry=lambda _path, name: answers.get(name, ""))
+    assert ("Intel(R) Xeon(R) Processor @ 2.50GHz", "masked-intel") == (host["cpu_model"], host["cpu_class"])
+    assert ("Cascade Lake-SP", True) == (host["cpu_generation"], host["virtualised"])
+    empty = hardware.describe(system="win32", arch="amd64", registry=lambda _path, _name: "")
+    assert (None, "x86", None) == (empty["cpu_model"], empty["cpu_class"], empty["virtualised"])
+
+
+def test_there_is_no_registry_outside_of_windows() -> None:
+    """
+    Empty, as everything that is not told.
+    """
+    assert hardware.registry("HARDWARE", "SystemManufacturer") == "" or sys.platform == "win32"

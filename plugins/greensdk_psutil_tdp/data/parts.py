@@ -39,7 +39,7 @@ PARTS: dict[str, Part] = {
     "intel xeon platinum 8272cl": (195, 26, 52, 2019, CLOUD),
     "intel xeon platinum 8275cl": (240, 24, 48, 2019, CLOUD),
     "intel xeon platinum 8375c": (300, 32, 64, 2021, CLOUD),
-    # Cloud parts whose watts are published by nobody. EC2 runs the 9R14 and 9R45 with one thread a core.
+    # Cloud parts without published watts. EC2 runs the 9R14 and 9R45 with one thread a core.
     "amd epyc 7571": (200, 32, 64, 2018, TEADS),
     "amd epyc 7r32": (280, 48, 96, 2020, TEADS),
     "amd epyc 7b13": (None, 64, 128, 2021, INSTANCES),
