@@ -97,13 +97,14 @@ def _notes() -> list[str]:
 
 def _calibration(path: str | None) -> dict[str, Any]:
     """
-    Return the watts at rest that active_j is reckoned from, and why there are none.
+    Return the watts at rest that active_j is reckoned from, why there are none, and how reference meters scale models.
     """
-    from greensdk.machine.calibration import default_path, load
+    from greensdk.machine.calibration import default_path, load, references
 
     place = path or default_path()
     idle_w, reason = load(place, hardware.host_id())
-    return {"path": place, "idle_w": idle_w, "reason": reason}
+    scales = {name: each._asdict() for name, each in references(place, hardware.host_id()).items()}
+    return {"path": place, "idle_w": idle_w, "reason": reason, "references": scales}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:
