@@ -199,9 +199,9 @@ def test_a_busy_second_of_one_vcpu(model: str, expected_j: float) -> None:
         use(1.0, duration_s=1.0)
     )
     assert reading["energy_j"] == pytest.approx(expected_j, rel=0.1)
-    assert reading["low_j"] is not None
-    assert reading["high_j"] is not None
+    assert reading["energy_low_j"] is not None
+    assert reading["energy_high_j"] is not None
     about = reading["attributes"]
-    assert reading["low_j"] / reading["energy_j"] < about["common_factor_low"] < 1
-    assert reading["high_j"] / reading["energy_j"] > about["common_factor_high"] > 1
+    assert reading["energy_low_j"] / reading["energy_j"] < about["common_factor_low"] < 1
+    assert reading["energy_high_j"] / reading["energy_j"] > about["common_factor_high"] > 1
     assert about["model_id"].startswith("lambda-estimator x86_64 ")
