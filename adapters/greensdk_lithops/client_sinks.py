@@ -15,7 +15,7 @@ from typing import Any
 
 from greensdk.deliver import spool
 from greensdk.deliver.metrics import Labels, number
-from greensdk.deliver.warn import warn_once
+from greensdk.deliver.notices import warn_once
 from greensdk_lithops.records import NOT_OVER
 
 METRIC = "greensdk_energy_joules"
@@ -106,7 +106,7 @@ def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any
 
 
 def _is_clients(target: str) -> bool:
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     try:
         return getattr(load(target), "client_side", False) is True
@@ -115,7 +115,7 @@ def _is_clients(target: str) -> bool:
 
 
 def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: Mapping[str, Any]) -> None:
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     try:
         sink = load(target)(uri, **config)

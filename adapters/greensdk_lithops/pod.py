@@ -126,7 +126,7 @@ class PodCall:
         Yield what is usual outside of a pod, unless the user has named sinks.
         """
         from greensdk.configure import builtin
-        from greensdk.measure.runtime import load
+        from greensdk.configure.targets import load
 
         if settings.get("sinks") is None:
             usual = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]

@@ -52,12 +52,12 @@ def save() -> None:
     """
     Close the calls under way on this thread, the innermost first, and write what is held back.
     """
-    from greensdk.measure.window import current
+    from greensdk.measure.state import current
+    from greensdk.measure.window import Window
 
     window, runtimes = current.get(), set()
-    while window is not None:
-        window.pause()
-        window.end(Terminated("SIGTERM"))
+    while isinstance(window, Window):
+        window.close(Terminated("SIGTERM"))
         runtimes.add(window.runtime)
         window = window.parent
     finish_all()

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from greensdk.configure.targets import load
 from greensdk.deliver.lifecycle import register_call_process
-from greensdk.measure.runtime import load
 from greensdk_lithops.job import FLUSH, PLACES, told
 from greensdk_lithops.job_runner import context, is_call_process
 from greensdk_lithops.stats import StatsSink

@@ -43,7 +43,10 @@ def _print(found: Mapping[str, Any]) -> None:
     click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")
     for boundary, words in found["basis"].get(primary or "", {}).items():
         click.echo(f"  {boundary}: {words}")
-    click.echo(f"active_j {_active(found['calibration'])}\n")
+    click.echo(f"active_j {_active(found['calibration'])}")
+    for name, scale in found["calibration"]["references"].items():
+        click.echo(f"{name} at the wall: {scale['words']}")
+    click.echo()
     for note in found["notes"]:
         click.echo(note)
     table(

@@ -59,8 +59,8 @@ def _records(form: str, source: str, skip: Callable[[Any], None]) -> Iterator[di
     """
     Yield what keeps to the schema.
     """
+    from greensdk.configure.targets import load
     from greensdk.logs import Problem
-    from greensdk.measure.runtime import load
     from greensdk.schema.check import problems
 
     found = load(SOURCES[form])

@@ -12,14 +12,13 @@ from greensdk.cli.extras import EXTRAS, missing
 from greensdk.configure import builtin
 from greensdk.configure.config import layers, resolve
 from greensdk.configure.plugins import load_plugins, switches
+from greensdk.configure.resolved import ALL, AUTO, is_disabled
 from greensdk.configure.settings import Table, checked_table
+from greensdk.configure.targets import load
 from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
 from greensdk.machine import hardware
-from greensdk.measure.build import ALL, AUTO
-from greensdk.measure.calls import is_disabled
 from greensdk.measure.cputime import host_clock
-from greensdk.measure.runtime import load
 
 if TYPE_CHECKING:
     from greensdk.configure.plugins import Plugins
@@ -98,13 +97,14 @@ def _notes() -> list[str]:
 
 def _calibration(path: str | None) -> dict[str, Any]:
     """
-    Return the watts at rest that active_j is reckoned from, and why there are none.
+    Return the watts at rest that active_j is reckoned from, why there are none, and how reference meters scale models.
     """
-    from greensdk.machine.calibration import default_path, load
+    from greensdk.machine.calibration import default_path, load, references
 
     place = path or default_path()
-    found = load(place, hardware.host_id())
-    return {"path": place, "idle_w": found.idle_w, "reason": found.reason}
+    idle_w, reason = load(place, hardware.host_id())
+    scales = {name: each._asdict() for name, each in references(place, hardware.host_id()).items()}
+    return {"path": place, "idle_w": idle_w, "reason": reason, "references": scales}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:

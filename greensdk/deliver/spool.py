@@ -27,7 +27,7 @@ from typing import Any
 
 from greensdk.deliver.delivery import Refused
 from greensdk.deliver.files import is_own, open_private, own_folder
-from greensdk.deliver.warn import warn_once
+from greensdk.deliver.notices import warn_once
 from greensdk.errors import SinkError
 
 STALE_S = 3600.0

@@ -148,7 +148,7 @@ def _stored(uri: str) -> Iterator[tuple[str, BinaryIO]]:
         RecordError: No sink knows the scheme, or what goes there can't be read back.
     """
     from greensdk.configure.config import sink_table
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     scheme = scheme_of(uri)
     target, table = sink_table(scheme)

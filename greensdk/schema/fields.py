@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from greensdk.machine.resources import RESOURCE_FIELDS
-from greensdk.measure.record import SCHEMA
-from greensdk.sample.samples import SAMPLED, STATISTICS
+from greensdk.schema.keys import SCHEMA
+from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
 MAJOR = int(_major)
@@ -22,7 +22,7 @@ READABLE = f"^{FORMAT.replace('.', '[.]')}/({'|'.join(map(str, range(MAJOR + 1))
 TIME = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?Z$"
 """RFC 3339, section 5.6, in UTC."""
 
-STATUSES = ("ok", "error", "cancelled", "lost")
+STATUSES = ("ok", "error", "cancelled", "lost", "unmeasured")
 SCOPES = ("machine", "call")
 QUALITIES = ("measured", "attributed", "estimated")
 
@@ -98,6 +98,9 @@ _CALL: dict[str, Field] = {
     "energy_boundary": _maybe_text("What is inside energy_j: package, package+dram, wall, vcpu+memory, gpu."),
     "energy_self_j": _number("J", "energy_j without the tracked calls inside.", least=0),
     "energy_per_run_j": _number("J", "energy_j over runs.", least=0, required=False),
+    "model_id": _fact("Which model of which machine energy_j is from; the same in all records that share its factor."),
+    "common_factor_low": _number("1", "Lower 90 % factor of the error that they share.", least=0, required=False),
+    "common_factor_high": _number("1", "Upper 90 % factor of it; it cancels in ratios.", least=0, required=False),
     "active_j": _number("J", "Joules above the machine's calibrated idle power.", required=False),
     "reason": _maybe_text("Why energy_j is null."),
     "readings": Field(("array",), "", "What each monitor says about the same call.", True),
@@ -126,6 +129,8 @@ _READING: dict[str, Field] = {
     "quality": _text("How they are known.", enum=QUALITIES),
     "boundary": _text("What is inside the number."),
     "energy_j": _number("J", "Joules of the scope in the call's window.", least=0),
+    "energy_low_j": _number("J", "Lower end of the 90 % interval of energy_j.", required=False),
+    "energy_high_j": _number("J", "Upper end of the 90 % interval of energy_j.", required=False),
     "call_j": _number("J", "Joules of the call.", least=0),
     "low_j": _number("J", "Lower end of the 90 % interval of call_j."),
     "high_j": _number("J", "Upper end of the 90 % interval of call_j."),
@@ -178,10 +183,11 @@ _SAMPLES["reason"] = _maybe_text("Why there are no samples, or why none of them 
 _HOST: dict[str, Field] = {
     "host_id": _fact("16 hex digits that stay the same for this machine, made from its machine-id."),
     "boot_id": _fact("The kernel's id of this boot, which containers share with their machine."),
-    "os": _fact("linux or darwin."),
+    "os": _fact("linux, darwin or win32."),
     "arch": _fact("The architecture as the kernel names it."),
     "cpu_model": _fact("The CPU's name."),
     "cpu_class": _fact("Its class; greensdk.machine.hardware lists them."),
+    "cpu_generation": _fact("Its microarchitecture, where its name hides the part."),
     "cpus_logical": _count("Hardware threads of the machine."),
     "cpus_physical": _count("Cores of the machine."),
     "sockets": _count("Processor packages; on a virtual machine what the hypervisor pretends."),

@@ -31,10 +31,13 @@ FOLDERS = (
     "greensdk/schema",
     "greensdk_aws_lambda",
     "greensdk_carbon",
+    "greensdk_carbon/data",
     "greensdk_cost",
+    "greensdk_cost/data",
     "greensdk_lambda_estimator",
     "greensdk_lithops",
     "greensdk_psutil_tdp",
+    "greensdk_psutil_tdp/data",
 )
 """Where the modules are that a call imports there: no meter of a machine can be read in a Lambda."""
 

@@ -29,8 +29,8 @@ def test_a_second_counts_as_many_joules_as_there_are_watts():
     found = monitor.stop(monitor.start() - 1_000_000_000)
 
     assert pytest.approx(100.0, rel=0.01) == found["energy_j"]
-    assert pytest.approx(0.9 * found["energy_j"]) == found["low_j"]
-    assert pytest.approx(1.1 * found["energy_j"]) == found["high_j"]
+    assert pytest.approx(0.9 * found["energy_j"]) == found["energy_low_j"]
+    assert pytest.approx(1.1 * found["energy_j"]) == found["energy_high_j"]
 
 
 def test_without_watts_it_says_what_would_help():

@@ -243,8 +243,8 @@ work("after")
 if pid:
     os.waitpid(pid, 0)
 else:
-    from greensdk.measure.runtime import _at_exit
-    _at_exit()
+    from greensdk.measure.slots import process
+    process.close()
     os._exit(0)
 """
 

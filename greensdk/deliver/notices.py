@@ -1,10 +1,10 @@
 """
-What the user is told beside a program that goes on: one line, once.
+What a person is told once per process, in one line.
 """
 
 from __future__ import annotations
 
-import warnings
+from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
 warned: set[str] = set()
 """What this process has been warned of already."""
@@ -23,6 +23,6 @@ def warn_once(text: str, about: str = "") -> None:
     warned.add(about or text)
     try:
         # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warnings.warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
+        warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
     except RuntimeWarning:
         return
