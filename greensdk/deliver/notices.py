@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
+from greensdk.errors import masked
+
 warned: set[str] = set()
 """What this process has been warned of already."""
 
@@ -15,7 +17,7 @@ def warn_once(text: str, about: str = "") -> None:
     Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
 
     Args:
-        text: The line.
+        text: The line; passwords in it are masked.
         about: What it is about, so that another text about it is no second warning; empty for the text itself.
     """
     if (about or text) in warned:
@@ -23,6 +25,6 @@ def warn_once(text: str, about: str = "") -> None:
     warned.add(about or text)
     try:
         # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
+        warn_explicit(masked(text), RuntimeWarning, "<greensdk>", 1)
     except RuntimeWarning:
         return

@@ -28,7 +28,7 @@ from typing import Any
 from greensdk.deliver.delivery import Refused
 from greensdk.deliver.files import is_own, open_private, own_folder
 from greensdk.deliver.notices import warn_once
-from greensdk.errors import SinkError
+from greensdk.errors import SinkError, masked
 
 STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""
@@ -158,7 +158,7 @@ def begin(uri: str, key: str) -> Batch:
     fd = open_private(born, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write_note(path, f"{uri}\n{key}")
+        _write_note(path, uri, key)
         born.rename(path)  # only now can others see it, and it is locked
     except BaseException:
         os.close(fd)
@@ -303,10 +303,10 @@ def _note(path: Path) -> Path:
     return path.with_suffix(".sink")
 
 
-def _write_note(path: Path, text: str) -> None:
+def _write_note(path: Path, uri: str, key: str = "") -> None:
     fd = open_private(_note(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with open(fd, "w", encoding="utf-8") as note:
-        note.write(text)
+        note.write(f"{masked(uri)}\n{key}" if key else masked(uri))
 
 
 def _read_note(path: Path) -> tuple[str, str | None]:
@@ -315,6 +315,6 @@ def _read_note(path: Path) -> tuple[str, str | None]:
     """
     try:
         uri, _, key = _note(path).read_text(encoding="utf-8").partition("\n")
-    except FileNotFoundError:
+    except (FileNotFoundError, UnicodeDecodeError):
         return "?", None
     return uri or "?", key or None
