@@ -27,6 +27,7 @@ from typing import Any
 
 from greensdk.deliver.delivery import Refused
 from greensdk.deliver.files import is_own, open_private, own_folder
+from greensdk.deliver.lifecycle import Interval
 from greensdk.deliver.notices import warn_once
 from greensdk.errors import SinkError, masked
 
@@ -34,6 +35,12 @@ STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""
 
 MOST_TRIES = 1000
+LIMIT_BYTES = 1 << 30
+"""How long all files together may get: an outage must not fill the disk of the machine that is measured."""
+
+LOOK_EVERY_S = 1.0
+_look = Interval(LOOK_EVERY_S)
+_is_full = False
 
 
 class Batch:
@@ -113,9 +120,16 @@ class Batch:
 def folder() -> Path:
     """
     Return the spool's folder; it may not exist yet.
+
+    Where somebody else has made one of its name in the temp directory, it is in the user's own state directory
+    (https://specifications.freedesktop.org/basedir-spec/latest/).
     """
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir()) / f"greensdk-spool-{user}"
+    usual = Path(tempfile.gettempdir()) / f"greensdk-spool-{user}"
+    if not os.path.lexists(usual) or is_own(usual):
+        return usual
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return Path(state) / "greensdk" / "spool"
 
 
 def keep(record: Mapping[str, Any], uri: str, error: BaseException) -> None:
@@ -140,9 +154,35 @@ def add(uri: str, lines: Iterable[bytes]) -> Path:
         SinkError: The folder is not the user's own, or is full.
         OSError: It can't be written.
     """
-    path = own_folder(folder()) / f"{_digest(uri)}.jsonl"
+    path = _with_room() / f"{_digest(uri)}.jsonl"
     _append(path, uri, lines)
     return path
+
+
+def _with_room() -> Path:
+    """
+    Return the folder, made if need be.
+
+    Raises:
+        SinkError: It is not the user's own, or is full.
+        OSError: It can't be made.
+    """
+    global _is_full
+    place = own_folder(folder())
+    if _look.is_due():
+        _is_full = sum(map(_size_of, place.glob("*.jsonl"))) >= LIMIT_BYTES
+    if _is_full:
+        raise SinkError(
+            f"{place} is full ({LIMIT_BYTES >> 20} MiB): greensdk doctor shows what waits there, and for what"
+        )
+    return place
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # delivered this very moment
+        return 0
 
 
 def begin(uri: str, key: str) -> Batch:
@@ -153,7 +193,7 @@ def begin(uri: str, key: str) -> Batch:
         SinkError: The folder is not the user's own.
         OSError: It can't be written.
     """
-    path = own_folder(folder()) / f"{_digest(uri)}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl"
+    path = _with_room() / f"{_digest(uri)}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl"
     born = path.with_suffix(".new")
     fd = open_private(born, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
     try:
