@@ -22,7 +22,7 @@ import numpy as np
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, parse
 from greensdk.report import drift
-from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, fault, shape, tidied
+from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, MAY_LACK, fault, shape, tidied
 from greensdk.report.windows import Windows
 from greensdk.schema.fields import FORMAT, MAJOR
 from greensdk.schema.primary import call_quality
@@ -132,8 +132,8 @@ class Builder:
         try:
             return msgspec.convert(record, self.kind)
         except (msgspec.MsgspecError, RecursionError):
-            wrong = fault(record)
-        if wrong:
+            record = {key: value for key, value in record.items() if value is not None or key not in MAY_LACK}
+        if wrong := fault(record):
             raise RecordError(f"record {record.get('record_id')}: {wrong}")
         try:
             return msgspec.convert(tidied(record), self.kind)

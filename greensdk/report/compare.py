@@ -87,8 +87,9 @@ def sides(report: EnergyReport) -> list[Side]:
     Joules are those that the records say: a meter that several calls read at once is not split once more.
 
     Args:
-        report: The calls that count in it, with details.
+        report: The calls.
     """
+    report = report.detailed()
     log, rows = report.log, report.rows.rows
     # One number for each primary, one for each method; the two together tell sums apart.
     primaries = _Numbered([(each[SOURCE], each[BOUNDARY]) for each in log.tables["facts"]])

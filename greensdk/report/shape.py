@@ -30,6 +30,8 @@ NEEDED = frozenset(
 )
 """What has to be right for a record to be in sums, as :data:`greensdk.schema.fields.FIELDS` spells it."""
 
+MAY_LACK = frozenset({"runs", "phases"})
+"""What records of a program may have as None instead of not at all."""
 OBJECTS = frozenset({"host", "worker", "readings[]"})
 """Objects of which only the keys that are asked for are read."""
 _PLAIN: dict[str, Any] = {"string": str, "integer": int, "number": float, "null": None}

@@ -143,9 +143,12 @@ def _lanes(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> tuple
     free: dict[str, list[int]] = {}
     taken: dict[str, list[tuple[float, int]]] = {}
     names: list[str] = []
+    homes: dict[Any, str] = {}
     placed = []
     for call, (start_s, stop_s) in zip(calls, spans, strict=True):
-        home = _home(call)
+        facts = call.facts
+        where = facts["worker.pod"] or facts["host.host_id"] or facts["host.boot_id"]
+        home = homes.get(where) or homes.setdefault(where, plain(where, 17))
         open_now, idle = taken.setdefault(home, []), free.setdefault(home, [])
         while open_now and open_now[0][0] <= start_s + 1e-9:
             heapq.heappush(idle, heapq.heappop(open_now)[1])
@@ -157,11 +160,6 @@ def _lanes(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> tuple
         heapq.heappush(open_now, (stop_s, lane))
         placed.append(lane)
     return placed, names
-
-
-def _home(call: Call) -> str:
-    facts = call.facts
-    return plain(facts["worker.pod"] or facts["host.host_id"] or facts["host.boot_id"], 17)
 
 
 def _power(calls: Sequence[Call], spans: Sequence[tuple[float, float]], length_s: float) -> dict[str, Any]:
