@@ -59,6 +59,7 @@ class Columns(NamedTuple):
         tables: Texts by name.
         around: Row, and addresses of the calls around it, of records whose executor was made in a worker.
         pairs: Row, names and joules of two monitors of one meter.
+        ids: Each row's record id, where ids were asked for.
     """
 
     keys: tuple[str, ...]
@@ -71,6 +72,7 @@ class Columns(NamedTuple):
     tables: dict[str, list[Any]]
     around: list[tuple[int, list[int]]]
     pairs: list[tuple[int, drift.Pair]]
+    ids: list[str]
 
 
 class Builder:
@@ -80,14 +82,16 @@ class Builder:
     Args:
         keys: Dotted keys that groups will be asked for by, besides :data:`greensdk.report.shape.GROUPS`.
         details: What a page shows is taken too.
+        ids: The records' ids are kept.
     """
 
-    def __init__(self, keys: Iterable[str] = (), *, details: bool = False) -> None:
+    def __init__(self, keys: Iterable[str], details: bool, ids: bool) -> None:
         more = dict.fromkeys([*(DETAILS if details else ()), *keys])
         self.keys = (*GROUPS, *(key for key in more if key not in GROUPS))
         self.kind = shape(self.keys[len(GROUPS) :], details=details)
         self.decoder = msgspec.json.Decoder(self.kind)
         self.details = details
+        self.ids: list[str] | None = [] if ids else None
         self.lines = self.taken = 0
         self.problems: list[Problem] = []
         self.tables: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
@@ -172,6 +176,8 @@ class Builder:
             found["started_s"] = [instant(record.started_at) for record in records]
             found |= {name: map(_amount, values_of(records, name)) for name in AMOUNTS}
             self.readings += self._readings(first, records)
+        if self.ids is not None:
+            self.ids += [record.record_id for record in records]
         for name, values in found.items():
             rows[name].append(np.array(list(values), TYPES.get(name, float)))
         for row, record in enumerate(records, first):
@@ -217,7 +223,17 @@ class Builder:
         values = list(zip(*self.readings, strict=True)) or [()] * len(names)
         readings = {name: np.array(each, TYPES.get(name, float)) for name, each in zip(names, values, strict=True)}
         return Columns(
-            self.keys, self.lines, self.problems, rows, windows, counters, readings, tables, self.around, self.pairs
+            self.keys,
+            self.lines,
+            self.problems,
+            rows,
+            windows,
+            counters,
+            readings,
+            tables,
+            self.around,
+            self.pairs,
+            self.ids or [],
         )
 
 

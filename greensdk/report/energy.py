@@ -47,6 +47,7 @@ class EnergyReport:
         *,
         keys: Iterable[str] = (),
         details: bool = False,
+        ids: bool = False,
         skip: Callable[[Problem], Any] | None = None,
     ) -> Self:
         """
@@ -57,6 +58,7 @@ class EnergyReport:
             attribution: As for the class.
             keys: Keys that sums will be asked for by. With any other, the records are read once more.
             details: A page will be made.
+            ids: The columns will be asked for the records' ids.
             skip: Called with each line that can't be read or lacks what sums are made of; None raises instead.
 
         Raises:
@@ -64,7 +66,7 @@ class EnergyReport:
         """
         _insist(attribution)
         found = cls.__new__(cls)
-        found._open(from_sources(sources, Want(tuple(filter(can_take, keys)), details), skip), attribution)
+        found._open(from_sources(sources, Want(tuple(filter(can_take, keys)), details, ids), skip), attribution)
         return found
 
     def detailed(self) -> EnergyReport:

@@ -28,6 +28,7 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
     columns: dict[tuple[str, str], _Column] = {}
     around: list[tuple[int, list[int]]] = []
     pairs: list[tuple[int, Pair]] = []
+    ids: list[str] = []
     here, line, lines, first = -1, 0, 0, 0
     keys: tuple[str, ...] = ()
     for number, piece in pieces:
@@ -43,12 +44,13 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
                 columns.setdefault((part, name), _Column(values.dtype)).take(values)
         around += [(row + first, found) for row, found in piece.around]
         pairs += [(row + first, pair) for row, pair in piece.pairs]
+        ids += piece.ids
         first += len(piece.rows["id"])
     made: dict[str, dict[str, Any]] = {part: {} for part in GROUPS_OF_COLUMNS}
     for (part, name), column in columns.items():
         made[part][name] = column.values[: column.length]
     listed = {name: list(table) for name, table in tables.items()}
-    return Columns(keys, lines, [], **made, tables=listed, around=around, pairs=pairs)
+    return Columns(keys, lines, [], **made, tables=listed, around=around, pairs=pairs, ids=ids)
 
 
 class _Column:

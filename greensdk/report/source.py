@@ -71,6 +71,7 @@ class Want(NamedTuple):
 
     keys: tuple[str, ...] = ()
     details: bool = False
+    ids: bool = False
 
 
 def from_records(records: Sequence[dict[str, Any]], want: Want) -> Log:
@@ -80,7 +81,7 @@ def from_records(records: Sequence[dict[str, Any]], want: Want) -> Log:
     Raises:
         RecordError: No sum can be made of one.
     """
-    builder = Builder(want.keys, details=want.details)
+    builder = Builder(*want)
     with _uncollected():
         builder.take(records)
     return Log(records, gathered([(0, builder.columns())], lambda *_: None))
@@ -180,7 +181,7 @@ def _pieces(parts: Sequence[Part], want: Want) -> Iterator[tuple[int, Columns]]:
     work = [(number, each, want) for number, part in enumerate(parts) for each in _cut(part)]
     done = 0
     if sum(part.behind - part.first for part in parts) >= PARALLEL_BYTES and _can_fork():
-        Builder(want.keys, details=want.details)  # its classes are made once, before the forks
+        Builder(*want)  # its classes are made once, before the forks
         try:
             with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
                 with catch_warnings():
@@ -216,7 +217,7 @@ def _cut(part: Part) -> list[Part]:
 
 def _piece(work: tuple[int, Part, Want]) -> tuple[int, Columns]:
     number, part, want = work
-    builder = Builder(want.keys, details=want.details)
+    builder = Builder(*want)
     try:
         with _uncollected(), open(part.path, "rb") as file:
             file.seek(part.first)

@@ -49,12 +49,12 @@ def chosen(
 
     Args:
         readings: Of one call, in any form.
-        source: The record's `energy_source`.
-        boundary: The record's `energy_boundary`.
+        source: The record's `energy_source`; None for a call without energy.
+        boundary: The record's `energy_boundary`; None, where a part of a record lacks it, stands for any.
         names: Returns monitor and boundary of a reading.
     """
-    wanted = source, boundary
     for reading in readings if source is not None else ():
-        if names(reading) == wanted:
+        monitor, here = names(reading)
+        if monitor == source and (here == boundary or boundary is None):
             return reading
     return None

@@ -1,52 +1,75 @@
 """
-Records as tables, for SQL: DuckDB reads the files where they lie, and only the columns that a query asks for.
+Records as tables, for SQL: DuckDB reads the files where they lie, and only the columns that a query asks for; calls
+and their sums are those of the report.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import RecordError
 from greensdk.logs.columns import quoted, sql_columns
-from greensdk.logs.read import STDIN, files, is_uri, streams
+from greensdk.logs.read import STDIN, Problem, files, is_uri, streams
+from greensdk.report.groups import ends
 from greensdk.schema.fields import FORMAT, MAJOR
 
 if TYPE_CHECKING:
     import duckdb
 
+    from greensdk.report.energy import EnergyReport
+
 LINE_BYTES = 1 << 24
 """What DuckDB takes by default; each thread's reading buffers grow with it."""
 
+CALLS = {
+    "record_id": "VARCHAR",
+    "started_at": "TIMESTAMP",
+    **dict.fromkeys(("function", "label", "status", "error_type"), "VARCHAR"),
+    "runs": "BIGINT",
+    **dict.fromkeys(("duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j"), "DOUBLE"),
+    **dict.fromkeys(("energy_source", "energy_quality", "energy_boundary", "reason"), "VARCHAR"),
+    "power_w": "DOUBLE",
+    **dict.fromkeys(("host_id", "backend", "stage"), "VARCHAR"),
+    **dict.fromkeys(("usd", "g_co2e"), "DOUBLE"),
+    **dict.fromkeys(("pod", "cpu_model"), "VARCHAR"),
+    "cold_start": "BOOLEAN",
+}
+"""
+The columns of ``calls`` with their types: the calls that :class:`greensdk.report.EnergyReport` counts, each once and
+with its part of a meter that several of them read.
+"""
+
 VIEWS = {
     "lines": "SELECT json->>'$.record_id' AS record_id, json AS line FROM {objects} WHERE json IS NOT NULL",
-    "calls": """
-        SELECT record_id, started_at, function, label, status, error_type, coalesce(runs, 1) AS runs, duration_s, cpu_s,
-            energy_j, energy_low_j, energy_high_j, energy_source, energy_quality, energy_boundary, reason,
-            energy_j / nullif(duration_s, 0) AS power_w, host.host_id AS host_id, worker.backend AS backend,
-            worker.stage AS stage, cost.usd AS usd, carbon.g_co2e AS g_co2e
-        FROM records WHERE parent_id IS NULL""",
     "readings": """
         SELECT record_id, parent_id, function, duration_s, unnest(readings, max_depth := 2) FROM records""",
     "functions": """
         SELECT function, {sums} FROM calls GROUP BY function""",
     "workers": """
-        SELECT host.host_id AS host_id, worker.backend AS backend, worker.pod AS pod, host.cpu_model AS cpu_model,
-            count(*) FILTER (worker.cold_start) AS cold_starts, {sums}
-        FROM records WHERE parent_id IS NULL GROUP BY ALL""",
+        SELECT host_id, backend, pod, cpu_model, count(*) FILTER (cold_start) AS cold_starts, {sums}
+        FROM calls GROUP BY ALL""",
 }
-"""
-Name to SQL. All but ``lines`` and ``readings`` leave out calls inside calls, whose joules are in the outer ones.
-"""
+"""Name to SQL."""
 
 _SUMS = """
-    count(*) AS calls, sum(coalesce(runs, 1))::BIGINT AS runs, count(energy_j) AS known, sum(energy_j) AS joules,
-    sum(energy_low_j) AS low_j, sum(energy_high_j) AS high_j, sum(duration_s) AS seconds, sum(cpu_s) AS cpu_s,
-    sum(energy_j) / nullif(sum(coalesce(runs, 1)) FILTER (energy_j IS NOT NULL), 0) AS joules_per_run"""
+    count(*) AS calls, sum(runs)::BIGINT AS runs, count(energy_j) AS known, sum(energy_j) AS joules,
+    CASE WHEN count(energy_low_j) = count(energy_j) THEN sum(energy_low_j) END AS low_j,
+    CASE WHEN count(energy_high_j) = count(energy_j) THEN sum(energy_high_j) END AS high_j,
+    sum(duration_s) AS seconds, sum(cpu_s) AS cpu_s,
+    sum(energy_j) / nullif(sum(runs) FILTER (energy_j IS NOT NULL), 0) AS joules_per_run"""
+
+_OF_CALLS = re.compile(r"\b(calls|functions|workers)\b", re.IGNORECASE)
+"""What a query is looked for before calls are added up: a word too many costs a reading, no answer."""
+_INSERT = f"""
+    INSERT INTO calls SELECT {", ".join(CALLS)} FROM (
+        SELECT *, make_timestamp(round(started_s * 1e6)::BIGINT) AS started_at, energy_j / nullif(duration_s, 0) AS power_w
+        FROM greensdk_rows JOIN greensdk_facts USING (place))"""  # noqa: S608 - our own names
 
 _READABLE = ", ".join(f"'{FORMAT}/{number}'" for number in range(MAJOR + 1))
 _LEFT_OUT = "greensdk_left_out"
@@ -63,6 +86,7 @@ class Tables:
     def __init__(self, connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
         self.connection = connection
         self._paths = paths
+        self._problems: list[Problem] | None = None
         options = f"[{', '.join(map(literal, paths))}], ignore_errors=true, maximum_object_size={LINE_BYTES}"
         types = ", ".join(f"{quoted(name)}: {literal(kind)}" for name, kind in sql_columns().items())
         self._read = f"read_json({options}, format='newline_delimited', columns={{{types}}})"
@@ -70,6 +94,8 @@ class Tables:
         connection.execute(f"CREATE TEMP SEQUENCE {_LEFT_OUT}")
         is_record = f"CASE WHEN schema IN ({_READABLE}) THEN true ELSE nextval('{_LEFT_OUT}') < 0 END"
         connection.execute(f"CREATE TEMP VIEW records AS SELECT * FROM {self._read} WHERE {is_record}")  # noqa: S608
+        columns = ", ".join(f"{name} {kind}" for name, kind in CALLS.items())
+        connection.execute(f"CREATE TEMP TABLE calls ({columns})")
         for name, sql in VIEWS.items():
             found = sql.format(objects=f"read_ndjson_objects({options})", sums=_SUMS)
             connection.execute(f"CREATE TEMP VIEW {name} AS {found}")
@@ -83,7 +109,7 @@ class Tables:
         try:
             self.connection.execute(f"SELECT currval('{_LEFT_OUT}')")
         except duckdb.Error:  # it was never drawn from
-            return 0
+            return len(self._problems or ())
         found = self.connection.execute(
             f"SELECT count(*) FROM {self._read} WHERE schema IS NULL OR schema NOT IN ({_READABLE})"  # noqa: S608
         ).fetchone()
@@ -115,9 +141,62 @@ class Tables:
             statements = self.connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise RecordError("query: expected one SELECT; nothing else is run")
+            if self._problems is None and _OF_CALLS.search(sql):
+                self._add_up()
             return self.connection.execute(statements[0])
         except duckdb.Error as error:
             raise RecordError(f"query: {said(error)}") from error
+
+
+    def _add_up(self) -> None:
+        """
+        Fill the table ``calls``, on which the views of sums rest.
+        """
+        from greensdk.report.energy import EnergyReport
+
+        self._problems = []
+        found = EnergyReport.load(
+            self._paths, keys=["worker.cold_start"], details=True, ids=True, skip=self._problems.append
+        )
+        for name, columns in _columns(found).items():
+            self.connection.register(name, columns)
+        self.connection.execute(_INSERT)
+
+
+def _columns(found: EnergyReport) -> dict[str, dict[str, Any]]:
+    """
+    Return the columns of the calls that count, and of what they have in common.
+    """
+    import numpy as np
+
+    log, rows, facts = found.log, found.rows.rows, found.facts()
+    low_j, high_j = ends(log, rows, found.shares.calls_j)
+    numbers = {"duration_s": "duration_s", "cpu_s": "cpu_s", "started_s": "started_s"}
+    numbers |= {"cost.usd": "usd", "carbon.g_co2e": "g_co2e"}
+    values = {key.rpartition(".")[2]: column for key, column in zip(facts.keys, zip(*facts.table), strict=True)}
+    texts = {name: _texts(values.get(name, ())) for name, kind in CALLS.items() if kind == "VARCHAR"}
+    return {
+        "greensdk_rows": {
+            "place": facts.places.astype(np.int64),
+            "record_id": np.array([log.ids[row] for row in rows.tolist()], object),
+            "energy_j": found.shares.calls_j[rows],
+            "energy_low_j": low_j,
+            "energy_high_j": high_j,
+            **{name: log.rows[key][rows] for key, name in numbers.items()},
+        },
+        "greensdk_facts": {
+            "place": np.arange(len(facts.table)),
+            "runs": np.array([1 if runs is None else runs for runs in values.get("runs", ())], np.int64),
+            "cold_start": np.array([each is True for each in values.get("cold_start", ())], bool),
+            **{name: column for name, column in texts.items() if name != "record_id"},
+        },
+    }
+
+
+def _texts(values: Sequence[Any]) -> Any:
+    import numpy as np
+
+    return np.array([None if value is None else str(value) for value in values], object)
 
 
 def said(error: Exception) -> str:
