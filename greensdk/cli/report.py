@@ -43,6 +43,7 @@ def report(
     """
     from greensdk.cli import show
     from greensdk.cli.extras import need
+
     need("numpy", "greensdk report")
     need("msgspec", "greensdk report")
     from greensdk.cli.report_text import print_report

@@ -9,7 +9,7 @@ with a probability of 3e-8 (birthdays, n^2 / 2^65).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import accumulate
@@ -215,7 +215,9 @@ class Builder:
         """
         Return what has been taken.
         """
-        rows = {name: np.concatenate(values or [np.empty(0, TYPES.get(name, float))]) for name, values in self.rows.items()}
+        rows = {
+            name: np.concatenate(values or [np.empty(0, TYPES.get(name, float))]) for name, values in self.rows.items()
+        }
         tables = {name: list(table) for name, table in self.tables.items()}
         tables["facts"] = [(*first, *rest) for first, *rest in tables["facts"]]
         windows, counters = self.windows.columns()

@@ -95,7 +95,7 @@ def sides(report: EnergyReport) -> list[Side]:
     primaries = _Numbered([(each[SOURCE], each[BOUNDARY]) for each in log.tables["facts"]])
     methods = _Numbered([name[:2] for name in log.tables["method"]])
     primary = primaries.numbers[log.rows["facts"][rows]]
-    found = {place: Side(*primaries.names[place], count) for place, count in by_first(primary)}
+    found = {place: Side(*primaries.names[place], calls) for place, calls in by_first(primary)}
     counts = np.zeros(len(log.rows["facts"]), bool)
     counts[rows] = True
     mine = np.flatnonzero(counts[log.readings["row"]])
@@ -106,8 +106,8 @@ def sides(report: EnergyReport) -> list[Side]:
     for place, _ in by_first(together):
         here = {name: values[together == place] for name, values in readings.items()}
         quality = log.tables["method"][here["method"][0]][2]
-        side, method = divmod(place, len(methods.names))
-        found[side].methods.append(_method(methods.names[method], quality, here, log.tables["reason"]))
+        which, method = divmod(place, len(methods.names))
+        found[which].methods.append(_method(methods.names[method], quality, here, log.tables["reason"]))
     for side in found.values():
         key = side.source, side.boundary
         side.methods.sort(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from math import isnan
 from typing import Any, Self
 
 from greensdk.deliver.lines import encode
@@ -119,7 +120,7 @@ class EnergyReport:
         """
         joules = self.shares.calls_j[self.rows.rows].tolist()
         pairs = zip(self.counted, joules, strict=True)
-        return {record["record_id"]: energy_j for record, energy_j in pairs if energy_j == energy_j}
+        return {record["record_id"]: energy_j for record, energy_j in pairs if not isnan(energy_j)}
 
     @property
     def meters(self) -> list[Meter]:

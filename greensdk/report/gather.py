@@ -13,7 +13,7 @@ from greensdk.logs.read import Problem
 from greensdk.report.columns import TABLES, Columns
 from greensdk.report.drift import Pair
 
-GROUPS_OF_COLUMNS = ("rows", "windows", "counters", "readings")
+PARTS = ("rows", "windows", "counters", "readings")
 
 
 def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], Any]) -> Columns:
@@ -37,16 +37,16 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
             skip(problem._replace(line=problem.line + line))
         line, lines = line + piece.lines, lines + piece.lines
         _renumber(piece, tables)
-        for part in (piece.windows, piece.readings):
-            part["row"] += first
-        for part in GROUPS_OF_COLUMNS:
+        piece.windows["row"] += first
+        piece.readings["row"] += first
+        for part in PARTS:
             for name, values in getattr(piece, part).items():
                 columns.setdefault((part, name), _Column(values.dtype)).take(values)
         around += [(row + first, found) for row, found in piece.around]
         pairs += [(row + first, pair) for row, pair in piece.pairs]
         ids += piece.ids
         first += len(piece.rows["id"])
-    made: dict[str, dict[str, Any]] = {part: {} for part in GROUPS_OF_COLUMNS}
+    made: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     for (part, name), column in columns.items():
         made[part][name] = column.values[: column.length]
     listed = {name: list(table) for name, table in tables.items()}

@@ -4,7 +4,6 @@ From windows to joules: every meter shared out among the calls that read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 from typing import Any, NamedTuple
 
@@ -12,12 +11,9 @@ import numpy as np
 
 from greensdk.report.columns import Columns
 from greensdk.report.counters import Counted, marks, shifts, unwrapped
-from greensdk.report.split import split
+from greensdk.report.split import Split, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
-
-AT_ONCE = 2_000_000
-"""As many groups at once as this over the square of their size: some 100 MB."""
 
 
 class Meter(NamedTuple):
@@ -90,33 +86,18 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
         if len(mine):
             calls_j, meter_j, rest_j = _shared(log, places[mine], mine, rule)
             found.calls_j[log.windows["row"][mine]] = calls_j
-            found.meters.append(Meter(*tables[meter], meter_j, float(calls_j.sum()), rest_j))
+            machine, name, source, boundary = tables[meter]
+            found.meters.append(Meter(machine, name, source, boundary, meter_j, float(calls_j.sum()), rest_j))
     return found
 
 
-def _shared(log: Columns, places: Any, mine: Any, rule: str) -> tuple[Any, float, float]:
+def _shared(log: Columns, places: Any, mine: Any, rule: str) -> Split:
     """
-    Share out one meter, whose windows are in the order of their beginnings: joules of each, of all, and of nobody.
+    Share out one meter, whose windows are in the order of their beginnings.
     """
     windows, since = _counted(log, places, mine)
-    heads = overlapping(windows.start_s, windows.stop_s)
-    sizes = np.diff(np.append(heads, len(mine)))
-    start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows, heads, sizes)
-    seen = _seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1))
-    calls_j = np.zeros(len(mine))
-    meter_j = rest_j = 0.0
-    for size in np.unique(sizes).tolist():
-        every = heads[sizes == size][:, None] + np.arange(size)
-        for many in _some(every):
-            found = split(Seen(*(each[many] for each in seen)), rule)
-            calls_j[many] = found.calls_j
-            meter_j, rest_j = meter_j + found.meter_j, rest_j + found.rest_j
-    return calls_j, meter_j, rest_j
-
-
-def _some(many: Any) -> Iterator[Any]:
-    step = max(1, AT_ONCE // many.shape[1] ** 2)
-    yield from (many[place : place + step] for place in range(0, len(many), step))
+    start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
+    return split(_seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1)), rule)
 
 
 def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:
@@ -141,14 +122,14 @@ def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:
     return Counted(log.windows["start_s"][mine], log.windows["stop_s"][mine], raw_j, counted_j, ranges_j), since
 
 
-def _unwrapped(windows: Counted, heads: Any, sizes: Any) -> Any:
+def _unwrapped(windows: Counted) -> Any:
     """
-    Return the counters at each window's beginning, added up, without wraps within a group.
+    Return the counters at each window's beginning, added up, without wraps among windows that overlap.
     """
     start_j = np.nansum(windows.raw_j, axis=1)
     starts = np.zeros(len(start_j), bool)
-    starts[heads] = True
-    others = np.flatnonzero(np.repeat(sizes > 1, sizes))
+    starts[overlapping(windows.start_s, windows.stop_s)] = True
+    others = np.flatnonzero(~starts | ~np.append(starts[1:], True))
     if len(others):
         start_j[others] = np.nansum(unwrapped(Counted(*(each[others] for each in windows)), starts[others]), axis=1)
     return start_j

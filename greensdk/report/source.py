@@ -131,7 +131,7 @@ class Copies:
             RecordError: It can't be read to its end.
         """
         if self._file is None:
-            self._file = NamedTemporaryFile(prefix="greensdk-", delete=False)
+            self._file = NamedTemporaryFile(prefix="greensdk-", delete=False)  # noqa: SIM115 - see close()
             weakref.finalize(self, os.unlink, self._file.name)
         first = self._file.tell()
         try:
@@ -188,8 +188,9 @@ def _pieces(parts: Sequence[Part], want: Want) -> Iterator[tuple[int, Columns]]:
                     # Python 3.12 warns of threads: here they are numpy's for matrices, which are at rest and not used.
                     simplefilter("ignore", DeprecationWarning)
                     found = pool.map(_piece, work)
-                for done, each in enumerate(found, 1):
+                for each in found:
                     yield each
+                    done += 1
         except BrokenExecutor:  # somebody killed one: what is left is read here
             pass
     yield from map(_piece, work[done:])

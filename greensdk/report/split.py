@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from greensdk.report.stretches import Cut, Seen, cut
+from greensdk.report.stretches import Cut, Seen, cut, overlapping
 
 CPU, WALL, EQUAL = RULES = ("cpu", "wall", "equal")
 """
@@ -39,13 +39,17 @@ before it): it takes all there was while it ran, and fitting, which would raise 
 """
 
 
+AT_ONCE = 2_000_000
+"""As many groups at once as this over the square of their size: some 100 MB."""
+
+
 class Split(NamedTuple):
     """
-    What became of a meter's joules while some groups of windows were open.
+    What became of a meter's joules.
 
     Attributes:
-        calls_j: Each call's, a row for each group.
-        meter_j: What the meter counted.
+        calls_j: Each call's.
+        meter_j: What the meter counted while at least one window was open.
         rest_j: What of that is unattributed.
     """
 
@@ -59,8 +63,26 @@ def split(seen: Seen, rule: str) -> Split:
     Share a meter's joules out among the windows that read it.
 
     Args:
-        seen: Groups of windows that overlap, all groups of one size.
+        seen: Calls that are not inside each other, on one meter, in the order of their beginnings.
         rule: One of :data:`RULES`.
+    """
+    heads = overlapping(seen.start_s, seen.stop_s)
+    sizes = np.diff(np.append(heads, len(seen.start_s)))
+    calls_j = np.zeros(len(seen.start_s))
+    meter_j = rest_j = 0.0
+    for size in np.unique(sizes).tolist():
+        every = heads[sizes == size][:, None] + np.arange(size)
+        step = max(1, AT_ONCE // size**2)
+        for many in (every[place : place + step] for place in range(0, len(every), step)):
+            found = _groups(Seen(*(each[many] for each in seen)), rule)
+            calls_j[many] = found.calls_j
+            meter_j, rest_j = meter_j + found.meter_j, rest_j + found.rest_j
+    return Split(calls_j, meter_j, rest_j)
+
+
+def _groups(seen: Seen, rule: str) -> Split:
+    """
+    Share out among windows that overlap, many groups of one size at once.
     """
     if seen.start_s.shape[1] == 1:
         return _alone(seen, rule)

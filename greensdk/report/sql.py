@@ -68,7 +68,8 @@ _OF_CALLS = re.compile(r"\b(calls|functions|workers)\b", re.IGNORECASE)
 """What a query is looked for before calls are added up: a word too many costs a reading, no answer."""
 _INSERT = f"""
     INSERT INTO calls SELECT {", ".join(CALLS)} FROM (
-        SELECT *, make_timestamp(round(started_s * 1e6)::BIGINT) AS started_at, energy_j / nullif(duration_s, 0) AS power_w
+        SELECT *, make_timestamp(round(started_s * 1e6)::BIGINT) AS started_at,
+            energy_j / nullif(duration_s, 0) AS power_w
         FROM greensdk_rows JOIN greensdk_facts USING (place))"""  # noqa: S608 - our own names
 
 _READABLE = ", ".join(f"'{FORMAT}/{number}'" for number in range(MAJOR + 1))
@@ -147,7 +148,6 @@ class Tables:
         except duckdb.Error as error:
             raise RecordError(f"query: {said(error)}") from error
 
-
     def _add_up(self) -> None:
         """
         Fill the table ``calls``, on which the views of sums rest.
@@ -173,8 +173,9 @@ def _columns(found: EnergyReport) -> dict[str, dict[str, Any]]:
     low_j, high_j = ends(log, rows, found.shares.calls_j)
     numbers = {"duration_s": "duration_s", "cpu_s": "cpu_s", "started_s": "started_s"}
     numbers |= {"cost.usd": "usd", "carbon.g_co2e": "g_co2e"}
-    values = {key.rpartition(".")[2]: column for key, column in zip(facts.keys, zip(*facts.table), strict=True)}
-    texts = {name: _texts(values.get(name, ())) for name, kind in CALLS.items() if kind == "VARCHAR"}
+    columns = list(zip(*facts.table, strict=True)) or [()] * len(facts.keys)
+    values = {key.rpartition(".")[2]: column for key, column in zip(facts.keys, columns, strict=True)}
+    texts = {name: _texts(values[name]) for name, kind in CALLS.items() if kind == "VARCHAR" and name in values}
     return {
         "greensdk_rows": {
             "place": facts.places.astype(np.int64),
@@ -186,9 +187,9 @@ def _columns(found: EnergyReport) -> dict[str, dict[str, Any]]:
         },
         "greensdk_facts": {
             "place": np.arange(len(facts.table)),
-            "runs": np.array([1 if runs is None else runs for runs in values.get("runs", ())], np.int64),
-            "cold_start": np.array([each is True for each in values.get("cold_start", ())], bool),
-            **{name: column for name, column in texts.items() if name != "record_id"},
+            "runs": np.array([1 if runs is None else runs for runs in values["runs"]], np.int64),
+            "cold_start": np.array([each is True for each in values["cold_start"]], bool),
+            **texts,
         },
     }
 

@@ -16,7 +16,7 @@ IDLE = 1e-6
 
 class Seen(NamedTuple):
     """
-    Windows, as the meter and the CPU clock saw them.
+    Windows, as the meter and the CPU clock saw them, in arrays of one shape.
 
     Attributes:
         start_s: When each began, on the host's monotonic clock.
@@ -111,7 +111,8 @@ def cut(seen: Seen) -> Cut:
 
 def _mean_rate(seen: Seen, found: Cut) -> Any:
     """
-    Return the machine's busy seconds a second in each stretch where the clock's readings are unknown: the windows' mean.
+    Return the machine's busy seconds a second in each stretch where the clock's readings are unknown: the mean of the
+    windows'.
     """
     long_s = seen.stop_s - seen.start_s
     rates = seen.busy_s / np.where(long_s > 0.0, long_s, 1.0)

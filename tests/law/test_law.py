@@ -153,9 +153,7 @@ class TestFair:
         for record in report.counted:
             own_j = CPU_W * record["cpu_s"]
             blur_j = CPU_W * os.cpu_count() * sum(record["phases"].values())
-            assert (
-                pytest.approx(own_j, rel=FAIR, abs=FAIR * own_j + blur_j) == report.calls_j[record["record_id"]]
-            )
+            assert pytest.approx(own_j, rel=FAIR, abs=FAIR * own_j + blur_j) == report.calls_j[record["record_id"]]
 
 
 class TestOthers:

@@ -179,7 +179,7 @@ def top(view: View) -> Html | None:
             [
                 name_of(title(record)),
                 name_of(call_name(record)),
-                name_of(str(record["started_at"])[:19].replace("T", " ")),
+                name_of(str(record.get("started_at"))[:19].replace("T", " ")),
                 amount(energy_j, "J"),
                 interval,
                 seconds(record["duration_s"]),

@@ -52,6 +52,10 @@ class Call:
         return self.source[self.row]
 
 
+def _detailed(report: EnergyReport) -> EnergyReport:
+    return report.detailed()
+
+
 @attrs.define(slots=False)
 class View:
     """
@@ -64,7 +68,7 @@ class View:
         unreadable: Lines that could not be read, as texts.
     """
 
-    report: EnergyReport = attrs.field(converter=EnergyReport.detailed)
+    report: EnergyReport = attrs.field(converter=_detailed)
     made: datetime
     sources: Sequence[str] = ()
     unreadable: Sequence[str] = ()
