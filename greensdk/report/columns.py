@@ -273,14 +273,14 @@ def _places(table: dict[Any, int], values: Iterable[Any]) -> list[int]:
     return [table.setdefault(value, len(table)) for value in values]
 
 
-def values_of(records: Iterable[Any], key: str) -> list[Any]:
+def values_of(records: list[Any], key: str) -> list[Any]:
     """
-    Return what stands under a dotted key of some records; None where nothing does.
+    Return what stands under a dotted key of some records, as dictionaries or in columns' own form; None where nothing
+    does.
     """
-    top, *parts = key.split(".")
-    found = [each.get(top) if each.__class__ is dict else getattr(each, top, None) for each in records]
-    for part in parts:
-        found = [each.get(part) if isinstance(each, Mapping) else getattr(each, part, None) for each in found]
+    found = records
+    for part in key.split("."):
+        found = [each.get(part) if each.__class__ is dict else getattr(each, part, None) for each in found]
     return found
 
 

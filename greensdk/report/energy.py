@@ -27,6 +27,13 @@ class EnergyReport:
     """
     Records, and what they add up to. ``str()`` of it is a table.
 
+    Attributes:
+        attribution: As below.
+        source: The record of each row.
+        log: Columns, with a row for each record, copies too.
+        rows: The rows that count.
+        shares: Joules of each row, each meter shared out once.
+
     Args:
         records: Dictionaries, as :func:`greensdk.capture` and :func:`greensdk.logs.read` give them.
         attribution: How the joules of a meter that several calls read are shared out among them, one of
@@ -83,20 +90,11 @@ class EnergyReport:
     def _open(self, log: Log, attribution: str) -> None:
         self.attribution = _insist(attribution)
         self.source, self.log = log
-
-    @cached_property
-    def rows(self) -> Counted:
-        """
-        The rows of the columns that count.
-        """
-        return counted(self.log)
-
-    @cached_property
-    def shares(self) -> Shares:
-        """
-        Joules of each row, each meter shared out once.
-        """
-        return shared_out(self.log, self.rows.rows, self.attribution)
+        self.rows: Counted = counted(self.log)
+        for name in ("id", "parent", "address"):  # of no use any more, and large
+            del self.log.rows[name]
+        self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
+        self.log = self.log._replace(windows={}, counters={})
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:

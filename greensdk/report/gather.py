@@ -59,7 +59,7 @@ class _Column:
     """
 
     def __init__(self, kind: Any) -> None:
-        self.values = np.empty(1 << 16, kind)
+        self.values = np.empty(1 << 20, kind)
         self.length = 0
 
     def take(self, values: Any) -> None:
