@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import RecordError
 from greensdk.logs.columns import quoted, sql_columns
-from greensdk.logs.read import STDIN, Problem, files, is_uri, streams
+from greensdk.logs.pieces import opened
+from greensdk.logs.read import Problem
 from greensdk.report.groups import ends
 from greensdk.schema.fields import FORMAT, MAJOR
 
@@ -220,8 +220,7 @@ def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) ->
     """
     Open logs for SQL.
 
-    Plain files are read where they lie. Standard input, pipes and objects in storage are copied to a private folder
-    first, which is gone afterwards.
+    Plain files are read where they lie; the others are copied to a private file first, which is gone afterwards.
 
     Args:
         sources: As for :func:`greensdk.logs.read`.
@@ -233,7 +232,10 @@ def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) ->
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="greensdk-") as folder:
-        paths = list(_paths(sources, folder))
+        files, copies = opened(sources)
+        # Several copies are in one file.
+        names = [each.path for each in files if each.path != copies.path] + [copies.path] * bool(copies.path)
+        paths = [_path(name, folder, number) for number, name in enumerate(names)]
         config: dict[str, Any] = {
             "temp_directory": os.path.join(folder, "spill"),
             "autoinstall_known_extensions": "false",
@@ -246,30 +248,15 @@ def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) ->
             yield found
 
 
-def _paths(sources: Iterable[str | os.PathLike[str]], folder: str) -> Iterator[str]:
+def _path(path: str, folder: str, number: int) -> str:
     """
-    Yield the path of each file, as DuckDB takes it.
+    Return a path as DuckDB takes it: it would take some names for patterns.
     """
-    number = 0
-    for source in sources:
-        for name in files(source):
-            number += 1
-            path = os.path.join(folder, f"{number}.jsonl")
-            if name == STDIN or is_uri(name) or not os.path.isfile(name):
-                yield from _copies(name, path)
-            elif any(mark in name for mark in "*?[\\"):  # DuckDB would take the name for a pattern
-                path += ".gz" if name.endswith(".gz") else ""
-                os.symlink(os.path.abspath(name), path)
-                yield path
-            else:
-                yield os.path.abspath(name)
-
-
-def _copies(source: str, path: str) -> Iterator[str]:
-    for number, (_, file) in enumerate(streams(source)):
-        with open(f"{path}.{number}.jsonl", "wb") as copy:
-            shutil.copyfileobj(file, copy)
-        yield copy.name
+    if not any(mark in path for mark in "*?[\\"):
+        return os.path.abspath(path)
+    link = os.path.join(folder, f"{number}.jsonl")
+    os.symlink(os.path.abspath(path), link)
+    return link
 
 
 def rows(found: duckdb.DuckDBPyConnection, size: int = 10_000) -> Iterator[tuple[Any, ...]]:

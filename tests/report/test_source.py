@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from greensdk.cli import cli
 from greensdk.errors import RecordError
-from greensdk.logs import read
+from greensdk.logs import pieces, read
 from greensdk.report import EnergyReport, source
 from greensdk.report.sql import tables
 
@@ -52,9 +52,9 @@ def many_pieces(monkeypatch):
     count, others = threading.active_count, threading.active_count() - 1
     # Threads that other tests' libraries have left here are not counted.
     monkeypatch.setattr(threading, "active_count", lambda: count() - others)
-    monkeypatch.setattr(source, "PIECE_BYTES", 12_000)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 12_000)
     monkeypatch.setattr(source, "BATCH_BYTES", 4_000)
-    monkeypatch.setattr(source, "PARALLEL_BYTES", 1)
+    monkeypatch.setattr(pieces, "PARALLEL_BYTES", 1)
 
 
 def record(number, start_ms=0, length_ms=100, cpu=0.5, machine=0, oddity="", parent=None, executor="abcdef-0"):
@@ -349,7 +349,7 @@ class TestLoad:
         thread = threading.Thread(target=end.wait)
         thread.start()
         try:
-            assert not source._can_fork()
+            assert not pieces._can_fork()
             assert 40 == EnergyReport.load([path]).total.calls
         finally:
             end.set()
