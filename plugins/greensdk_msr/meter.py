@@ -42,13 +42,11 @@ class Meter(NamedTuple):
         counters: Every counter that works.
         fds: The descriptors, each once.
         lost: Package that can't be read, to the reason.
-        boundary: What the total has inside.
     """
 
     counters: tuple[Counter, ...] = ()
     fds: tuple[int, ...] = ()
     lost: Mapping[str, str] = {}
-    boundary: str = "package"
 
 
 def value(fd: int, offset: int) -> int:
@@ -98,8 +96,7 @@ def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -
     platforms = [counter for counter in counters if counter.zone.kind == "psys"]
     for extra in platforms[1:]:
         counters.remove(extra)  # every package shows the one platform: the kernel asks the first CPU only
-    boundary = "package+dram" if any(counter.zone.kind == "dram" for counter in counters) else "package"
-    return Meter(tuple(counters), tuple(fds), lost, boundary)
+    return Meter(tuple(counters), tuple(fds), lost)
 
 
 def _open_place(

@@ -1,0 +1,47 @@
+"""
+From what each domain counted to the total, and what a hole in the meter costs.
+
+A package whose joules are unknown costs the total: the others alone would be another machine. Memory whose joules are
+unknown costs the memory, and the boundary says so: ``package`` instead of ``package+dram``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from greensdk_rapl.zones import DRAM, PACKAGE
+
+
+class Sum(NamedTuple):
+    """
+    What the domains add up to.
+
+    Attributes:
+        amount: Their sum, in the unit of the amounts; None where it is unknown.
+        boundary: What is in it.
+        missing: The domains that should be in it and are not.
+        reason: Why it is unknown.
+    """
+
+    amount: float | None
+    boundary: str
+    missing: list[str]
+    reason: str | None
+
+
+def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: Mapping[str, str]) -> Sum:
+    """
+    Add up the packages and their memory.
+
+    Args:
+        kinds: What each domain is; one of unknown kind that may be a package is a package.
+        amounts: What each counted; None, or nothing, where it is unknown.
+        reasons: Why.
+    """
+    packages = [key for key, kind in kinds.items() if kind == PACKAGE]
+    memory = [key for key, kind in kinds.items() if kind == DRAM]
+    missing = [key for key in memory if amounts.get(key) is None]
+    boundary = "package" if missing or not memory else "package+dram"
+    if unknown := [key for key in packages if amounts.get(key) is None]:
+        return Sum(None, boundary, missing, "; ".join(f"{key}: {reasons[key]}" for key in unknown))
+    counted = packages if missing else packages + memory
+    return Sum(sum(amounts[key] or 0 for key in counted), boundary, missing, None)
