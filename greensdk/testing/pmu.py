@@ -114,7 +114,9 @@ class FakePmu:
             for name, call in (("cpu-cycles", self._cycle), ("instructions", self._instruction)):
                 self._write(self._home("cpu") / "events" / name, f"event={tracepoint(call):#x}")
 
-    def event(self, name: str, *, factor: float = 1.0, unit: str = "Joules", refused: bool = False) -> None:
+    def event(
+        self, name: str, *, factor: float = 1.0, unit: str = "Joules", refused: bool = False, config: int | None = None
+    ) -> None:
         """
         Add an energy event, or replace one.
 
@@ -123,9 +125,11 @@ class FakePmu:
             factor: How many times as many joules it counts as the other events.
             unit: What it says it counts; empty for an event without a unit.
             refused: The kernel does not know it, so nobody can open it.
+            config: What it counts instead; with `watts`, 9 is an event that never happens (PERF_COUNT_SW_DUMMY).
         """
+        config = NO_EVENT if refused else self._config if config is None else config
         file = self._home("power") / "events" / name
-        self._write(file, f"event={NO_EVENT if refused else self._config:#06x}")
+        self._write(file, f"event={config:#06x}")
         self._write(file.with_name(f"{name}.scale"), f"{self.scale * factor:.20e}")
         if unit:
             self._write(file.with_name(f"{name}.unit"), unit)

@@ -184,10 +184,10 @@ class MsrMonitor:
     ) -> Reading:
         from greensdk_rapl import RESOLUTION_90
 
-        (total_uj, boundary, _, reason), domains, said = found
+        (total_uj, boundary, _, reason), domains, about = found
         if elapsed_ns < self._update_ns:
             reason = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
-            total_uj, domains, said = None, dict.fromkeys(domains), {}
+            total_uj, domains, about = None, dict.fromkeys(domains), {}
         energy_j = low_j = high_j = None
         if total_uj is not None:
             energy_j = total_uj / 1e6
@@ -204,7 +204,7 @@ class MsrMonitor:
             domains=domains,
             meter_id=self._meter_id,
             reason=reason,
-            attributes={**self._facts, "start_uj": starts, "stop_uj": stops, **said},
+            attributes={**self._facts, "start_uj": starts, "stop_uj": stops, **about},
         )
 
 

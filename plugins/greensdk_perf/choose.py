@@ -86,13 +86,6 @@ class Setup(NamedTuple):
         """
         return self.perf.command(self.choice.form, self.choice.events)
 
-    @property
-    def boundary(self) -> str:
-        """
-        What the total has inside.
-        """
-        return "package+dram" if "power/energy-ram/" in self.choice.events else "package"
-
 
 def find(root: str, program: str, sudo: bool, timeout_s: float) -> Setup:
     """

@@ -127,7 +127,7 @@ class PerfStatMonitor:
             "perf-stat",
             scope=MACHINE,
             quality=MEASURED,
-            boundary=setup.boundary,
+            boundary=found.boundary,
             energy_j=found.energy_j,
             low_j=found.low_j,
             high_j=found.high_j,

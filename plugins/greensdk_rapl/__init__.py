@@ -86,15 +86,15 @@ class RaplMonitor:
         self._fds = meter.fds
         # A counter that shows a meter once more goes under that meter's name.
         self._keys = tuple(meter.duplicates.get(zone.key, zone.key) for zone in meter.zones)
-        self._plan = tuple((zone.key, zone.max_power_w, zone.counted) for zone in zones)
+        self._plan = tuple((zone.key, zone.jump_w, zone.counted) for zone in zones)
         whole = add(kinds, dict.fromkeys((zone.key for zone in zones), 0.0), lost)
         self._boundary = whole.boundary
         self._counted = tuple(zone.key for zone in zones if zone.kind in whole.boundary.split("+"))
         self._lost: dict[str, float | None] = dict.fromkeys(lost)
-        said = {"duplicates": dict(meter.duplicates), "reasons": lost, "missing": whole.missing}
+        about = {"duplicates": dict(meter.duplicates), "reasons": lost, "missing": whole.missing}
         self._facts: dict[str, Any] = {
             "range_uj": {zone.key: zone.range_uj for zone in zones},
-            **{key: each for key, each in said.items() if each},
+            **{key: each for key, each in about.items() if each},
         }
         wrap_s = min((zone.wrap_s for zone in zones), default=inf)
         self.max_window_s = None if wrap_s == inf else wrap_s / 2
@@ -179,12 +179,12 @@ class RaplMonitor:
             domains = self._lost.copy()
             # What a watt comes to in the window, in microjoules.
             watt_uj = (elapsed_ns + self._slack_ns) * 1e-3
-            for key, max_power_w, is_counted in self._plan:
+            for key, jump_w, is_counted in self._plan:
                 start, stop = starts[key], stops[key]
                 if not 0 <= start < stop:
                     if start != stop or not start or (is_counted and elapsed_ns >= self._stuck_ns):
                         break
-                elif stop - start > max_power_w * watt_uj:
+                elif stop - start > jump_w * watt_uj:
                     break
                 domains[key] = (stop - start) / 1e6
             else:

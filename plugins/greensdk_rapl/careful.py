@@ -45,10 +45,10 @@ def outcome(
     parts = {key: part for key, part in spent.items() if key in kinds}
     reasons = {**lost, **{key: part.reason for key, part in parts.items() if part.reason}}
     total = add(kinds, {key: part.uj for key, part in parts.items()}, reasons)
-    said = {
+    about = {
         "wraps": {key: part.wraps for key, part in parts.items() if part.wraps},
         "reasons": reasons,
         "missing": total.missing,
     }
     domains = {key: None if part.uj is None else part.uj / 1e6 for key, part in parts.items()}
-    return Outcome(total, domains | dict.fromkeys(lost), {key: each for key, each in said.items() if each})
+    return Outcome(total, domains | dict.fromkeys(lost), {key: each for key, each in about.items() if each})

@@ -103,7 +103,7 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, check
             "a thread polls the meter in between",
         )
     if stop >= start:
-        reason = jumped((stop - start) / 1e6, elapsed_s, zone.max_power_w) if checks else ""
+        reason = jumped((stop - start) / 1e6, elapsed_s, zone.jump_w) if checks else ""
         return Spent(None if reason else stop - start, reason=reason)
     back = f"the counter went back from {start} to {stop} uJ"
     if zone.range_uj is None:

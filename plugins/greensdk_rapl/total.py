@@ -8,7 +8,8 @@ unknown costs the memory, and the boundary says so: ``package`` instead of ``pac
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from greensdk_rapl.zones import DRAM, PACKAGE
+from greensdk_rapl.counters import STUCK_UPDATES, jumped, still
+from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, DRAM, PACKAGE, PARTS
 
 
 class Sum(NamedTuple):
@@ -44,4 +45,29 @@ def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: 
     if unknown := [key for key in packages if amounts.get(key) is None]:
         return Sum(None, boundary, missing, "; ".join(f"{key}: {reasons[key]}" for key in unknown))
     counted = packages if missing else packages + memory
-    return Sum(sum(amounts[key] or 0 for key in counted), boundary, missing, None)
+    return Sum(sum(amount for key in counted if (amount := amounts[key]) is not None), boundary, missing, None)
+
+
+def doubts(
+    kinds: Mapping[str, str], joules: Mapping[str, float | None], elapsed_ns: float, update_ns: float
+) -> dict[str, str]:
+    """
+    Return which joules of a window are none: of a counter that stood still, or that jumped.
+
+    Args:
+        kinds: What each domain is.
+        joules: What each counted.
+        elapsed_ns: Length of the window.
+        update_ns: How often the counters are updated; 0 leaves out what rests on time.
+    """
+    if not update_ns:
+        return {}
+    found = {}
+    is_long = elapsed_ns >= STUCK_UPDATES * update_ns
+    for key, amount_j in joules.items():
+        if amount_j == 0:
+            if is_long and kinds[key] in COUNTED:
+                found[key] = still(elapsed_ns)
+        elif amount_j and kinds[key] in PARTS and (why := jumped(amount_j, elapsed_ns / 1e9, DEFAULT_MAX_POWER_W)):
+            found[key] = why
+    return found

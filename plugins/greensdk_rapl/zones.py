@@ -18,6 +18,9 @@ PACKAGE, DRAM, CORE, UNCORE, PSYS, OTHER = "package", "dram", "core", "uncore", 
 COUNTED = (PACKAGE, DRAM)
 """The kinds that make up the total: core and uncore are parts of the package, psys contains the packages."""
 
+PARTS = (PACKAGE, DRAM, CORE, UNCORE)
+"""The kinds that are no more than a processor and its memory."""
+
 ONE_CORE = "one-core"
 """
 What the zone ``core`` is called where it shows one core only, as on AMD: its register is each core's own, and the
@@ -69,6 +72,13 @@ class Zone(NamedTuple):
         Part of the total.
         """
         return self.kind in COUNTED
+
+    @property
+    def jump_w(self) -> float:
+        """
+        The power above which a number is refused; none for the platform, which may hold any number of GPUs.
+        """
+        return self.max_power_w if self.kind in PARTS else float("inf")
 
     @property
     def wrap_s(self) -> float:
