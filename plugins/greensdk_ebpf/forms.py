@@ -24,7 +24,6 @@ from greensdk_ebpf.syscall import (
     RAW_TRACEPOINT,
     TRACEPOINT,
     link_create,
-    perf_event_open,
     raw_tracepoint_open,
 )
 
@@ -134,7 +133,10 @@ class Traced:
         Attach a program and return the link; before Linux 5.15 the perf event, which can't be pinned.
         """
         # A program at a tracepoint runs on every CPU, whichever the event was opened for.
-        perf_fd = perf_event_open(_PERF_TYPE_TRACEPOINT, int(self._read(event, "id")), 0)
+        from greensdk_perf.pmu import Event
+        from greensdk_perf.syscall import perf_open
+
+        perf_fd = perf_open(Event(event, _PERF_TYPE_TRACEPOINT, (int(self._read(event, "id")), 0, 0)), 0)
         with suppress(OSError):
             link = link_create(prog_fd, perf_fd, BPF_PERF_EVENT)
             os.close(perf_fd)

@@ -31,7 +31,7 @@ from greensdk_ebpf.layout import (
 )
 from greensdk_ebpf.locate import pid_offset
 from greensdk_ebpf.programs import program
-from greensdk_ebpf.syscall import PERF_PINNED, RAW_TRACEPOINT, Map, map_create, perf_event_open, prog_load
+from greensdk_ebpf.syscall import RAW_TRACEPOINT, Map, map_create, prog_load
 
 CPU_CYCLES = (0, 0)
 """
@@ -150,11 +150,15 @@ def _counters(event: tuple[int, int] | None, passing: ExitStack) -> tuple[dict[s
     """
     if event is None:
         return {}, errno.ECANCELED
+    from greensdk_perf.pmu import Event
+    from greensdk_perf.syscall import PINNED, perf_open
+
+    kind, config = event
     try:
         fd = map_create(PERF_EVENT_ARRAY, 4, 4, cpus_possible(), f"gs_{COUNTERS}", BPF_F_PRESERVE_ELEMS)
         passing.callback(os.close, fd)
         for cpu in cpus_online():
-            event_fd = perf_event_open(*event, cpu, PERF_PINNED)
+            event_fd = perf_open(Event("cycles", kind, (config, 0, 0)), cpu, bits=PINNED)
             try:
                 Map(fd, "I", "I").put(cpu, event_fd)
             finally:

@@ -32,8 +32,8 @@ class Event(NamedTuple):
     name: str
     type: int
     config: tuple[int, int, int]
-    scale: float
-    unit: str
+    scale: float = 1.0
+    unit: str = ""
 
 
 class Place(NamedTuple):
