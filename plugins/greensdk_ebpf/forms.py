@@ -2,11 +2,11 @@
 The two ways to stand at a tracepoint, which differ in how a program learns which task the event is about.
 
 ``raw``: a raw tracepoint program gets the kernel's own arguments. Where the ids stand in a task is found out by
-:mod:`greensdk_ebpf.locate`. Needs CAP_BPF and CAP_PERFMON, nothing of the file system, and costs less per event.
+:mod:`greensdk_ebpf.task_offsets`. Needs CAP_BPF and CAP_PERFMON, nothing of the file system, and costs less per event.
 
 ``tracepoint``: a tracepoint program gets a record whose fields tracefs describes (Documentation/trace/events.rst).
 For kernels that keep their memory from programs (lockdown), and before Linux 5.10. Needs tracefs, which is root's, and
-of the thread that comes in it tells the id, but not the group.
+of the thread that comes in it shows the id, but not the group.
 """
 
 from __future__ import annotations

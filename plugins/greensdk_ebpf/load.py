@@ -29,9 +29,9 @@ from greensdk_ebpf.layout import (
     cpus_online,
     cpus_possible,
 )
-from greensdk_ebpf.locate import pid_offset
 from greensdk_ebpf.programs import program
 from greensdk_ebpf.syscall import RAW_TRACEPOINT, Map, map_create, prog_load
+from greensdk_ebpf.task_offsets import pid_offset
 
 CPU_CYCLES = (0, 0)
 """
@@ -51,7 +51,7 @@ thread is asleep makes none, and some virtual machines hide some.
 
 class Loaded:
     """
-    What is in the kernel as long as somebody holds these descriptors, or has pinned them.
+    What is in the kernel as long as these descriptors are held, or pinned.
 
     Attributes:
         maps: Descriptor of each map by its name.

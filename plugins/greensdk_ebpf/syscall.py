@@ -103,7 +103,7 @@ def prog_load(kind: int, code: bytes, name: str) -> int:
 
     Raises:
         MonitorUnavailable: The verifier refused it; with the last lines of its log.
-        OSError: It was not looked at: no right, no memory.
+        OSError: It was not checked at all: no right, no memory.
     """
     program, licence, log = _at(code), _at(LICENSE + b"\0"), _at(bytes(LOG_BYTES))
 

@@ -1,8 +1,8 @@
 """
 Energy and power sensors of the board, through the kernel's hwmon files.
 
-Where a driver counts microjoules, a reading is a difference, as with RAPL. Where it only tells watts, they are looked
-at when windows begin and end and once a second in between, and taken to go evenly from one look to the next.
+Where a driver counts microjoules, a reading is a difference, as with RAPL. Where it only shows watts, they are read
+when windows begin and end and once a second in between, and taken to change evenly from one reading to the next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, Availability, Metric, Reading, reading
-from greensdk_hwmon.look import Look, opened, value
+from greensdk_hwmon.snapshot import Snapshot, opened, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 DEFAULT_ROOT = "/sys"
 
 LOOK_S = 1.0
-"""How often watts are looked at in a long window."""
+"""How often watts are read in a long window."""
 SAMPLED_LOW, SAMPLED_HIGH = 0.5, 2.0
 """
-What watts between two looks may have been, as factors: a judgement. What a sensor did while it was not read is unknown.
+What watts between two readings may have been, as factors: a judgement, since what a sensor did while it was not read is
+unknown.
 """
 RESOLUTION_90 = 1 - 0.1**0.5
 """A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
@@ -61,8 +62,8 @@ class HwmonMonitor:
         self._counted: list[Channel] = []
         self._duplicates: dict[str, str] = {}
         self._pairs: tuple[Pair, ...] = ()
-        # One object, so that threads which look at the same moment go on from one look or the other, never from both.
-        self._last: Look | None = None
+        # One object, so that threads that read at the same moment go on from one reading or the other.
+        self._last: Snapshot | None = None
 
     @property
     def cheap(self) -> bool:
@@ -139,7 +140,7 @@ class HwmonMonitor:
 
     def start(self) -> Any:
         """
-        Look at every sensor.
+        Snapshot at every sensor.
         """
         if not self._fds:
             raise RuntimeError("hwmon is not open")
@@ -148,13 +149,13 @@ class HwmonMonitor:
 
     def stop(self, token: Any) -> Reading:
         """
-        Look again, and say what was counted, or what the watts came to.
+        Snapshot again, and say what was counted, or what the watts came to.
         """
         from greensdk_hwmon.joules import against, joules
 
         before, states = token
         if not self._fds or before.values.keys() != {channel.key for channel in self._channels}:
-            raise RuntimeError("hwmon was closed, or opened anew, during the window")
+            raise RuntimeError("hwmon was closed or reopened during the window")
         after = self._read()
         if self._pairs:
             self._settle()
@@ -188,7 +189,7 @@ class HwmonMonitor:
 
     def poll(self) -> None:
         """
-        Look at the watts in the middle of a long window.
+        Snapshot at the watts in the middle of a long window.
         """
         self._read()
 
@@ -208,9 +209,9 @@ class HwmonMonitor:
         channels = find(self.root)
         return channels, counted(channels)
 
-    def _read(self) -> Look:
+    def _read(self) -> Snapshot:
         """
-        Look at every sensor, and add what the watts have come to since the last look.
+        Snapshot at every sensor, and add what the watts have come to since the last look.
         """
         last = self._last
         now_ns = self.clock()
@@ -223,7 +224,7 @@ class HwmonMonitor:
             if last and first is not None and second is not None:
                 spent_j[key] += (first + second) * 0.5e-6 * (now_ns - last.at_ns) * 1e-9
             breaks[key] = (last.breaks[key] if last else 0) + (second is None)
-        look = self._last = Look(now_ns, values, spent_j, breaks)
+        look = self._last = Snapshot(now_ns, values, spent_j, breaks)
         return look
 
     def _states(self) -> dict[str, int | None] | None:
@@ -269,5 +270,5 @@ def _grown(before: dict[str, int | None], after: dict[str, int | None]) -> dict[
 
 def _metric(channel: Channel) -> Metric:
     quality = MEASURED if channel.kind == "energy" else ESTIMATED
-    how = "counted" if channel.kind == "energy" else "watts looked at, and taken to go evenly in between"
+    how = "counted" if channel.kind == "energy" else "watts read now and then, and taken to change evenly in between"
     return Metric(channel.key, "J", channel.sees, MACHINE, quality, f"{os.path.basename(channel.path)}: {how}.")

@@ -2,7 +2,7 @@
 Which sensors a board has, and what each of them sees.
 
 Files: Linux, Documentation/hwmon/sysfs-interface.rst: ``energyN_input`` counts microjoules, ``powerN_input`` and
-``powerN_average`` tell microwatts, ``*_label`` names them. What a label means is the driver's business; the ones
+``powerN_average`` show microwatts, ``*_label`` names them. What a label means is the driver's business; the ones
 known are in :data:`MEANINGS`, and an unknown channel is shown and never counted.
 """
 
@@ -39,7 +39,7 @@ ACPI meters are sockets and their rails, by ``power1_oem_info``: Grace Performan
 (https://docs.nvidia.com/grace-perf-tuning-guide/power-thermals.html). A module may hold a GPU, so it is not counted.
 
 ``zenergy`` is amd_energy for newer processors (https://github.com/boukehaarsma23/zenergy). ``altra_hwmon`` is Ampere's
-own driver, with a counter for each core that has one. ``apm_xgene`` (Linux, Documentation/hwmon/xgene-hwmon.rst) tells
+own driver, with a counter for each core that has one. ``apm_xgene`` (Linux, Documentation/hwmon/xgene-hwmon.rst) shows
 the watts of the cores and those of the rest of the chip: together they are the package.
 """
 
@@ -55,7 +55,7 @@ class Channel(NamedTuple):
         kind: ``energy`` (a counter) or ``power`` (a value of the moment).
         sees: `PACKAGE`, `WALL`, `GPU`, `PART` of a package, or `OTHER`.
         path: The file.
-        interval_s: Over how long a ``power`` is averaged, where the driver tells.
+        interval_s: Over how long a ``power`` is averaged, where the driver says so.
     """
 
     key: str

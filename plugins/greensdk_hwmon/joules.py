@@ -10,22 +10,22 @@ from greensdk_rapl.counters import NEVER, STUCK_UPDATES, jumped, still
 from greensdk_rapl.zones import DEFAULT_MAX_POWER_W
 
 from greensdk_hwmon.channels import PACKAGE, PART, Channel
-from greensdk_hwmon.look import Look
+from greensdk_hwmon.snapshot import Snapshot
 
 UNREAD = "the sensor could not be read"
 """Also a power sensor that shows 0 W for a machine that runs, or the megawatts that stand for an error."""
 
 
 def joules(
-    channels: Sequence[Channel], before: Look, after: Look, update_ns: float
+    channels: Sequence[Channel], before: Snapshot, after: Snapshot, update_ns: float
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """
     Return the joules of each channel, and why those that are None are unknown.
 
     Args:
         channels: Each meter once.
-        before: The look at the window's beginning.
-        after: That at its end.
+        before: The sensors at the window's beginning.
+        after: The same at its end.
         update_ns: How often counters are updated; 0 leaves out what rests on time: counters that jump or stand still.
     """
     elapsed_ns = after.at_ns - before.at_ns

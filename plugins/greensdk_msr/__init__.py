@@ -1,8 +1,8 @@
 """
 RAPL straight from the processor's registers, for machines that have the msr driver but no powercap.
 
-It is the meter of :mod:`greensdk_rapl`: the same domains, the same law of wraps and resets. Each read interrupts the
-CPU that is asked, so this is a fallback, and nothing takes it that was not told to.
+It is the meter of :mod:`greensdk_rapl`: the same domains, the same rules for wraps and resets. Each read interrupts the
+CPU that is asked, so this is a fallback, used only where it is asked for by name.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greensdk_rapl.careful import Outcome
     from greensdk_rapl.counters import Mark
+    from greensdk_rapl.slow_path import Outcome
 
     from greensdk_msr.meter import Meter
 
@@ -30,11 +30,11 @@ class MsrMonitor:
 
     Args:
         root: Where ``dev``, ``proc`` and ``sys`` are.
-        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
-            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms, as does Linux,
-            Documentation/hwmon/amd_energy.rst, for AMD.
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown; 0 leaves out
+            all that rests on time. Intel's Software Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms,
+            as does Linux, Documentation/hwmon/amd_energy.rst, for AMD.
         max_power_w: The most a single counter can see drawn. Without it: as :mod:`greensdk_rapl` does, 5 times the
-            thermal specification power where a register tells it, else 1000 W.
+            thermal specification power where a register holds it, else 1000 W.
         cores: On AMD, also read the counter of every single core.
         stride: How far apart in a device two neighbouring registers are: 1, says msr(4). In a plain file, where reads
             of 8 bytes would overlap, a test has 8.
@@ -66,7 +66,7 @@ class MsrMonitor:
         self._meter: Meter | None = None
         self._last: Mark | None = None
         self._cell: list[Mark] = []
-        # Whoever takes it may poll; a lock would have to be waited for.
+        # The thread that takes it may poll; a lock would have to be waited for.
         self._turn = [True]
 
     def probe(self) -> Availability:
@@ -122,13 +122,13 @@ class MsrMonitor:
         """
         Read every counter again and say what it counted.
         """
-        from greensdk_rapl.careful import outcome
         from greensdk_rapl.counters import Side
+        from greensdk_rapl.slow_path import outcome
 
         opened, before, cell, began_ns = token
         meter = self._meter
         if meter is None or meter is not opened:
-            raise RuntimeError("msr was closed, or opened anew, during the window")
+            raise RuntimeError("msr was closed or reopened during the window")
         # Taken before the reads, so that no poll in them is newer than they are.
         first, last = cell[0] if cell else None, self._last if cell else None
         ended_ns = self.clock()

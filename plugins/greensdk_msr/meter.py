@@ -64,7 +64,7 @@ def value(fd: int, offset: int) -> int:
 
 def read_processor(root: str) -> Processor:
     """
-    Return whose processor this is; an empty vendor where nothing tells.
+    Return whose processor this is; an empty vendor where it is unknown.
     """
     try:
         with open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file:
@@ -184,7 +184,7 @@ def judge(root: str, stride: int) -> Availability:
     if meter.lost:
         reason = "; ".join(f"{key} can't be read: {text}" for key, text in meter.lost.items())
         return Availability(False, f"{reason}; a virtual machine seldom has energy registers")
-    return Availability(bool(meter.counters), "" if meter.counters else "the kernel tells no package of any CPU")
+    return Availability(bool(meter.counters), "" if meter.counters else "the kernel shows no package of any CPU")
 
 
 def _forbidden(first: str, error: PermissionError) -> Availability:

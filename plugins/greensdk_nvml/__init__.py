@@ -33,8 +33,8 @@ class NvmlMonitor:
 
     Args:
         root: Where ``dev`` is.
-        update_interval_s: How often the counters are updated; a shorter window has no number. NVIDIA's manual gives
-            none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally Stable
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown. NVIDIA's
+            manual gives none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally Stable
             Profiling"), the manual of PETSc says 20 to 100 ms on newer GPUs (PetscLogGpuEnergyMeter).
 
     Attributes:
@@ -72,14 +72,14 @@ class NvmlMonitor:
         try:
             self.nvml.nvmlInit()
         except Exception as error:
-            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi tells more")
+            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi says more")
         from greensdk_nvml.gpus import energy_mj, find, judge
 
         try:
             gpus, lost = find(self.nvml)
             return judge(lost, [energy_mj(self.nvml, gpu.handle) for gpu in gpus])
         except Exception as error:
-            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi tells more")
+            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi says more")
         finally:
             self.nvml.nvmlShutdown()
 
@@ -133,7 +133,7 @@ class NvmlMonitor:
         opened, before, began_ns, began_us, calls = token
         users = self._users
         if users is None or users is not opened:
-            raise RuntimeError("nvml was closed, or opened anew, during the window")
+            raise RuntimeError("nvml was closed or reopened during the window")
         after = [energy_mj(self.nvml, gpu.handle) for gpu in self._gpus]
         elapsed_ns, update_ns = self.clock() - began_ns, self.update_interval_s * 1e9
         domains, reasons = counted(self._gpus, before, after, elapsed_ns, update_ns)
@@ -190,7 +190,7 @@ class NvmlMonitor:
             reasons = attributes["reasons"]
             reason = "; ".join(f"{key}, which this process uses: {reasons[key]}" for key in used)
             return self._reading(energy_j or None, domains, attributes, reason)
-        if reason and energy_j:  # nothing at all is the same whoever's it is
+        if reason and energy_j:  # 0 J need no owner
             return self._reading(energy_j, domains, attributes, reason)
         call_j = sum((domains[key] or 0.0) * (share or 0.0) for key, share in shares.items())
         half_j = call_j * RESOLUTION_90 * self.update_interval_s * 1e9 / elapsed_ns

@@ -35,7 +35,7 @@ class Gpu(NamedTuple):
         handle: What the library knows it by.
         name: Its product name.
         uuid: Its identity.
-        limit_w: The power limit that the driver enforces; None where it tells none.
+        limit_w: The power limit that the driver enforces; None where it shows none.
         is_divided: It is divided into instances (MIG), which share its counter.
     """
 
@@ -123,7 +123,7 @@ def counted(
 def _why_not(gpu: Gpu, first: int, last: int, elapsed_ns: int, update_ns: float) -> str:
     elapsed_s, joules = elapsed_ns / 1e9, (last - first) * MILLI
     if joules < 0:
-        return f"the counter went back from {first} to {last} mJ: the driver was loaded anew"
+        return f"the counter went back from {first} to {last} mJ: the driver was reloaded"
     if not last:
         return NEVER
     if not joules and elapsed_ns >= STUCK_UPDATES * update_ns > 0:

@@ -24,11 +24,11 @@ INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO, include/linux/proc_ns.h."""
 
 CONTAINER = (
-    "the driver tells pids of the machine, and this process has one of a container: whose joules these are is unknown"
+    "the driver gives pids of the machine, and this process has one of a container: whose joules these are is unknown"
 )
 UNKNOWN = "other processes use the GPU too, and the driver does not say how much each did"
 ENDED = "a process that used the GPU has ended: whose it was is unknown"
-BESIDE = "other calls of this process ran meanwhile, and the driver tells processes apart, not calls"
+BESIDE = "other calls of this process ran meanwhile, and the driver distinguishes processes, not calls"
 
 DIVIDED = "the GPU is divided into instances (MIG), whose joules the driver counts together: whose they are is unknown"
 

@@ -36,8 +36,8 @@ class PerfMonitor:
 
     Args:
         root: The sysfs.
-        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
-            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms. 0 switches the check off.
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown; 0 leaves out
+            all that rests on time. Intel's Software Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms.
         operations: Count cycles and instructions too. None does so on machines of up to
             :data:`greensdk_perf.operations.MOST_CPUS` CPUs.
     """
@@ -133,7 +133,7 @@ class PerfMonitor:
         opened, extra_before, before = token
         meter = self._meter
         if meter is None or meter is not opened:
-            raise RuntimeError("perf was closed, or opened anew, during the window")
+            raise RuntimeError("perf was closed or reopened during the window")
         after = read_all(self._reads)
         extra_after = read_all(self._extra_reads)
         found = tally(meter.groups, before, after)

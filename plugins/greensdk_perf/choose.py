@@ -200,6 +200,6 @@ def complaint(said: str) -> str:
     if "perf_event_paranoid" in said:
         return "perf: " + forbidden(paranoid())[0]
     lines = [line.strip(" \t\\_") for line in said.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Failed to read max cpus", "Error:", "Run '"))]
-    pointed = next((line for line in told if line.startswith(("___", "Cannot find", "unknown term"))), "")
-    return pointed or (told[0] if told else "perf said nothing")
+    useful = [line for line in lines if line and not line.startswith(("Failed to read max cpus", "Error:", "Run '"))]
+    pointed = next((line for line in useful if line.startswith(("___", "Cannot find", "unknown term"))), "")
+    return pointed or (useful[0] if useful else "perf said nothing")

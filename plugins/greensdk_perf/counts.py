@@ -43,7 +43,7 @@ class Counted(NamedTuple):
         stops: Those of the second.
         enabled_ns: Nanoseconds between the reads, on the counters' own clock.
         running_ns: In how many of them the group really counted: fewer if it shared the hardware with others.
-        reason: Why the values tell nothing; empty if they do.
+        reason: Why the values are unusable; empty if they are not.
     """
 
     starts: Sequence[int] = ()

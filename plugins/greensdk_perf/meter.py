@@ -130,7 +130,7 @@ def checked(event: pmu.Event) -> pmu.Event:
     Return an energy event whose counts are joules.
 
     Raises:
-        ValueError: They are something else, or nobody says what.
+        ValueError: They are something else, or their unit is unknown.
     """
     if event.unit != UNIT:
         raise ValueError(f"its unit is {event.unit!r} instead of {UNIT!r}" if event.unit else "its unit is not given")

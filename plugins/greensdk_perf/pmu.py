@@ -1,5 +1,5 @@
 """
-What the kernel's sysfs tells about a performance monitoring unit (PMU) and its events.
+What the kernel's sysfs says about a performance monitoring unit (PMU) and its events.
 
 Source of the files and their syntax: Documentation/ABI/testing/sysfs-bus-event_source-devices-events and
 -format of the Linux kernel.

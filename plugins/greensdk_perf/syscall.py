@@ -58,14 +58,14 @@ def attributes(event: Event, bits: int = 0) -> bytes:
 
 def perf_open(event: Event, cpu: int, group: int = -1, bits: int = 0) -> int:
     """
-    Count an event on a CPU, whoever runs there, and return the descriptor to read it from.
+    Count an event on a CPU, for every process that runs there, and return the descriptor to read it from.
 
     Energy can't be counted for one process (rapl_pmu_event_init refuses it), so none is ever named.
 
     Args:
         event: What.
         cpu: Where.
-        group: Descriptor of the leader whose read shall return this event too; -1 makes a leader of it.
+        group: Descriptor of the leader whose read returns this event too; -1 makes it a leader.
         bits: See :func:`attributes`.
 
     Raises:

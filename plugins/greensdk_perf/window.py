@@ -24,7 +24,7 @@ class Window(NamedTuple):
     What is known of a window beside perf's output.
 
     Attributes:
-        elapsed_s: Seconds from the moment perf was known to count to the moment it was told to end.
+        elapsed_s: Seconds from the moment perf was known to count to the moment it was asked to end.
         update_s: The meter's update interval.
         failure: What was wrong with perf; empty if nothing was.
     """

@@ -41,8 +41,8 @@ class RaplMonitor:
 
     Args:
         root: The powercap class directory.
-        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
-            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms.
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown; 0 leaves out
+            all that rests on time. Intel's Software Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms.
         max_power_w: The most a single zone can draw. Without it: :data:`greensdk_rapl.zones.TURBO_FACTOR` times the
             limit that the zone publishes, or :data:`greensdk_rapl.zones.DEFAULT_MAX_POWER_W`.
 
@@ -73,7 +73,7 @@ class RaplMonitor:
         self._slack_ns = SLACK_S * 1e9 if self._update_ns else inf
         self._last: Mark | None = None
         self._cell: list[Mark] = []
-        # Whoever takes it may poll; a lock would have to be waited for.
+        # The thread that takes it may poll; a lock would have to be waited for.
         self._turn = [True]
         self._arrange()
 
@@ -98,7 +98,7 @@ class RaplMonitor:
         }
         wrap_s = min((zone.wrap_s for zone in zones), default=inf)
         self.max_window_s = None if wrap_s == inf else wrap_s / 2
-        # A window outside of these limits takes the careful way, and so does every one where nothing is open, where
+        # A window outside of these limits takes the slow path, and so does every one where nothing is open, where
         # there is no total, or where two counters may be one.
         self._shortest_ns = inf if whole.reason or meter.pairs or not zones else self._update_ns
         self._longest_ns = wrap_s * 1e9
@@ -173,7 +173,7 @@ class RaplMonitor:
                 made = self._short(before, after)
                 if made is not None:
                     return made
-            return self._careful(before, after, (began_ns, first), (ended_ns, last))
+            return self._slow_path(before, after, (began_ns, first), (ended_ns, last))
         try:
             starts, stops = self._by_key(before), self._by_key(after)
             domains = self._lost.copy()
@@ -193,8 +193,8 @@ class RaplMonitor:
                     total_uj += stops[key] - starts[key]
                 return self._reading(total_uj, elapsed_ns, domains, starts, stops)
         except (TypeError, ValueError, KeyError):
-            pass  # an error or a text where a number should be: the careful way tells which
-        return self._careful(before, after, (began_ns, None), (ended_ns, None))
+            pass  # an error or a text where a number should be: the slow path says which
+        return self._slow_path(before, after, (began_ns, None), (ended_ns, None))
 
     def _short(self, before: Any, after: Any) -> Reading | None:
         """
@@ -251,17 +251,17 @@ class RaplMonitor:
     def _read_each(self) -> list[bytes | OSError]:
         return [_read(fd) for fd in self._fds]
 
-    def _careful(
+    def _slow_path(
         self, before: Any, after: Any, began: tuple[int, Mark | None], ended: tuple[int, Mark | None]
     ) -> Reading:
         """
         Return the reading of a window that is not plain.
         """
-        from greensdk_rapl.careful import outcome
         from greensdk_rapl.counters import Side, value
+        from greensdk_rapl.slow_path import outcome
 
         if not self._fds or len(before) != len(after):
-            raise RuntimeError("rapl was closed, or opened anew, during the window")
+            raise RuntimeError("rapl was closed or reopened during the window")
         if self._meter.pairs:
             self._settle()
         meter = self._meter

@@ -2,7 +2,7 @@
 From two raw counter values to the microjoules between them.
 
 The counters wrap around at ``max_energy_range_uj`` and are reset by a suspend or a reload of the
-driver. Both look alike: the value goes back. What tells them apart is power, see :func:`spent`.
+driver. Both look alike: the value goes back. What distinguishes them is power, see :func:`spent`.
 """
 
 from collections.abc import Sequence

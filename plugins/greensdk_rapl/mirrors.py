@@ -16,10 +16,10 @@ LENGTH = 32
 """Bytes that hold any counter: 20 digits of a 64-bit number and a newline."""
 
 LOOKS = 20
-"""How often two counters that agree are looked at again, a millisecond apart, for a movement."""
+"""How often two counters that agree are read again, a millisecond apart, until they move."""
 
 TRIES = 3
-"""How often a disagreement is looked at: copies of two counters are not renewed in the same moment."""
+"""How often a disagreement is checked: copies of two counters are not renewed in the same moment."""
 
 
 class Pair(NamedTuple):

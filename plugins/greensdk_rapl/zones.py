@@ -157,7 +157,7 @@ def is_package_wide(sysfs: str) -> bool:
 def _directories(root: str) -> Iterator[str]:
     # sysfs shows a sub-zone twice (flat in the class, nested in its package) and links back with
     # "subsystem" and "device", so every directory counts once, by its resolved path. (In a copy of
-    # sysfs without links, the id tells that both are one zone.)
+    # sysfs without links, the id shows that both are one zone.)
     seen: set[str] = set()
     todo = [root]
     while todo:

@@ -318,14 +318,14 @@ class TestLoad:
         And left out, in either way.
         """
         path = written(tmp_path / "log.jsonl", [record(1), {**record(2), **change}])
-        told, expected = [], []
-        found = load([path], skip=told.append)
+        unpacked, expected = [], []
+        found = load([path], skip=unpacked.append)
         monkeypatch.setattr(loading, "LARGE_BYTES", 10**9)
         plain = load([path], skip=expected.append)
 
         assert isinstance(found, LargeReport)
         assert 1 == len(expected) == found.total.calls
-        assert expected == told
+        assert expected == unpacked
         assert plain.records == found.records
 
     def test_a_key_with_several_values_is_left_to_the_plain_way(self, tmp_path):
@@ -350,13 +350,13 @@ class TestLoad:
         paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
         for path in paths:
             path.write_bytes(b"".join(lines) + b'{"schema":"gree')
-        told, expected = [], []
-        found = load(paths, skip=told.append)
+        unpacked, expected = [], []
+        found = load(paths, skip=unpacked.append)
         plain = EnergyReport([each for path in paths for each in read(path, skip=expected.append)])
 
         assert isinstance(found, LargeReport)
-        assert expected == told
-        assert 18 == len(told)
+        assert expected == unpacked
+        assert 18 == len(unpacked)
         assert close(numbers(plain.total)) == numbers(found.total)
         with pytest.raises(RecordError, match=r"a.jsonl:4: not JSON"):
             load(paths)

@@ -1,7 +1,7 @@
 """
 Copies of the energy counters, renewed now and then, for a group that must not see the counters themselves.
 
-Counters that move a thousand times a second tell what a processor works on (PLATYPUS, Lipp et al., IEEE S&P 2021,
+Counters that move a thousand times a second reveal what a processor works on (PLATYPUS, Lipp et al., IEEE S&P 2021,
 CVE-2020-8694); the slower they move, the less. One process copies them into a tree that looks like the kernel's, with
 what else a reader needs of each zone copied once.
 """
@@ -63,7 +63,7 @@ def _plant(root: str, powercap_root: str, gid: int) -> list[tuple[str, str]]:
     from greensdk_rapl.zones import ONE_CORE
 
     from greensdk.errors import MonitorUnavailable
-    from greensdk_ebpf.agent.handover import counters
+    from greensdk_ebpf.agent.permissions import counters
 
     counters(powercap_root)
     meter = open_meter(powercap_root, None)
@@ -139,7 +139,7 @@ def _be_a_daemon(log: str, pairs: list[tuple[str, str]], every_s: float, gid: in
 
 
 def _copy(pairs: list[tuple[int, int]], every_s: float) -> None:
-    # A tree that was removed has no use for us, even if whoever removed it did not know of us.
+    # End with the tree, even if it was removed by a process that did not know of this one.
     while os.fstat(pairs[0][1]).st_nlink:
         lines = [_line(original) for original, _ in pairs]
         for (_, copy), text in zip(pairs, lines, strict=True):

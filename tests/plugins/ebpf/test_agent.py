@@ -14,8 +14,8 @@ import pytest
 from agent_kit import GROUP, OTHERS, is_gone, is_mounted, kept, mode_of
 from ebpf_kit import eventually, ids
 from greensdk_ebpf import agent
-from greensdk_ebpf.agent import AgentError, handover, pins
-from greensdk_ebpf.agent.place import lock
+from greensdk_ebpf.agent import AgentError, permissions, pins
+from greensdk_ebpf.agent.directory import lock
 from greensdk_ebpf.agent.state import read
 from rights_kit import NOBODY, run_as
 
@@ -122,7 +122,7 @@ class TestLife:
             run_as(killed, uid=0)
         state = read(root)
         assert {str(zone.file) for zone in tree.zones.values()} == {path for path, *_ in state["restore"]}
-        handover.open_to(GROUP, tree.root)
+        permissions.open_to(GROUP, tree.root)
 
         assert f"what is in {root} is left over" in agent.status(root)["reason"]
         assert agent.stop(root)

@@ -15,7 +15,7 @@ import pytest
 from agent_kit import GROUP, OTHERS, kept, mode_of
 from ebpf_kit import eventually
 from greensdk_ebpf import agent
-from greensdk_ebpf.agent import handover
+from greensdk_ebpf.agent import permissions
 from greensdk_rapl import RaplMonitor
 from rights_kit import need_root, run_as
 
@@ -103,7 +103,7 @@ class TestEnergy:
         """
         need_root()
         assert sorted(os.path.realpath(zone.file) for zone in tree.zones.values()) == sorted(
-            handover.counters(tree.root)
+            permissions.counters(tree.root)
         )
 
 

@@ -121,7 +121,7 @@ class TestProbe:
         for file in Path(tree.root).glob("sys/devices/system/cpu/cpu*/topology/physical_package_id"):
             file.write_text("-1\n")
 
-        assert "the kernel tells no package of any CPU" == MsrMonitor(stride=STRIDE, root=tree.root).probe().reason
+        assert "the kernel shows no package of any CPU" == MsrMonitor(stride=STRIDE, root=tree.root).probe().reason
 
 
 def refusal(root):

@@ -370,7 +370,7 @@ class TestContract:
         monitor.open()
         token = monitor.start()
         monitor.open()
-        with pytest.raises(RuntimeError, match="opened anew"):
+        with pytest.raises(RuntimeError, match="reopened"):
             monitor.stop(token)
         monitor.close()
 

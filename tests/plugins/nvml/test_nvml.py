@@ -257,7 +257,7 @@ class TestCounters:
             monitor.open()
             token = monitor.start()
             again()
-            with pytest.raises(RuntimeError, match="closed, or opened anew"):
+            with pytest.raises(RuntimeError, match="closed or reopened"):
                 monitor.stop(token)
 
     def test_no_joules_need_no_owner(self, root):
@@ -282,7 +282,7 @@ class TestCounters:
         found = window(root, Gpu(), spent_mj=-900)
 
         assert found["energy_j"] is None
-        assert "gpu-0: the counter went back from 1000 to 100 mJ: the driver was loaded anew" == found["reason"]
+        assert "gpu-0: the counter went back from 1000 to 100 mJ: the driver was reloaded" == found["reason"]
 
     def test_a_short_window_has_no_number(self, root):
         """

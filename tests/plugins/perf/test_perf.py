@@ -277,7 +277,7 @@ class TestLife:
 
     def test_a_closed_monitor_reads_nothing(self, pmu):
         """
-        It says so, also for a window that was open when it was closed, or opened anew.
+        It says so, also for a window that was open when it was closed, or reopened.
         """
         monitor = PerfMonitor(root=pmu.root)
         with pytest.raises(RuntimeError, match="not open"):
@@ -285,7 +285,7 @@ class TestLife:
         monitor.open()
         token = monitor.start()
         monitor.open()
-        with pytest.raises(RuntimeError, match="opened anew"):
+        with pytest.raises(RuntimeError, match="reopened"):
             monitor.stop(token)
         token = monitor.start()
         monitor.close()

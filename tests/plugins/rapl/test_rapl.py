@@ -224,7 +224,7 @@ class TestLife:
             token = monitor.start()
             tree.package(1)
             monitor.open()
-            with pytest.raises(RuntimeError, match="opened anew"):
+            with pytest.raises(RuntimeError, match="reopened"):
                 monitor.stop(token)
 
     def test_a_reading_goes_into_json_as_it_is(self, tree):

@@ -1,5 +1,5 @@
 """
-One look at the sensors.
+one reading at the sensors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ What can't be at 0 W while it runs this, nor at 100 kW: controllers show 0 where
 """
 
 
-class Look(NamedTuple):
+class Snapshot(NamedTuple):
     """
     What every sensor has come to at one moment.
 

@@ -66,7 +66,7 @@ def restore(files: list[Former], gid: int) -> None:
     """
     Put owners and modes back.
 
-    A file that is not the group's any more has been changed by somebody else since, or made anew by the kernel, and is
+    A file that is not the group's any more has been changed since, or recreated by the kernel, and is
     left alone.
     """
     for path, uid, was_gid, mode in files:
