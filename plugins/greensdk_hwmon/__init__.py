@@ -116,6 +116,7 @@ class HwmonMonitor:
                 continue  # not one of the total's: probe() has read those
             self._channels.append(channel)
         self._find_doubles()
+        self._opened = self._read()
         self.max_window_s = LOOK_S if sampled else None
         self._quality = ESTIMATED if sampled else MEASURED
         self._boundary = self._counted[0].sees
@@ -162,7 +163,7 @@ class HwmonMonitor:
         update_ns, elapsed_ns = self.update_interval_s * 1e9, after.at_ns - before.at_ns
         single = [channel for channel in self._channels if channel.key not in self._duplicates]
         counted = [channel for channel in self._counted if channel.key not in self._duplicates]
-        domains, reasons = joules(single, before, after, update_ns)
+        domains, reasons = joules(single, self._opened, before, after, update_ns)
         attributes: dict[str, Any] = {"counted": [channel.key for channel in counted]}
         if self._quality == MEASURED:
             attributes["start_uj"], attributes["stop_uj"] = (

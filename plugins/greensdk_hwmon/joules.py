@@ -17,18 +17,18 @@ UNREAD = "the sensor could not be read"
 
 
 def joules(
-    channels: Sequence[Channel], before: Snapshot, after: Snapshot, update_ns: float
+    channels: Sequence[Channel], opened: Snapshot, before: Snapshot, after: Snapshot, update_ns: float
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """
     Return the joules of each channel, and why those that are None are unknown.
 
     Args:
         channels: Each meter once.
+        opened: The sensors when they were opened: a counter that shows the same has stood still since.
         before: The sensors at the window's beginning.
         after: The same at its end.
         update_ns: How often counters are updated; 0 leaves out what rests on time: counters that jump or stand still.
     """
-    elapsed_ns = after.at_ns - before.at_ns
     found: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for channel in channels:
@@ -38,22 +38,25 @@ def joules(
             found[key], reasons[key] = None, UNREAD
         elif channel.kind == "power":
             found[key] = after.spent_j[key] - before.spent_j[key]
-        elif why := _why_not(channel, first, last, elapsed_ns, update_ns):
+        elif why := _why_not(channel, opened, before, after, update_ns):
             found[key], reasons[key] = None, why
         else:
             found[key] = (last - first) / 1e6
     return found, reasons
 
 
-def _why_not(channel: Channel, first: int, last: int, elapsed_ns: int, update_ns: float) -> str:
+def _why_not(channel: Channel, opened: Snapshot, before: Snapshot, after: Snapshot, update_ns: float) -> str:
+    first, last = before.values[channel.key] or 0, after.values[channel.key] or 0
+    elapsed_ns = after.at_ns - before.at_ns
+    stood_ns = after.at_ns - (opened if opened.values[channel.key] == last else before).at_ns
     if last < first:  # 64-bit microjoules: 500,000 years at a watt
         return f"the counter went back from {first} to {last} uJ: it was reset"
     if not last:
         return NEVER
     if not update_ns:
         return ""
-    if last == first and channel.sees == PACKAGE and elapsed_ns >= STUCK_UPDATES * update_ns:
-        return still(elapsed_ns)
+    if last == first and channel.sees == PACKAGE and stood_ns >= STUCK_UPDATES * update_ns:
+        return still(stood_ns)
     return jumped((last - first) / 1e6, elapsed_ns / 1e9, DEFAULT_MAX_POWER_W)
 
 

@@ -84,6 +84,7 @@ class MsrMonitor:
         Raises:
             MonitorUnavailable: No package counter can be read.
         """
+        from greensdk_rapl.counters import Side
         from greensdk_rapl.meter import describe
         from greensdk_rapl.zones import PACKAGE
 
@@ -98,6 +99,7 @@ class MsrMonitor:
             _, reason, fix = self.probe()
             raise MonitorUnavailable(reason or "no package counter can be read", fix)
         self._meter = meter
+        self._start = Side(self.clock(), _read(meter, "opening"), None)
         self._zones = tuple(counter.zone for counter in meter.counters)
         # A package that could not be opened is in the total all the same: without it there is none.
         self._kinds = {zone.key: zone.kind for zone in self._zones} | dict.fromkeys(meter.lost, PACKAGE)
@@ -134,7 +136,7 @@ class MsrMonitor:
         ended_ns = self.clock()
         after = _read(meter, "stop")
         start, stop = Side(began_ns, before, first), Side(ended_ns, after, last)
-        found = outcome(self._zones, start, stop, self._update_ns, meter.lost, self._kinds)
+        found = outcome(self._zones, (self._start, start, stop), self._update_ns, meter.lost, self._kinds)
         return self._reading(found, self._by_key(before), self._by_key(after), ended_ns - began_ns)
 
     def poll(self) -> None:

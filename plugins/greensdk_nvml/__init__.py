@@ -34,8 +34,8 @@ class NvmlMonitor:
     Args:
         root: Where ``dev`` is.
         update_interval_s: How often the counters are updated. The energy of a shorter window is unknown. NVIDIA's
-            manual gives none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally Stable
-            Profiling"), the manual of PETSc says 20 to 100 ms on newer GPUs (PetscLogGpuEnergyMeter).
+            manual gives none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally
+            Stable Profiling"), the manual of PETSc says 20 to 100 ms on newer GPUs (PetscLogGpuEnergyMeter).
 
     Attributes:
         nvml: The module ``pynvml``; None until it is needed.
@@ -91,7 +91,7 @@ class NvmlMonitor:
             MonitorUnavailable: No GPU counts its energy.
         """
         from greensdk.errors import MonitorUnavailable
-        from greensdk_nvml.gpus import find
+        from greensdk_nvml.gpus import find, snapshot
         from greensdk_nvml.users import Users
 
         self.close()
@@ -99,8 +99,13 @@ class NvmlMonitor:
         if not ok:
             raise MonitorUnavailable(reason, fix)
         self.nvml.nvmlInit()
+        try:
+            self._gpus, self._lost = find(self.nvml)
+        except BaseException:
+            self.nvml.nvmlShutdown()
+            raise
         self._pid = os.getpid()
-        self._gpus, self._lost = find(self.nvml)
+        self._opened = snapshot(self.nvml, self._gpus, self.clock)
         names = {gpu.key: gpu.name for gpu in self._gpus}
         self._facts = {"names": names}
         self._meter_id = f"nvml:{','.join(gpu.uuid for gpu in self._gpus)}"
@@ -117,26 +122,25 @@ class NvmlMonitor:
         """
         if self._users is None:
             raise RuntimeError("nvml is not open")
-        from greensdk_nvml.gpus import energy_mj
+        from greensdk_nvml.gpus import snapshot
         from greensdk_nvml.users import calls
 
-        values = [energy_mj(self.nvml, gpu.handle) for gpu in self._gpus]
-        return self._users, values, self.clock(), time.time_ns() // 1000, calls()
+        return self._users, snapshot(self.nvml, self._gpus, self.clock), time.time_ns() // 1000, calls()
 
     def stop(self, token: Any) -> Reading:
         """
         Read every counter again, say what it counted, and whose it is.
         """
-        from greensdk_nvml.gpus import counted, energy_mj
+        from greensdk_nvml.gpus import counted, snapshot
         from greensdk_nvml.users import BESIDE, is_alone
 
-        opened, before, began_ns, began_us, calls = token
+        opened, before, began_us, calls = token
         users = self._users
         if users is None or users is not opened:
             raise RuntimeError("nvml was closed or reopened during the window")
-        after = [energy_mj(self.nvml, gpu.handle) for gpu in self._gpus]
-        elapsed_ns, update_ns = self.clock() - began_ns, self.update_interval_s * 1e9
-        domains, reasons = counted(self._gpus, before, after, elapsed_ns, update_ns)
+        after = snapshot(self.nvml, self._gpus, self.clock)
+        elapsed_ns, update_ns = after.at_ns - before.at_ns, self.update_interval_s * 1e9
+        domains, reasons = counted(self._gpus, self._opened, before, after, update_ns)
         domains, reasons = domains | dict.fromkeys(self._lost), {**self._lost, **reasons}
         attributes = {**self._facts, "reasons": reasons, "missing": sorted(reasons)} if reasons else self._facts
         known = [joules for joules in domains.values() if joules is not None]

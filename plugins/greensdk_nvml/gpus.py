@@ -4,7 +4,7 @@ Which GPUs the driver shows, what each counts, and why one counts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from greensdk.monitor import Availability
@@ -90,44 +90,63 @@ def energy_mj(nvml: Any, handle: Any) -> int | str:
         return TOO_OLD if str(error) == NOT_SUPPORTED else str(error)
 
 
+class Snapshot(NamedTuple):
+    """
+    All counters at one moment.
+
+    Attributes:
+        at_ns: When.
+        values: Millijoules of each GPU, or why it could not be read.
+    """
+
+    at_ns: int
+    values: Sequence[int | str]
+
+
+def snapshot(nvml: Any, gpus: Sequence[Gpu], clock: Callable[[], int]) -> Snapshot:
+    """
+    Read every counter.
+    """
+    values = [energy_mj(nvml, gpu.handle) for gpu in gpus]
+    return Snapshot(clock(), values)
+
+
 def counted(
-    gpus: Sequence[Gpu],
-    before: Sequence[int | str],
-    after: Sequence[int | str],
-    elapsed_ns: int,
-    update_ns: float,
+    gpus: Sequence[Gpu], opened: Snapshot, before: Snapshot, after: Snapshot, update_ns: float
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """
     Return the joules of each GPU in a window, and why those that are None are unknown.
 
     Args:
         gpus: The GPUs.
-        before: Their counters at the window's beginning, or why they could not be read.
+        opened: Their counters when they were opened: one that shows the same has stood still since.
+        before: The same at the window's beginning.
         after: The same at its end.
-        elapsed_ns: Its length.
         update_ns: How often the counters are updated.
     """
     found: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
-    for gpu, first, last in zip(gpus, before, after, strict=True):
+    for gpu, zero, first, last in zip(gpus, opened.values, before.values, after.values, strict=True):
         if isinstance(first, str) or isinstance(last, str):
             why = first if isinstance(first, str) else str(last)
         else:
-            why = _why_not(gpu, first, last, elapsed_ns, update_ns)
+            elapsed_ns = after.at_ns - before.at_ns
+            stood_ns = after.at_ns - opened.at_ns if zero == last else elapsed_ns
+            why = _why_not(gpu, last - first, last, elapsed_ns, stood_ns >= STUCK_UPDATES * update_ns > 0)
         found[gpu.key] = None if why else (int(last) - int(first)) * MILLI
         if why:
             reasons[gpu.key] = why
     return found, reasons
 
 
-def _why_not(gpu: Gpu, first: int, last: int, elapsed_ns: int, update_ns: float) -> str:
-    elapsed_s, joules = elapsed_ns / 1e9, (last - first) * MILLI
-    if joules < 0:
-        return f"the counter went back from {first} to {last} mJ: the driver was reloaded"
+def _why_not(gpu: Gpu, mj: int, last: int, elapsed_ns: int, is_stuck: bool) -> str:
+    elapsed_s, joules = elapsed_ns / 1e9, mj * MILLI
+    if mj < 0:
+        return f"the counter went back from {last - mj} to {last} mJ: the driver was reloaded"
     if not last:
         return NEVER
-    if not joules and elapsed_ns >= STUCK_UPDATES * update_ns > 0:
-        return f"the counter did not move in {elapsed_s:.3g} s: it is stuck"
+    if not mj and is_stuck:
+        return f"the counter did not move for {STUCK_UPDATES} updates or more: it is stuck"
     if gpu.limit_w and joules > MOST_TIMES * gpu.limit_w * (elapsed_s + SLACK_S):
         return f"{joules:.6g} J in {elapsed_s:.3g} s can't be drawn under a limit of {gpu.limit_w:g} W: it jumped"
     return ""

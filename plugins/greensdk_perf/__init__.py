@@ -8,6 +8,7 @@ let themselves be counted, the machine's cycles and instructions come along.
 from __future__ import annotations
 
 import os
+import time
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,10 @@ class PerfMonitor:
                 return energy_j, self._boundary, self._missing, None
         from greensdk_rapl.total import add, doubts
 
-        for key, why in doubts(self._kinds, found.amounts, found.elapsed_ns, self._update_ns).items():
+        # Counts begin with 0: one that is there yet has stood still since it was opened.
+        open_ns = time.monotonic_ns() - meter.opened_ns
+        stood_ns = {key: open_ns for key, count in found.stops.items() if count == 0}
+        for key, why in doubts(self._kinds, found.amounts, found.elapsed_ns, self._update_ns, stood_ns).items():
             found.amounts[key], found.reasons[key] = None, why
         return add(self._kinds, found.amounts, {**meter.lost, **found.reasons})
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
 from greensdk_rapl.access import judge
-from greensdk_rapl.counters import SLACK_S, STUCK_UPDATES
+from greensdk_rapl.counters import SLACK_S
 from greensdk_rapl.meter import Meter, describe, open_meter
 from greensdk_rapl.mirrors import LENGTH
 from greensdk_rapl.total import add
@@ -68,8 +68,7 @@ class RaplMonitor:
     def _prepare(self) -> None:
         self._update_ns = self.update_interval_s * 1e9
         self._blur_ns = RESOLUTION_90 * self._update_ns
-        # Without an update interval nothing rests on time: no counter is stuck, none jumps.
-        self._stuck_ns = STUCK_UPDATES * self._update_ns or inf
+        # Without an update interval nothing rests on time: no counter jumps.
         self._slack_ns = SLACK_S * 1e9 if self._update_ns else inf
         self._last: Mark | None = None
         self._cell: list[Mark] = []
@@ -121,6 +120,7 @@ class RaplMonitor:
             MonitorUnavailable: No package counter can be read.
         """
         from greensdk.machine.hardware import host_id
+        from greensdk_rapl.counters import Side, value
 
         self.close()
         self._meter = open_meter(self.root, self.max_power_w)
@@ -129,6 +129,7 @@ class RaplMonitor:
         if not any(zone.kind == PACKAGE for zone in self._meter.zones):
             self.close()
             raise self._unavailable()
+        self._opened = Side(self.clock(), tuple(value(raw, "opening") for raw in self._read_each()), None)
         return tuple(map(describe, (*self._meter.single, *self._meter.lost)))
 
     def _unavailable(self) -> Exception:
@@ -182,7 +183,7 @@ class RaplMonitor:
             for key, jump_w, is_counted in self._plan:
                 start, stop = starts[key], stops[key]
                 if not 0 <= start < stop:
-                    if start != stop or not start or (is_counted and elapsed_ns >= self._stuck_ns):
+                    if start != stop or not start or is_counted:
                         break
                 elif stop - start > jump_w * watt_uj:
                     break
@@ -277,7 +278,7 @@ class RaplMonitor:
         elapsed_ns = stop.at_ns - start.at_ns
         if elapsed_ns < self._update_ns:
             return self._reading_of_nothing(starts, stops)
-        found = outcome(meter.zones, start, stop, self._update_ns, meter.reasons, meter.kinds)
+        found = outcome(meter.zones, (self._opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
         amount, boundary, _, reason = found.total
         made = self._reading(amount, elapsed_ns, found.domains, starts, stops, reason)
         made["boundary"] = boundary

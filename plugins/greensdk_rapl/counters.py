@@ -188,12 +188,13 @@ class Side(NamedTuple):
     mark: Mark | None
 
 
-def window(zones: Sequence[Zone], start: Side, stop: Side, update_ns: float) -> list[Spent]:
+def window(zones: Sequence[Zone], opened: Side, start: Side, stop: Side, update_ns: float) -> list[Spent]:
     """
     Return what each zone counted in a window, by way of the polls in it.
 
     Args:
         zones: The counters.
+        opened: When they were opened: a counter that stands where it stood then has stood still since.
         start: The window's beginning.
         stop: Its end.
         update_ns: How often the counters are updated; 0 leaves out what rests on time: jumps, and counters that stand
@@ -207,13 +208,22 @@ def window(zones: Sequence[Zone], start: Side, stop: Side, update_ns: float) -> 
         heads = _spent(zones, start.values, first.values, first.at_ns - start.at_ns, checks)
         tails = _spent(zones, last.values, stop.values, stop.at_ns - last.at_ns, checks)
         parts = list(map(_join, heads, first.totals, last.totals, tails))
-    is_long = checks and elapsed_ns >= STUCK_UPDATES * update_ns
     return [
-        Spent(None, reason=NEVER if end == 0 else still(elapsed_ns))
-        if part.uj == 0 and (end == 0 or (is_long and zone.kind in COUNTED))
-        else part
-        for zone, part, end in zip(zones, parts, stop.values, strict=True)
+        _heard(zone, part, end, max(elapsed_ns, stop.at_ns - opened.at_ns) if first == end else elapsed_ns, update_ns)
+        for zone, part, first, end in zip(zones, parts, opened.values, stop.values, strict=True)
     ]
+
+
+def _heard(zone: Zone, part: Spent, end: int | str, stood_ns: int, update_ns: float) -> Spent:
+    """
+    Return `part`, unless it is the nothing of a counter that does not count.
+    """
+    if part.uj != 0:
+        return part
+    if end == 0:
+        return Spent(None, reason=NEVER)
+    is_stuck = zone.kind in COUNTED and stood_ns >= STUCK_UPDATES * update_ns > 0
+    return Spent(None, reason=still(stood_ns)) if is_stuck else part
 
 
 def _join(head: Spent, first: Total, last: Total, tail: Spent) -> Spent:

@@ -28,20 +28,23 @@ class Outcome(NamedTuple):
 
 
 def outcome(
-    zones: Sequence[Zone], start: Side, stop: Side, update_ns: float, lost: Mapping[str, str], kinds: Mapping[str, str]
+    zones: Sequence[Zone],
+    ends: tuple[Side, Side, Side],
+    update_ns: float,
+    lost: Mapping[str, str],
+    kinds: Mapping[str, str],
 ) -> Outcome:
     """
     Return what a window counted.
 
     Args:
         zones: The counters.
-        start: The window's beginning.
-        stop: Its end.
+        ends: When they were opened, and the window's beginning and end.
         update_ns: See :func:`greensdk_rapl.counters.window`.
         lost: Zones that are not open, to the reason.
         kinds: What each zone is; those that are not in it show a meter once more.
     """
-    spent = {zone.key: part for zone, part in zip(zones, window(zones, start, stop, update_ns), strict=True)}
+    spent = {zone.key: part for zone, part in zip(zones, window(zones, *ends, update_ns), strict=True)}
     parts = {key: part for key, part in spent.items() if key in kinds}
     reasons = {**lost, **{key: part.reason for key, part in parts.items() if part.reason}}
     total = add(kinds, {key: part.uj for key, part in parts.items()}, reasons)

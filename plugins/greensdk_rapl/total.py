@@ -49,7 +49,11 @@ def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: 
 
 
 def doubts(
-    kinds: Mapping[str, str], joules: Mapping[str, float | None], elapsed_ns: float, update_ns: float
+    kinds: Mapping[str, str],
+    joules: Mapping[str, float | None],
+    elapsed_ns: float,
+    update_ns: float,
+    stood_ns: Mapping[str, float] = {},
 ) -> dict[str, str]:
     """
     Return which joules of a window are none: of a counter that stood still, or that jumped.
@@ -59,15 +63,16 @@ def doubts(
         joules: What each counted.
         elapsed_ns: Length of the window.
         update_ns: How often the counters are updated; 0 leaves out what rests on time.
+        stood_ns: Since when counters have stood still, where that is known to be longer than the window.
     """
     if not update_ns:
         return {}
     found = {}
-    is_long = elapsed_ns >= STUCK_UPDATES * update_ns
     for key, amount_j in joules.items():
         if amount_j == 0:
-            if is_long and kinds[key] in COUNTED:
-                found[key] = still(elapsed_ns)
+            still_ns = max(elapsed_ns, stood_ns.get(key, 0.0))
+            if still_ns >= STUCK_UPDATES * update_ns and kinds[key] in COUNTED:
+                found[key] = still(still_ns)
         elif amount_j and kinds[key] in PARTS and (why := jumped(amount_j, elapsed_ns / 1e9, DEFAULT_MAX_POWER_W)):
             found[key] = why
     return found

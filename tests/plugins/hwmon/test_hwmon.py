@@ -116,6 +116,20 @@ class TestCounters:
         assert "the counter stands at 0: it has never counted" == found["attributes"]["reasons"]["core-0"]
         assert (6, 0) == (stuck.uj, dead.uj)
 
+    def test_a_socket_that_never_moves_has_no_number_in_short_windows_either(self, board, opened):
+        """
+        It has stood still since it was opened.
+        """
+        chip = board.chip("amd_energy")
+        moving, _ = chip.energy("Esocket0", uj=5), chip.energy("Esocket1", uj=6)
+        monitor, clock = opened()
+        clock.advance(0.025)
+        token = monitor.start()
+        moving.add_j(0.2)
+        clock.advance(0.005)
+
+        assert "package-1: the counter did not move in 30 ms" in monitor.stop(token)["reason"]
+
     def test_a_counter_that_jumped_has_no_number(self, board, opened):
         """
         A night asleep in a fifth of a second.

@@ -214,6 +214,21 @@ class TestWindow:
         assert ["dram-0"] == found["attributes"]["missing"]
         assert text in found["attributes"]["reasons"]["dram-0"]
 
+    def test_a_register_that_never_moves_has_no_number_in_short_windows_either(self, tmp_path):
+        """
+        It has stood still since it was opened.
+        """
+        tree = MsrTree(tmp_path, SERVER)
+        with opened(monitor_on(tree)) as (monitor, clock):
+            clock.advance(0.025)
+            token = monitor.start()
+            tree.registers["package-0"].add_counts(1 << 13)
+            clock.advance(0.005)
+            found = monitor.stop(token)
+
+        assert (0.5, "package") == (found["energy_j"], found["boundary"])
+        assert "the counter did not move in 30 ms" in found["attributes"]["reasons"]["dram-0"]
+
     def test_a_poll_that_fails_breaks_the_window(self, tmp_path):
         """
         What was counted on both sides of it can't be joined.

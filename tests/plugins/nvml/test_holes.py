@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from greensdk_nvml.gpus import NEVER, TOO_OLD
 from greensdk_nvml.users import DIVIDED
+from meter_kit import opened
 from nvml_kit import Gpu, machine, ours, window
 
 from greensdk.errors import MonitorUnavailable
@@ -110,6 +111,21 @@ class TestCounters:
 
         assert expected == found["energy_j"]
         assert (expected is None) == ("it is stuck" in (found["reason"] or ""))
+
+    def test_a_counter_that_never_moves_has_no_number_in_short_windows_either(self, tmp_path):
+        """
+        It has stood still since it was opened.
+        """
+        good, frozen = ours("good"), Gpu("frozen")
+        with opened(machine(tmp_path, good, frozen)) as (monitor, clock):
+            clock.advance(2.0)
+            token = monitor.start()
+            good.mj += 5000
+            clock.advance(0.5)
+            found = monitor.stop(token)
+
+        assert {"gpu-0": 5.0, "gpu-1": None} == found["domains"]
+        assert "it is stuck" in found["attributes"]["reasons"]["gpu-1"]
 
     @pytest.mark.parametrize(("limit_mw", "expected"), [(700_000, None), (None, 28_800.0)])
     def test_a_counter_that_jumped_has_no_number(self, tmp_path, limit_mw, expected):

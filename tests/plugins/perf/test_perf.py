@@ -208,6 +208,21 @@ class TestReading:
         assert (None, ["dram-0"]) == (reading["domains"]["dram-0"], reading["attributes"]["missing"])
         assert text in reading["attributes"]["reasons"]["dram-0"]
 
+    def test_memory_that_never_counts_has_no_number_in_short_windows_either(self, tmp_path):
+        """
+        It is where it was when it was opened.
+        """
+        need_root()
+        pmu = FakePmu(tmp_path, watts=100.0, events=["energy-pkg"])
+        pmu.event("energy-ram", config=9)
+        with opened(pmu, update_interval_s=0.001) as monitor:
+            time.sleep(0.03)
+            token = monitor.start()
+            time.sleep(0.002)
+            reading = monitor.stop(token)
+
+        assert ("package", None) == (reading["boundary"], reading["domains"]["dram-0"])
+
     def test_it_is_the_meter_of_rapl(self, pmu, tmp_path):
         """
         The same registers, so that nobody adds both up; another root is another meter.

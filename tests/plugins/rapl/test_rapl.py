@@ -73,6 +73,36 @@ class TestReading:
         assert None is stuck["energy_j"]
         assert "package-0: the counter did not move in 21 ms: it is stuck, or a hypervisor's zero" == stuck["reason"]
 
+    @pytest.mark.parametrize(("uj", "text"), [(0, "it has never counted"), (5, "the counter did not move in 30 ms")])
+    def test_memory_that_never_counts_has_no_number_in_short_windows_either(self, tree, uj, text):
+        """
+        Beside a package that counts: it has stood still since it was opened.
+        """
+        package = tree.package(0)
+        dram = package.dram(uj=uj)
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
+            clock.advance(0.025)
+            token = monitor.start()
+            package.add_j(0.2)
+            clock.advance(0.005)
+            asleep = monitor.stop(token)
+            token = monitor.start()
+            package.add_j(0.2), dram.add_j(0.1)
+            clock.advance(0.005)
+            awake = monitor.stop(token)
+
+        assert (0.2, "package", None) == (asleep["energy_j"], asleep["boundary"], asleep["domains"]["dram-0"])
+        assert text in asleep["attributes"]["reasons"]["dram-0"]
+        assert (pytest.approx(0.3), "package+dram") == (awake["energy_j"], awake["boundary"])
+
+    def test_a_graphics_unit_may_rest(self, tree):
+        """
+        A part that stands still drew nothing.
+        """
+        package = tree.package(0)
+
+        assert {"package-0": 1.0, "uncore-0": 0.0} == joules(tree, {package: 1.0, package.uncore(): 0.0})["domains"]
+
     def test_another_tree_is_another_meter(self, tmp_path):
         """
         Readings of two roots must not be taken for one meter.
