@@ -8,39 +8,12 @@ import json
 import os
 
 import pytest
-from agent_kit import GROUP, OTHERS, counters, place
+from agent_kit import GROUP, OTHERS
 from click.testing import CliRunner
 from greensdk_ebpf import agent
 from rights_kit import run_as
 
 from greensdk.cli import cli
-
-
-@pytest.fixture
-def root():
-    """
-    Where an agent may live.
-    """
-    with place() as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def running():
-    """
-    An agent for the group, which several tests read.
-    """
-    with place() as where:
-        agent.start(where, str(GROUP))
-        yield where
-
-
-@pytest.fixture
-def tree(root):
-    """
-    Energy counters that root alone may read.
-    """
-    return counters(root)
 
 
 def command(*arguments):

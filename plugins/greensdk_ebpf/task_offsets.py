@@ -2,7 +2,7 @@
 Where in a task the kernel keeps its ids: found out by looking at this very thread.
 
 The layout of the kernel's ``struct task_struct`` differs from build to build, but thread id and group id stand beside
-each other (``pid`` and ``tgid``, include/linux/sched.h), and a helper tells both. A program that is run once
+each other (``pid`` and ``tgid``, include/linux/sched.h), and a helper returns both. A program that is run once
 copies the running task into a map, where the pair is looked for; what a second thread has at the same place
 is the answer. That needs no BTF, no headers and no file at all.
 """

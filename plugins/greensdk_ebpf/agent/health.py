@@ -11,7 +11,7 @@ from greensdk.machine.hardware import boot_id
 from greensdk_ebpf import DEFAULT_ROOT
 from greensdk_ebpf.access import pin
 from greensdk_ebpf.agent import coarse, pins
-from greensdk_ebpf.agent.place import group_name, option, settled
+from greensdk_ebpf.agent.directory import group_name, option, settled
 from greensdk_ebpf.agent.state import State, read
 
 

@@ -52,15 +52,15 @@ def group_name(gid: int) -> str | None:
 
 def trust(root: str) -> None:
     """
-    See that nobody but root could have put a directory there.
+    Check that only root could have made a directory.
 
     Raises:
-        AgentError: It is a link, or somebody else's, or others may write in it.
+        AgentError: It is a link, or another user's, or others may write in it.
     """
     found = os.lstat(root)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0:
         raise AgentError(f"{root} is not a directory of root's: remove it, or give another --root")
-    # Whoever may write there may plant an agent.json, and so have stop give away any file.
+    # A user who may write there may plant an agent.json, and so have stop give away any file.
     if found.st_mode & 0o022:
         raise AgentError(f"others than root may write in {root}: sudo chmod go-w {root}  (or give another --root)")
 

@@ -44,10 +44,10 @@ def open_to(gid: int, powercap_root: str) -> dict[str, Any]:
 
 def counters(powercap_root: str) -> list[str]:
     """
-    Return the counter file of each zone.
+    Return the counter file of each zone that has one.
 
     Raises:
-        MonitorUnavailable: There are none.
+        MonitorUnavailable: None has.
     """
     from greensdk_rapl.access import judge
     from greensdk_rapl.zones import find
@@ -55,17 +55,18 @@ def counters(powercap_root: str) -> list[str]:
     from greensdk.errors import MonitorUnavailable
 
     found = find(powercap_root)
-    if not found.zones:
+    files = [os.path.realpath(os.path.join(zone.path, "energy_uj")) for zone in found.zones]
+    if not (present := list(filter(os.path.exists, files))):
         _, reason, fix = judge(powercap_root, found)
         raise MonitorUnavailable(reason, fix)
-    return [os.path.realpath(os.path.join(zone.path, "energy_uj")) for zone in found.zones]
+    return present
 
 
 def restore(files: list[Former], gid: int) -> None:
     """
     Put owners and modes back.
 
-    A file that is not the group's any more has been changed by somebody else since, or made anew by the kernel, and is
+    A file that is not the group's any more has been changed since, or recreated by the kernel, and is
     left alone.
     """
     for path, uid, was_gid, mode in files:

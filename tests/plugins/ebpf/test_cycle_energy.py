@@ -3,7 +3,7 @@ Joules of a cycle, on machines that are not at hand.
 """
 
 import pytest
-from greensdk_ebpf.joules import Frequency, base_frequency, price
+from greensdk_ebpf.cycle_energy import Frequency, base_frequency, price
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,7 +147,7 @@ class TestPrice:
         """
         found = price(root=machine(model="Intel(R) Xeon(R) Gold 6130", mhz="unknown"))
 
-        assert (None, "nothing tells the base frequency: set joules_per_cycle in [tool.greensdk.ebpf]") == found
+        assert (None, "the base frequency is unknown: set joules_per_cycle in [tool.greensdk.ebpf]") == found
 
     def test_without_the_number_of_cpus_there_is_none(self, machine):
         """
@@ -155,7 +155,7 @@ class TestPrice:
         """
         found = price(root=machine(cpus=""))
 
-        assert (None, "nothing tells how many CPUs there are: set joules_per_cycle in [tool.greensdk.ebpf]") == found
+        assert (None, "the number of CPUs is unknown: set joules_per_cycle in [tool.greensdk.ebpf]") == found
 
     def test_this_machine_has_one_or_a_reason(self):
         """

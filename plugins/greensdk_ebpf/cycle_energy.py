@@ -26,7 +26,7 @@ Base frequency and its unit in Hz: in kHz (Documentation/admin-guide/pm/intel_ps
 firmware tell it (Documentation/admin-guide/acpi/cppc_sysfs.rst).
 """
 MAXIMUM = f"{_CPU}/cpufreq/cpuinfo_max_freq"
-"""In kHz (Documentation/admin-guide/pm/cpufreq.rst). Drivers that tell none of the above mostly leave the boost out."""
+"""In kHz (Documentation/admin-guide/pm/cpufreq.rst). Drivers that show none of the above mostly leave the boost out."""
 NOW = "proc/cpuinfo"
 
 SET_IT = "set joules_per_cycle in [tool.greensdk.ebpf]"
@@ -40,7 +40,7 @@ class Price(NamedTuple):
     What a cycle costs.
 
     Attributes:
-        joules: Joules; None where nothing tells.
+        joules: Joules; None where they are unknown.
         source: What they rest on, or why there are none.
     """
 
@@ -54,7 +54,7 @@ class Frequency(NamedTuple):
 
     Attributes:
         hz: Hertz.
-        source: What tells it.
+        source: Where it comes from.
     """
 
     hz: float
@@ -83,7 +83,7 @@ def price(configured: float | None = None, root: str = "/") -> Price:
         return Price(None, f"{found.note}: {SET_IT}")
     base = base_frequency(model or "", root)
     if base is None or not cpus:
-        return Price(None, f"nothing tells {'the base frequency' if cpus else 'how many CPUs there are'}: {SET_IT}")
+        return Price(None, f"{'the base frequency' if cpus else 'the number of CPUs'} is unknown: {SET_IT}")
     watts = hosts.machine_w(found, host)
     rests_on = f"{watts:g} W ({found.source}) / ({cpus} CPUs * {base.hz / 1e9:g} GHz ({base.source}))"
     return Price(watts / (cpus * base.hz), rests_on)
@@ -91,7 +91,7 @@ def price(configured: float | None = None, root: str = "/") -> Price:
 
 def base_frequency(model: str, root: str = "/") -> Frequency | None:
     """
-    Return the base frequency, from what tells it best; None where nothing does.
+    Return the base frequency, from the best source there is; None where there is none.
 
     Args:
         model: The CPU's name, which may end in ``@ 2.40GHz``.
