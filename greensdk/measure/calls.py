@@ -159,7 +159,7 @@ class StepsCall(Call):
         Return the steps, each of which will be measured.
         """
         steps = self.fn(*args, **kwargs)
-        return Steps(Opening(self), steps.__await__() if hasattr(steps, "__await__") else steps, returned)
+        return Steps(self, steps.__await__() if hasattr(steps, "__await__") else steps)
 
 
 class AsyncStepsCall(Call):
@@ -173,48 +173,47 @@ class AsyncStepsCall(Call):
         """
         Return the items, each step towards which will be measured.
         """
-        return AsyncItems(Opening(self), self.fn(*args, **kwargs))
+        return AsyncItems(self, self.fn(*args, **kwargs))
 
 
 class Opening:
     """
-    The window of a call of many steps, opened with the first.
-
-    Should nobody take the steps to their end, it is closed when it is forgotten.
+    A call of many steps. Its window is opened with the first, and closed with the last, or when the call is forgotten
+    before that.
     """
 
-    __slots__ = ("_call", "_window")
+    __slots__ = ("_call", "_inner", "_window")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, inner: Any) -> None:
         self._call: Call | None = call
+        self._inner = inner
         self._window: Window | None = None
 
     def window(self) -> Window | None:
         """
-        Return it while it is open; None before the first step and after the last, and for a call that goes unmeasured.
+        Return the window while there is one to measure with.
         """
-        call, self._call = self._call, None
-        if call is not None:
-            self._window = open_window(call.slot, call.subject, "steps")
         window = self._window
-        return None if window is None or window.closed else window
+        if window is None:
+            call, self._call = self._call, None
+            if call is not None:
+                self._window = window = open_window(call.slot, call.subject, "steps")
+        elif window.closed:
+            return None
+        return window
 
     def __del__(self) -> None:
-        if self._window is not None and not self._window.closed:
-            self._window.close(GeneratorExit())
+        window = self._window
+        if window is not None and not window.closed:
+            window.close(GeneratorExit())
 
 
-class Steps:
+class Steps(Opening):
     """
     Stands between whoever drives a coroutine or generator and the thing itself, and measures each step.
     """
 
-    __slots__ = ("_inner", "_opening", "_verdict")
-
-    def __init__(self, opening: Opening, inner: Any, verdict: Verdict) -> None:
-        self._opening = opening
-        self._inner = inner
-        self._verdict = verdict
+    __slots__ = ()
 
     def __await__(self) -> Steps:
         return self
@@ -241,7 +240,7 @@ class Steps:
         """
         End it where it stands.
         """
-        window = self._opening.window()
+        window = self.window()
         if window is None:
             self._inner.close()
             return
@@ -249,41 +248,66 @@ class Steps:
         window.close(GeneratorExit())
 
     def _step(self, method: Callable[..., Any], *args: Any) -> Any:
-        window = self._opening.window()
-        return method(*args) if window is None else measure(window, method, args, {}, self._verdict)
+        window = self.window()
+        return method(*args) if window is None else measure(window, method, args, {}, self.verdict)
+
+    verdict = staticmethod(returned)
 
 
-class AsyncItems:
+class AsyncItems(Opening):
     """
     Stands before an asynchronous generator and measures each step towards its next item.
     """
 
-    __slots__ = ("_inner", "_opening")
-
-    def __init__(self, opening: Opening, inner: Any) -> None:
-        self._opening = opening
-        self._inner = inner
+    __slots__ = ()
 
     def __anext__(self) -> Steps:
-        return self._steps(self._inner.__anext__(), came)
+        return Item(self, self._inner.__anext__())
 
     def asend(self, value: Any) -> Steps:
         """
         Go on to the next item, with `value` as the result of the pending ``yield``.
         """
-        return self._steps(self._inner.asend(value), came)
+        return Item(self, self._inner.asend(value))
 
     def athrow(self, error: BaseException) -> Steps:
         """
         Go on to the next item by raising `error` at the pending ``yield``.
         """
-        return self._steps(self._inner.athrow(error), came)
+        return Item(self, self._inner.athrow(error))
 
     def aclose(self) -> Steps:
         """
         End it where it stands.
         """
-        return self._steps(self._inner.aclose(), cancelled)
+        return Closing(self, self._inner.aclose())
 
-    def _steps(self, awaitable: Any, verdict: Verdict) -> Steps:
-        return Steps(self._opening, awaitable.__await__(), verdict)
+
+class Item(Steps):
+    """
+    The steps towards one item, in the window of all items.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: AsyncItems, awaitable: Any) -> None:
+        self._items = items
+        self._inner = awaitable.__await__()
+        self._window = None
+
+    def window(self) -> Window | None:
+        """
+        Return the window of all items while there is one to measure with.
+        """
+        return self._items.window()
+
+    verdict = staticmethod(came)
+
+
+class Closing(Item):
+    """
+    The steps of an asynchronous generator's ``aclose()``.
+    """
+
+    __slots__ = ()
+    verdict = staticmethod(cancelled)

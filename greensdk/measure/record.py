@@ -12,7 +12,6 @@ from functools import lru_cache
 from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.attribution import quality_of
 from greensdk.schema.keys import KEYS, SCHEMA
 from greensdk.version import __version__
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
     from greensdk.measure.runtime import Runtime
-    from greensdk.monitor import Reading
     from greensdk.schema.types import Record, Resources, Status
 
 
@@ -155,23 +153,3 @@ class Subject:
         if self.tags:
             record["tags"] = {**record["tags"], **self.tags}
         self.runtime = runtime
-
-
-def put_energy(record: Record, primary: Reading, runs: int) -> None:
-    """
-    Fill the keys of a call's energy from its primary reading.
-
-    Args:
-        record: A blank one; changed in place.
-        primary: The reading that stands for the call.
-        runs: How many runs of the function it is about.
-    """
-    energy_j = primary["call_j"]
-    record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
-    if runs != 1:
-        record["energy_per_run_j"] = energy_j / runs if energy_j is not None and runs else None
-    record["energy_low_j"] = primary["low_j"]
-    record["energy_high_j"] = primary["high_j"]
-    record["energy_source"] = primary["monitor"]
-    record["energy_quality"] = quality_of(primary)
-    record["energy_boundary"] = primary["boundary"]
