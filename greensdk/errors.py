@@ -1,5 +1,5 @@
 """
-The exceptions that greensdk raises where a person can act on them.
+The exceptions that greensdk raises where a person can act on them, and its warnings where it raises none.
 
 .. code-block:: text
 
@@ -14,6 +14,8 @@ None of them ever leaves a measured call: there they become texts in ``record["e
 """
 
 from __future__ import annotations
+
+from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
 
 class GreensdkError(Exception):
@@ -66,3 +68,21 @@ class RecordError(GreensdkError):
     """
     A line does not hold a greensdk record.
     """
+
+
+warned: set[str] = set()
+"""What this process has been warned of already."""
+
+
+def warn_once(text: str) -> None:
+    """
+    Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
+    """
+    if text in warned:
+        return
+    warned.add(text)
+    try:
+        # No line of ours is to blame, and which of the user's calls came first says nothing.
+        warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
+    except RuntimeWarning:
+        return

@@ -25,9 +25,9 @@ from time import monotonic
 from typing import Any, BinaryIO, NamedTuple
 
 from greensdk.configure import builtin
-from greensdk.deliver import notices, spool
+from greensdk.deliver import spool
 from greensdk.deliver.lines import encode
-from greensdk.errors import ConfigError, SinkError
+from greensdk.errors import ConfigError, SinkError, warn_once
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
@@ -268,7 +268,7 @@ class Outbox:
                 if self._waits or not gone:
                     break
         except OSError as error:
-            notices.warn_once(f"greensdk could not look for old records in {spool.folder()}: {error}")
+            warn_once(f"greensdk could not look for old records in {spool.folder()}: {error}")
         self._failure, self._rest_until_s = None, 0.0  # our own got through
 
     def _next(self) -> spool.Batch | None:
@@ -327,7 +327,7 @@ class Outbox:
         wait_s = pause_s * random.uniform(0.5, 1.5)
         if refused or monotonic() + wait_s >= end_s:
             self._rest_until_s = monotonic() + (REFUSED_REST_S if refused else REST_S)
-            notices.warn_once(f"greensdk could not write to {self.uri}: {error}; the records are in {spool.folder()}")
+            warn_once(f"greensdk could not write to {self.uri}: {error}; the records are in {spool.folder()}")
             return 0.0
         with self._changed:
             self._changed.wait(wait_s)

@@ -25,8 +25,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from greensdk.deliver.notices import warn_once
-from greensdk.errors import SinkError
+from greensdk.errors import SinkError, warn_once
 
 STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from greensdk.deliver.notices import warn_once
+from greensdk.errors import warn_once
 
 TEXT_LIMIT = 1000
 """Characters of an exception's text that are kept."""

@@ -10,8 +10,7 @@ from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from greensdk.deliver.notices import warn_once
-from greensdk.errors import PluginError
+from greensdk.errors import PluginError, warn_once
 from greensdk.measure.faults import describe, is_from_signal
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
 from greensdk.machine.calibration import active, key_of
-from greensdk.measure.attribution import choose, quality_of, reasons, share_of
+from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
 from greensdk.measure.faults import is_from_signal, is_from_signal_here, note
-from greensdk.measure.nested import Nested
 from greensdk.measure.record import Subject, light_resources, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import Stretches

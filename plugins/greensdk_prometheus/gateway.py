@@ -13,8 +13,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, NamedTuple
 
-from greensdk.deliver import notices
-from greensdk.errors import SinkError
+from greensdk.errors import SinkError, warn_once
 from greensdk_prometheus import slots
 from greensdk_prometheus.courier import Courier
 from greensdk_prometheus.numbers import Intake, Numbers
@@ -162,7 +161,7 @@ class Gateway:
     def _warn(self, text: str) -> None:
         if not self._warned:
             self._warned = True
-            notices.warn_once(f"greensdk {text}")
+            warn_once(f"greensdk {text}")
 
 
 def machine() -> str:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from greensdk.deliver import notices, spool
+from greensdk.deliver import spool
+from greensdk.errors import warn_once
 from greensdk_prometheus.families import number
 from greensdk_prometheus.numbers import Labels
 
@@ -40,7 +41,7 @@ def hand_over(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
         feed(fresh)
         sinks = _sinks(settings)
     except Exception as error:
-        notices.warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
+        warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
         return
     for uri, target, config in sinks:
         _give(fresh, uri, target, config)
