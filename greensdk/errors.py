@@ -70,6 +70,9 @@ class RecordError(GreensdkError):
     """
 
 
+TEXT_LIMIT = 1000
+"""Characters of an exception's text that are kept."""
+
 warned: set[str] = set()
 """What this process has been warned of already."""
 
@@ -86,3 +89,14 @@ def warn_once(text: str) -> None:
         warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
     except RuntimeWarning:
         return
+
+
+def describe(error: BaseException) -> str:
+    """
+    Return class and text of an exception in one short text, also where its own ``str()`` fails.
+    """
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text can't be read)"
+    return f"{type(error).__name__}: {text}"[:TEXT_LIMIT]

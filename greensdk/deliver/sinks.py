@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from greensdk.deliver.lines import encode
 from greensdk.errors import SinkError
+from greensdk.machine.signals import is_from_signal_here
 
 MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
@@ -48,6 +49,8 @@ class Sink(Protocol):
     def emit(self, record: Mapping[str, Any]) -> None:
         """
         Take one finished record. Must not change it.
+
+        Where a signal handler of the user's raises in it, it is called again with the same record.
         """
 
     def flush(self) -> None:
@@ -105,6 +108,7 @@ class JsonlSink:
         self.path = os.path.abspath(path_of(uri))
         self._fsync = fsync
         self._chain = chain
+        self._written: Mapping[str, Any] | None = None  # the record after whose writing a signal handler has raised
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -119,6 +123,8 @@ class JsonlSink:
         Raises:
             SinkError: The line could not be written whole (disk full, descriptor gone).
         """
+        if record is self._written:
+            return
         try:
             written, wanted = self._append(record)
             if self._fsync:
@@ -135,7 +141,13 @@ class JsonlSink:
 
             return chain.append(self._fd, record)
         line = b"\n" + encode(record) if self._torn else encode(record)
-        return os.write(self._fd, line), len(line)
+        size = len(line)
+        try:
+            return os.write(self._fd, line), size
+        except BaseException as error:
+            if is_from_signal_here(error):
+                self._written = record
+            raise
 
     def flush(self) -> None:
         """

@@ -16,8 +16,8 @@ from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path
 from greensdk.machine.calibration import load as load_calibration
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, host_clock
-from greensdk.measure.faults import is_from_signal
 from greensdk.measure.record import blank
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared

@@ -6,9 +6,11 @@ coroutine or generator, or around those of an asynchronous generator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.faults import is_from_signal, note
+from greensdk.errors import describe, warn_once
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.record import Subject
 from greensdk.measure.window import Window
 
@@ -50,24 +52,34 @@ def _not_begun(slot: Slot, subject: Subject, window: Window | None, problem: Bas
         raise problem
     if slot.spec.get("strict") and isinstance(problem, Exception):
         raise problem
-    note(problem)
+    warn_once(f"greensdk could not measure a call: {describe(problem)}")
 
 
 def measure(
-    window: Window, fn: Callable[..., Any], args: Any, kwargs: dict[str, Any], verdict: Verdict | None = None
+    fn: Callable[..., Any],
+    args: Any,
+    kwargs: dict[str, Any],
+    call: Call | None = None,
+    window: Window | None = None,
+    verdict: Verdict | None = None,
 ) -> Any:
     """
-    Run a function as a stretch of a call, and return what it returns.
+    Run a function as a call, or as a stretch of one, and return what it returns.
 
     Args:
-        window: The call's, open.
         fn: The function.
         args: Its arguments.
         kwargs: Its arguments by name.
-        verdict: For a call of many stretches, which are its steps: says of what a step has raised which error the
-            call has ended with (None: with a result), or returns `PAUSED`. A call without it has a single stretch.
+        call: Whose call it is.
+        window: The window of a call of many stretches, instead; it is open.
+        verdict: For such a call: says of what a stretch has raised which error the call has ended with (None: with a
+            result), or returns `PAUSED`.
     """
     try:
+        if call is not None:
+            window = open_window(call.slot, call.subject)
+        if window is None:
+            return fn(*args, **kwargs)
         window.resume()
         result = fn(*args, **kwargs)
         if verdict is None:
@@ -75,11 +87,12 @@ def measure(
         else:
             window.pause()
     except BaseException as error:
-        outcome = error if verdict is None else verdict(error)
-        try:
-            _leave(window, outcome)
-        finally:  # a signal handler may have raised before the first line of that
-            _leave(window, outcome)
+        if window is not None:
+            outcome = error if verdict is None else verdict(error)
+            try:
+                _leave(window, outcome)
+            finally:  # a signal handler may have raised before the first line of that
+                _leave(window, outcome)
         raise
     if verdict is None and window.strict_error is not None:
         raise window.strict_error
@@ -143,8 +156,7 @@ class Call:
         """
         Run the function in a window.
         """
-        window = open_window(self.slot, self.subject)
-        return self.fn(*args, **kwargs) if window is None else measure(window, self.fn, args, kwargs)
+        return measure(self.fn, args, kwargs, self)
 
 
 class StepsCall(Call):
@@ -178,8 +190,7 @@ class AsyncStepsCall(Call):
 
 class Opening:
     """
-    A call of many steps. Its window is opened with the first, and closed with the last, or when the call is forgotten
-    before that.
+    A call of many steps. Its window is opened with the first, and closed with the last.
     """
 
     __slots__ = ("_call", "_inner", "_window")
@@ -202,10 +213,14 @@ class Opening:
             return None
         return window
 
-    def __del__(self) -> None:
-        window = self._window
-        if window is not None and not window.closed:
-            window.close(GeneratorExit())
+    def leave(self, error: BaseException) -> None:
+        """
+        End the call with what its wrapper has met, unless it has ended.
+        """
+        if self._window is not None:
+            self._window.close(error)
+        with suppress(Exception):  # as Python would when it forgets them, but for its warning of steps never taken
+            self._inner.close()
 
 
 class Steps(Opening):
@@ -244,12 +259,12 @@ class Steps(Opening):
         if window is None:
             self._inner.close()
             return
-        measure(window, self._inner.close, (), {}, returned)
+        measure(self._inner.close, (), {}, None, window, returned)
         window.close(GeneratorExit())
 
     def _step(self, method: Callable[..., Any], *args: Any) -> Any:
         window = self.window()
-        return method(*args) if window is None else measure(window, method, args, {}, self.verdict)
+        return method(*args) if window is None else measure(method, args, {}, None, window, self.verdict)
 
     verdict = staticmethod(returned)
 

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from greensdk.schema.types import Record, Resources, Status
 
 
-class Abandoned(BaseException):
-    """
-    Stands for what a call ended with that was begun and never ended.
-    """
-
-
 CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of ``ru_maxrss``: kilobytes on Linux (getrusage(2)), bytes on macOS."""
@@ -58,8 +52,6 @@ def status_of(error: BaseException) -> Status:
     """
     Return how a call has ended that has raised `error`.
     """
-    if isinstance(error, Abandoned):
-        return "lost"
     return "cancelled" if type(error).__name__ in CANCELLED else "error"
 
 

@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from greensdk.configure.targets import load
-from greensdk.errors import ConfigError
+from greensdk.errors import ConfigError, describe
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.build import build
-from greensdk.measure.faults import describe, is_from_signal
 from greensdk.measure.state import shared
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ The CPU time of a call: what its threads and processes took while it ran, and no
 
 from __future__ import annotations
 
-from contextvars import Token
 from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ class Stretches(Bracket):
 
     Attributes:
         parent: The call around it.
+        before: What was under way when its stretch began.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         alone: No other call was under way when it began.
@@ -43,10 +43,10 @@ class Stretches(Bracket):
 
     __slots__ = (
         "alone",
+        "before",
         "born",
         "children0",
         "children_claimed0",
-        "context",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
@@ -62,6 +62,7 @@ class Stretches(Bracket):
         "thread0",
     )
 
+    before: Frame | None
     parent: Frame | None
     cpu_source: str
     cpu_ns: int
@@ -79,11 +80,12 @@ class Stretches(Bracket):
         """
         The call begins to run on this thread.
         """
-        self.context: Token[Frame | None] = current.set(self)
-        self.lane = lane = lanes.here
-        self.lane_claimed0 = lane.claimed_ns
+        self.before = current.get()
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
+        self.lane = lane = lanes.here
+        self.lane_claimed0 = lane.claimed_ns
+        current.set(self)
         if not self.started_ns:
             self.started_ns = perf_counter_ns()
 
@@ -110,11 +112,7 @@ class Stretches(Bracket):
                 parent.nested_ns += own_ns
             else:
                 parent.elsewhere_ns += own_ns
-        try:
-            current.reset(self.context)
-        except ValueError:
-            # Closed in another context than it was opened in (a `with track()` handed to another task).
-            current.set(parent)
+        current.set(self.before)
 
     def start_probe(self, probe: ResourceProbe) -> None:
         """

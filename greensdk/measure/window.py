@@ -11,9 +11,10 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
+from greensdk.errors import describe, warn_once
 from greensdk.machine.calibration import active, key_of
+from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
-from greensdk.measure.faults import is_from_signal, is_from_signal_here, note
 from greensdk.measure.record import Subject, light_resources, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import Stretches
@@ -127,7 +128,7 @@ class Window(Stretches):
                     interrupt = problem
                 else:
                     self.closed = True
-                    note(problem)
+                    warn_once(f"greensdk could not measure a call: {describe(problem)}")
         if interrupt is not None:
             raise interrupt
 
@@ -198,6 +199,8 @@ class Window(Stretches):
         """
         Make the record. `closed_ns` is when the last meter had been read again.
         """
+        if not self.started_ns:  # a signal handler has raised before the call began
+            self.started_ns = self.stopped_ns
         runtime, started_ns, stopped_ns, parent = self.runtime, self.started_ns, self.stopped_ns, self.parent
         record = self.subject.template.copy()
         record["record_id"] = self.record_id
