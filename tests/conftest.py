@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import greensdk
-from greensdk.deliver import notices
+from greensdk import errors
 from greensdk.deliver import sinks as sink
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
@@ -27,7 +27,7 @@ def clean_slate(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     greensdk.reset()
     sink.memory.clear()
-    notices.warned.clear()
+    errors.warned.clear()
     yield
     greensdk.reset()
 

@@ -6,35 +6,15 @@ the user's time-out or Ctrl-C, and has to reach the user.
 
 from __future__ import annotations
 
+from _thread import interrupt_main, start_new_thread
 from types import TracebackType
+from typing import Any, cast
 
-from greensdk.deliver.notices import warn_once
-
-TEXT_LIMIT = 1000
-"""Characters of an exception's text that are kept."""
+_SIGINT = 2
+"""signal.h; the module `signal` takes longer to import than all of this."""
 
 _VARARGS = 0x04
 """CO_VARARGS of a code object's flags (the inspect module's documentation)."""
-
-
-def describe(error: BaseException) -> str:
-    """
-    Return class and text of an exception in one short text, also where its own ``str()`` fails.
-    """
-    try:
-        text = str(error)
-    except BaseException as second:
-        if is_from_signal(second):
-            raise
-        text = "(its text can't be read)"
-    return f"{type(error).__name__}: {text}"[:TEXT_LIMIT]
-
-
-def note(problem: BaseException) -> None:
-    """
-    Say once that greensdk itself failed in a call, which went on unmeasured.
-    """
-    warn_once(f"greensdk could not measure a call: {describe(problem)}")
 
 
 def is_from_signal(error: BaseException) -> bool:
@@ -44,13 +24,7 @@ def is_from_signal(error: BaseException) -> bool:
     Python calls a handler with the frame that it interrupted, which in the traceback stands right before the handler's.
     The handler that raises KeyboardInterrupt has no frame: where a frame has not said ``raise`` itself, it is that one.
     """
-    place, before = error.__traceback__, None
-    last = place
-    while place is not None:
-        if before is not None and _was_given(place, before):
-            return True
-        last, before, place = place, place, place.tb_next
-    return isinstance(error, KeyboardInterrupt) and last is not None and not _says_raise(last)
+    return _number(error) is not None
 
 
 def is_from_signal_here(error: BaseException) -> bool:
@@ -59,22 +33,45 @@ def is_from_signal_here(error: BaseException) -> bool:
 
     Between two instructions that can only be after a call of a function written in C, which has done its work.
     """
-    place = error.__traceback__
-    if place is None:
+    outer = error.__traceback__
+    if outer is None or not is_from_signal(error):
         return False
-    inner = place.tb_next
-    return is_from_signal(error) and (inner is None or _was_given(inner, place))
+    return outer.tb_next is None or _given(outer.tb_next, outer) is not None
 
 
-def _was_given(inner: TracebackType, outer: TracebackType) -> bool:
+def raise_again(error: BaseException) -> None:
     """
-    Say whether the function of `inner` has the frame of `outer` for an argument.
+    Have the signal handler called once more in a moment, where it raised in a callback that Python lets nothing out of.
+    """
+    number = _number(error)
+    if number is not None:
+        # From another thread: this one would call it here and now.
+        start_new_thread(cast("Any", interrupt_main), (number,))
+
+
+def _number(error: BaseException) -> int | None:
+    """
+    Return the number of the signal whose handler has raised an exception; None where none has.
+    """
+    place, before = error.__traceback__, None
+    while place is not None:
+        number = None if before is None else _given(place, before)
+        if number is not None:
+            return number
+        before, place = place, place.tb_next
+    return _SIGINT if isinstance(error, KeyboardInterrupt) and before is not None and not _says_raise(before) else None
+
+
+def _given(inner: TracebackType, outer: TracebackType) -> int | None:
+    """
+    Return the argument before the frame of `outer`, if the function of `inner` has that for an argument.
     """
     code, values = inner.tb_frame.f_code, inner.tb_frame.f_locals
     given = [values.get(name) for name in code.co_varnames[: code.co_argcount]]
     if code.co_flags & _VARARGS:
         given += values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount]) or ()
-    return any(value is outer.tb_frame for value in given)
+    frames = [place for place, value in enumerate(given) if place and value is outer.tb_frame]
+    return given[frames[0] - 1] if frames else None
 
 
 def _says_raise(place: TracebackType) -> bool:
