@@ -1,5 +1,5 @@
 """
-How commands print: with colours and frames on a terminal, as plain aligned columns in a pipe.
+Printing for all commands: coloured tables on a terminal, plain aligned columns in a pipe.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def text(value: Any) -> str:
     """
-    Return a cell's text: yes, no or - for True, False and None; what would steer the terminal is spelt out.
+    Return a cell's text: yes, no or - for True, False and None; control characters are escaped.
     """
     if value is None or isinstance(value, bool):
         return SIGNS[value]
@@ -65,9 +65,20 @@ def json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
 
 
+def count(number: int, noun: str) -> str:
+    """
+    Return how many of something there are.
+
+    Example:
+        >>> count(1, "record"), count(2, "record")
+        ('1 record', '2 records')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def joules(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
     """
-    Return joules with their 90 % interval.
+    Return joules with their 90% interval.
 
     Example:
         >>> joules(12.3456, 8.0, 20.0), joules(0.5, None, None), joules(None, None, None)

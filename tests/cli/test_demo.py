@@ -82,7 +82,7 @@ def test_the_table_is_in_the_order_of_the_calls_and_says_why_a_number_is_missing
 
 
 @pytest.mark.parametrize(("inside", "code"), [(785_398, 0), (785_398 - 2000, 1), (785_398 + 2000, 1)])
-def test_a_pi_that_is_too_far_off_exits_1(monkeypatch, records, inside, code):
+def test_an_estimate_too_far_from_pi_exits_1(monkeypatch, records, inside, code):
     """
     A million points leave 1640e-6; 2000 points more or less are 8000e-6, nearly five of them.
     """
@@ -106,7 +106,7 @@ def test_what_it_says_to_type_next_exists(monkeypatch, records):
     assert all(cli.get_command(None, words[0]) for words in advice)
 
 
-def test_an_unwritable_place_is_said_before_the_work(monkeypatch, tmp_path):
+def test_an_unwritable_destination_is_reported_before_the_work(monkeypatch, tmp_path):
     """
     Nothing is computed that can't be kept.
     """

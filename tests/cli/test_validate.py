@@ -24,7 +24,7 @@ def validate(*sources):
 
 def test_good_lines_are_counted(tmp_path, line):
     """
-    Over all sources; nothing else is said.
+    Over all sources; nothing else is printed.
     """
     (tmp_path / "a.jsonl").write_bytes(line * 3)
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(line * 2))
@@ -60,7 +60,7 @@ def test_a_newer_record_is_refused_with_the_way_out(tmp_path, line):
 
 def test_a_source_that_is_not_there_is_one_line_and_2(tmp_path, line, command):
     """
-    Said before any checking, even when other sources are good.
+    Reported before any checking, even if other sources are valid.
     """
     (tmp_path / "e.jsonl").write_bytes(line)
     done = command("validate", "e.jsonl", "nothing.jsonl")

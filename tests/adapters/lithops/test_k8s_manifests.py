@@ -195,8 +195,8 @@ def test_what_the_command_is_told_stands_in_the_manifest():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--rapl"], "--rapl goes with --agent"),
-        (["--coarsen", "10"], "--coarsen goes with --agent"),
+        (["--rapl"], "--rapl needs --agent"),
+        (["--coarsen", "10"], "--coarsen needs --agent"),
         (["--all-privileges"], "all_privileges goes with variant = 'privileged'"),
         (["--node-selector", "rapl"], "'rapl': expected KEY=VALUE"),
         (["--sysfs", "sys"], "expected an absolute path"),

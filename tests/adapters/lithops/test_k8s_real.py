@@ -337,7 +337,7 @@ def test_the_agent_of_the_manifest_serves_pods_without_rights(podman, sysfs, sha
         assert ["ebpf", "rapl", {}] == [record["cpu_source"], record["energy_source"], record["errors"]]
         assert ran.container == record["worker"]["container"]
         podman("stop", "-t", "20", box)
-        assert "stopped, nothing is left" in podman("logs", box)
+        assert "stopped, everything removed" in podman("logs", box)
         assert [] == os.listdir(shared)
     finally:
         podman.end("agent")

@@ -93,7 +93,7 @@ def test_nothing_is_written_over_unless_asked() -> None:
     With what to do in the message.
     """
     Path("Dockerfile").write_text("mine")
-    with pytest.raises(GreensdkError, match="Dockerfile is there already: --out another file, or --force"):
+    with pytest.raises(GreensdkError, match="Dockerfile exists: choose another file with --out"):
         run()
     assert "mine" == Path("Dockerfile").read_text()
     run("--force")
