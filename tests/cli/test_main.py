@@ -334,7 +334,7 @@ def test_a_table_on_a_terminal_is_framed_and_no_color_is_honoured(variables, exp
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [
-        ((12.3456, 8.0, 20.04), "12.35 J [8, 20.04]"),
+        ((12.3456, 8.0, 20.04), "12.3 J [8, 20]"),
         ((0.0, 0.0, 0.0), "0 J [0, 0]"),
         ((1.0, None, 2.0), "1 J"),
         ((None, 1.0, 2.0), "-"),
