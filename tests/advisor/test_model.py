@@ -164,7 +164,7 @@ class TestRefusal:
         """
         points = [Point(count, None, time_s, time_s) for count in COUNTS for time_s in (10.0, 40.0)]
 
-        with pytest.raises(CannotAdvise, match="repetitions of one configuration differ by x4 in time"):
+        with pytest.raises(CannotAdvise, match="repetitions of one configuration differ by ×4 in time"):
             fit(Profile("work", tuple(points)))
 
     def test_times_that_no_curve_follows_give_no_number(self):
@@ -176,7 +176,7 @@ class TestRefusal:
         with pytest.raises(CannotAdvise, match="contradict each other"):
             fit(Profile("work", tuple(Point(count, None, time_s, time_s) for count, time_s in times.items())))
 
-    def test_joules_that_are_known_too_seldom_are_none(self):
+    def test_energy_known_for_too_few_counts_has_no_model(self):
         """
         Time has a model, energy has a reason.
         """
@@ -184,24 +184,24 @@ class TestRefusal:
 
         model = fit(Profile("work", tuple(points), shared_meter=True), members=1)
 
-        assert "joules are known for 2 worker counts: at least 4 are needed" == model.no_energy
+        assert "energy known for too few worker counts: 2 of at least 4" == model.no_energy
         assert all(each.energy_j is None for each in predict(model))
 
-    def test_joules_that_contradict_each_other_are_none(self):
+    def test_contradictory_energies_have_no_model(self):
         """
         A meter that is off by factors has no curve.
         """
         wrong = [
-            attrs.evolve(point, energy_j=point.energy_j * (1 + 9 * (place % 2)))
-            for place, point in enumerate(sweep().points)
+            attrs.evolve(point, energy_j=point.energy_j * (1 + 9 * (index % 2)))
+            for index, point in enumerate(sweep().points)
         ]
 
-        assert "joules of one configuration differ by" in fit(Profile("work", tuple(wrong)), members=1).no_energy
+        assert "energies of one configuration differ by" in fit(Profile("work", tuple(wrong)), members=1).no_energy
 
 
 class TestInvariance:
     """
-    What must not matter.
+    Invariances of the model.
     """
 
     @settings(max_examples=8, deadline=None)
@@ -307,14 +307,14 @@ class TestFile:
         with pytest.raises(CannotAdvise, match="model"):
             Model.from_json(text)
 
-    def test_a_model_that_is_fitted_otherwise_now_is_refused(self):
+    def test_a_model_that_is_fitted_differently_now_is_refused(self):
         """
         Its coefficients don't follow from its runs.
         """
         data = json.loads(fit(sweep(), members=1).to_json())
         data["time"]["coefficients"][0][0] *= 2
 
-        with pytest.raises(CannotAdvise, match="fits otherwise: fit it again"):
+        with pytest.raises(CannotAdvise, match="fits differently: fit it again"):
             Model.from_json(json.dumps(data))
 
 

@@ -324,7 +324,7 @@ class TestRefusals:
         """
         text = of(machine_sweep(), deadline_s=1.0)
 
-        assert "No recommendation: no configuration keeps the deadline of 1 s" in words(text)
+        assert "No recommendation: no configuration meets the deadline of 1 s" in words(text)
         assert "prediction, its 90 % interval" in words(text)
         assert "the choice" not in words(text)
 
