@@ -1,9 +1,9 @@
 """
-AWS Lambda as greensdk's runtime sees it from inside a function: who this worker is, and where its records go.
+The adapter for AWS Lambda functions: the worker's identity, and the default sinks.
 
-All of it is told by the environment that Lambda documents
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html) and by the runtime client that called the
-handler, so no network is used and no argument of the handler is looked at.
+Everything comes from Lambda's documented environment variables
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html) and the runtime client that called the
+handler; the network and the handler's arguments are not used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _first: str | None = None
 
 def adapter(settings: Mapping[str, Any]) -> Any:
     """
-    Return the adapter for a Lambda: Lithops' own in a worker of Lithops, a :class:`LambdaCall` elsewhere.
+    Return the adapter for a Lambda: that of Lithops in a Lithops worker, a :class:`LambdaCall` otherwise.
 
     Args:
         settings: The resolved specification.
@@ -35,21 +35,21 @@ def adapter(settings: Mapping[str, Any]) -> Any:
 
 class LambdaCall:
     """
-    The adapter that the runtime makes when it finds itself in a Lambda function.
+    The adapter for a Lambda function outside of Lithops.
 
     Args:
         settings: The resolved specification.
     """
 
     resources = "light"
-    """The smallest Lambda has a fourteenth of a CPU: the millisecond of psutil would be fourteen."""
+    """The smallest Lambda has a fourteenth of a CPU, which makes psutil's millisecond fourteen."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
 
     def worker(self) -> dict[str, Any]:
         """
-        Return the record's ``worker`` block; None stands for what nothing tells here.
+        Return the record's ``worker`` block, with None for what is unknown here.
         """
         memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         return {
@@ -69,9 +69,9 @@ class LambdaCall:
 
     def call(self) -> dict[str, Any]:
         """
-        Return what of the ``worker`` block is another with each invocation of this process.
+        Return the keys of the ``worker`` block that change with each invocation of this process.
 
-        ``cold_start`` is true in the first invocation that measured something here.
+        ``cold_start`` is true in the first invocation of this process that measured a call.
         """
         global _first
         invocation = request_id() or trace_root()
@@ -81,7 +81,7 @@ class LambdaCall:
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
         """
-        Yield standard output, which is the function's log, unless the user has named sinks of their own.
+        Yield standard output, which is the function's log, unless the user has configured sinks.
         """
         if settings.get("sinks") is None:
             from greensdk.deliver.sinks import StdoutSink
@@ -91,7 +91,7 @@ class LambdaCall:
 
 def function() -> dict[str, str | None]:
     """
-    Return the function's name and version; None stands for what Lambda does not tell.
+    Return the function's name and version, with None for what is unknown.
     """
     return {
         "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
@@ -101,18 +101,18 @@ def function() -> dict[str, str | None]:
 
 def request_id() -> str | None:
     """
-    Return the id of this invocation, which the log's START, END and REPORT lines carry; None where nobody tells.
+    Return the request id of this invocation, as in the log's START, END and REPORT lines; None if unknown.
 
-    AWS' runtime client keeps it for its own log lines, in a global of this name since it has been published.
+    Every published version of AWS' runtime client keeps it in this global.
     """
     client = sys.modules.get("awslambdaric.bootstrap")
-    found = getattr(client, "_GLOBAL_AWS_REQUEST_ID", None)
-    return found if isinstance(found, str) else None
+    value = getattr(client, "_GLOBAL_AWS_REQUEST_ID", None)
+    return value if isinstance(value, str) else None
 
 
 def trace_root(header: str | None = None) -> str | None:
     """
-    Return the ``Root`` of X-Ray's tracing header, by default this invocation's; None where there is none.
+    Return the ``Root`` of X-Ray's tracing header, by default this invocation's; None if there is none.
 
     https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
 

@@ -1,5 +1,5 @@
 """
-Records back from Lithops' storage, object by object.
+Reading records back from Lithops' storage, object by object.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SUFFIXES = (".jsonl", ".jsonl.gz")
 
 def objects(prefix: str) -> Iterator[tuple[str, BinaryIO]]:
     """
-    Yield name and bytes of each object of records, sorted by name: the one of this very key, or all below it.
+    Yield name and content of each object with records, sorted by name: the one with this key, or all below it.
 
     Raises:
         RecordError: There is none, or the storage can't be read.
@@ -32,7 +32,7 @@ def objects(prefix: str) -> Iterator[tuple[str, BinaryIO]]:
     except Exception as error:
         raise RecordError(f"{where}: Lithops' storage: {type(error).__name__}: {error}") from error
     if not keys:
-        raise RecordError(f"{where}: no *.jsonl there, in Lithops' {client.backend} bucket {client.bucket!r}")
+        raise RecordError(f"{where}: no *.jsonl in Lithops' {client.backend} bucket {client.bucket!r}")
     for key in keys:
         try:
             data = client.get_object(client.bucket, key)

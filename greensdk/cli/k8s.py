@@ -79,11 +79,11 @@ def manifest(
         "node_selector": dict(_pair(each) for each in node_selector),
     }
     settings = read(table, "k8s manifest")
-    place = manifests.Place(name, namespace, image)
-    worker = manifests.job(place, settings, list(command) or ["greensdk", "doctor"], cpu, memory, sink)
-    objects = [manifests.service_account(place)]
+    names = manifests.Names(name, namespace, image)
+    worker = manifests.job(names, settings, list(command) or ["greensdk", "doctor"], cpu, memory, sink)
+    objects = [manifests.service_account(names)]
     if agent:
-        objects.append(manifests.agent(place, settings, rapl=rapl))
+        objects.append(manifests.agent(names, settings, rapl=rapl))
     click.echo(manifests.text([*objects, worker]), nl=False)
 
 

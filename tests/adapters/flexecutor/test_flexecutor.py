@@ -194,7 +194,7 @@ class TestRecords:
         """
         One line that says what to do.
         """
-        with pytest.raises(RecordError, match="run them through Lithops"):
+        with pytest.raises(RecordError, match="run the calls through Lithops"):
             export([blank()], tmp_path)
 
 

@@ -197,7 +197,7 @@ def test_what_the_command_is_told_stands_in_the_manifest():
     [
         (["--rapl"], "--rapl needs --agent"),
         (["--coarsen", "10"], "--coarsen needs --agent"),
-        (["--all-privileges"], "all_privileges goes with variant = 'privileged'"),
+        (["--all-privileges"], "all_privileges needs variant = 'privileged'"),
         (["--node-selector", "rapl"], "'rapl': expected KEY=VALUE"),
         (["--sysfs", "sys"], "expected an absolute path"),
         (["--variant", "root"], "'root' is not one of"),
@@ -243,4 +243,4 @@ def test_the_dockerfile_installs_what_it_is_told(monkeypatch):
     assert "RUN pip install --no-cache-dir 'git+https://example.org/greensdk'" in done.stdout
     monkeypatch.delattr(config, "DOCKERFILE_DEFAULT")
     done = CliRunner().invoke(cli, ["k8s", "dockerfile"])
-    assert [2, True] == [done.exit_code, "this Lithops has no Dockerfile for Kubernetes" in done.output]
+    assert [2, True] == [done.exit_code, "this version of Lithops has no Dockerfile for Kubernetes" in done.output]

@@ -128,14 +128,14 @@ class TestPlanning:
         """
         One line.
         """
-        with pytest.raises(ConfigError, match="expected numbers from 1 on"):
+        with pytest.raises(ConfigError, match="expected positive integers"):
             planned(workers, None, reps)
 
     def test_more_workers_than_items_show_nothing(self):
         """
         They would have nothing to do.
         """
-        with pytest.raises(ConfigError, match="3 items can't keep 4 workers busy"):
+        with pytest.raises(ConfigError, match="3 items for 4 workers"):
             check(SimpleNamespace(backend="k8s"), [1, 2, 3], planned([4], None, 1))
 
     def test_localhost_must_run_so_many_at_a_time(self):
