@@ -17,7 +17,7 @@ COMMAND = "lambda image"
 @click.group("lambda")
 def aws_lambda() -> None:
     """
-    Set up measuring on AWS Lambda: an image for Lithops.
+    Set up measuring on AWS Lambda.
     """
 
 

@@ -29,7 +29,7 @@ CALLS = 8
 )
 def demo(points: int, workers: int | None, out: str) -> int:
     """
-    Compute pi in parallel with Lithops on this machine and report each call's energy.
+    Compute pi with Lithops and report each call's energy.
 
     The exit code is 1 when the result is more than 4 standard deviations from pi.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 
-@click.command()
+@click.command(short_help="Check which energy sources work here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> int:
     """

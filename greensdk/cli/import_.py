@@ -24,7 +24,7 @@ SOURCES = {
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 def import_(form: str, source: str, out: str, force: bool) -> None:
     """
-    Import measurements from other tools as records, and write them to OUT, a new log.
+    Import measurements from other tools. OUT is a new log.
 
     \b
     powerapi      power reports of PowerAPI, CSV or JSON

@@ -14,7 +14,7 @@ IMAGE = "docker.io/you/greensdk:latest"
 @click.group()
 def k8s() -> None:
     """
-    Set up measuring on Kubernetes: manifests, and an image for Lithops.
+    Set up measuring on Kubernetes.
     """
 
 

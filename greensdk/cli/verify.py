@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import click
 
 
-@click.command()
+@click.command(short_help="Check the digests of chained logs.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--last", metavar="DIGEST", help="Expected digest of the last line: detects truncation.")
 def verify(sources: tuple[str, ...], last: str | None) -> int:
     """
-    Check that no line of chained logs was changed, removed, inserted or moved.
+    Check the digests of chained logs: no line was changed, removed, inserted or moved.
 
     Files are chained with the setting "chain = true" in the table [tool.greensdk.file], or GREENSDK_FILE_CHAIN=1.
     Each broken link is one line "file:line: problem"; the exit code is 1 if there is any. Each file's last digest is

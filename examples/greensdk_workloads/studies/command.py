@@ -24,7 +24,7 @@ STUDIES = {
 """Name to the question."""
 
 
-@click.command()
+@click.command(short_help="Answer a question by running workloads.")
 @click.argument("name", type=click.Choice(list(STUDIES)))
 @click.argument("targets", nargs=-1, metavar="[WORKLOAD | MODULE:FUNCTION]...")
 @click.option("--quick", is_flag=True, help="Small workloads: takes less than a minute.")
