@@ -169,7 +169,7 @@ class TestRefusal:
 
     def test_times_that_no_curve_follows_give_no_number(self):
         """
-        Chaos over worker counts is told as such.
+        Irregular times over worker counts are refused.
         """
         times = dict(zip((1, 2, 3, 4, 5, 6), (1.0, 900.0, 2.0, 800.0, 1.0, 700.0), strict=True))
 
@@ -242,19 +242,19 @@ class TestInvariance:
         assert predict(fit(profile, members=5)) == predict(fit(other, members=5))
 
     @settings(max_examples=8, deadline=None)
-    @given(slow=st.floats(0.3, 3.0), hungry=st.floats(0.3, 3.0))
-    def test_a_second_machine_doesn_t_change_the_ranking(self, slow, hungry):
+    @given(time_factor=st.floats(0.3, 3.0), energy_factor=st.floats(0.3, 3.0))
+    def test_a_second_machine_doesn_t_change_the_ranking(self, time_factor, energy_factor):
         """
-        Runs of a machine that is slower and hungrier by some factor are brought to the first one's.
+        Runs of a machine that is time_factor and hungrier by some factor are brought to the first one's.
         """
         first = sweep(repetitions=2, noise=0.02)
         second = tuple(
             attrs.evolve(
                 point,
                 machine="other",
-                time_s=point.time_s * slow,
-                billed_s=point.billed_s * slow,
-                energy_j=point.energy_j * hungry,
+                time_s=point.time_s * time_factor,
+                billed_s=point.billed_s * time_factor,
+                energy_j=point.energy_j * energy_factor,
             )
             for point in first.points
             if point.workers > 1
@@ -262,15 +262,15 @@ class TestInvariance:
         model = fit(first, members=1)
         both = fit(attrs.evolve(first, points=first.points + second), members=1)
 
-        assert slow == pytest.approx(both.machines.time["other"], rel=0.02)
-        assert hungry == pytest.approx(both.machines.energy["other"], rel=0.04)
+        assert time_factor == pytest.approx(both.machines.time["other"], rel=0.02)
+        assert energy_factor == pytest.approx(both.machines.energy["other"], rel=0.04)
         measured = [(count, None) for count in COUNTS]
         ranked = [[option.configs for option in recommend(each, candidates=measured).ranked] for each in (model, both)]
         assert ranked[0] == ranked[1]
 
     def test_a_machine_with_one_configuration_is_left_out(self):
         """
-        Nobody can tell whether the machine or the configuration is slow.
+        Machine and configuration can't be separated.
         """
         odd = Point(4, None, 1000.0, 4000.0, 1e6, machine="odd")
         profile = sweep()

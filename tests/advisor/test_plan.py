@@ -98,7 +98,7 @@ class TestLimits:
         assert plan.choice.time_s <= 17.0
         assert plan.choice.energy_j > recommend(model).choice.energy_j
 
-    def test_an_impossible_deadline_says_what_is_possible(self):
+    def test_an_impossible_deadline_reports_the_least_time(self):
         """
         One line, with the fastest configuration.
         """

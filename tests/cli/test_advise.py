@@ -44,7 +44,7 @@ class TestText:
     The text output.
     """
 
-    def test_it_says_how_many_workers(self, log):
+    def test_it_recommends_a_number_of_workers(self, log):
         """
         Workers, seconds, joules with their intervals, confidence, and what to measure next.
         """
@@ -214,7 +214,7 @@ class TestMachines:
         assert 64 == len(workflow["stages"][0]["records_digest"])
         assert [1, 2, 4, 8, 16, 32] == workflow["stages"][0]["worker_counts"]
 
-    def test_json_says_why_there_is_no_choice(self, tmp_path):
+    def test_json_has_the_reason_for_no_choice(self, tmp_path):
         """
         The exit code does, too.
         """

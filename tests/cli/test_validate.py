@@ -78,7 +78,7 @@ def test_standard_input_is_a_source(line):
     assert b"-:2: schema: is missing\n" == done.stdout
 
 
-def test_without_a_source_it_says_how_it_is_used(command):
+def test_without_a_source_it_prints_the_usage(command):
     """
     One line.
     """

@@ -137,7 +137,7 @@ class TestWords:
 
     def test_case_and_punctuation_do_not_matter(self):
         """
-        What people mean by a word.
+        Case and punctuation are ignored.
         """
         assert {"joule": 3} == words.count('Joule, joule. "JOULE"')
 
@@ -164,7 +164,7 @@ class TestSentiment:
         assert opinion == sentiment.judge(text)
 
     @given(first=st.integers(0, 10**6))
-    def test_a_review_says_what_it_was_made_to_say(self, first):
+    def test_a_review_has_its_intended_sentiment(self, first):
         """
         Any of them.
         """

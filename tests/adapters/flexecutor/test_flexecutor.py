@@ -205,7 +205,7 @@ class TestRecipe:
 
     def test_its_classes_learn_two_more_metrics(self):
         """
-        Once, however often they are told.
+        Once, however often it is called.
         """
 
         @dataclasses.dataclass

@@ -138,7 +138,7 @@ def test_a_single_future_a_chain_and_returned_futures_are_followed():
 
 def test_a_storage_that_hangs_holds_nobody_up(monkeypatch):
     """
-    What it does not tell in time comes from the statistics.
+    What does not arrive in time comes from the statistics.
     """
     lithops_storage = pytest.importorskip("lithops.storage")
     answer = threading.Event()
@@ -336,7 +336,7 @@ def test_lithops_finds_its_special_parameters():
 
 def test_a_retry_knows_its_future():
     """
-    And nobody else is taken for one.
+    And nothing else is mistaken for one.
     """
 
     class Retried:
@@ -377,7 +377,7 @@ def test_only_the_executors_own_calls_are_job_facts(monkeypatch):
 
 
 @pytest.mark.parametrize(("key", "wrong"), [("stage", 1), ("workflow", []), ("parents", [1]), (FLUSH, 1)])
-def test_a_wrong_setting_of_a_job_is_said(key, wrong):
+def test_an_invalid_setting_of_a_job_is_reported(key, wrong):
     """
     Which, where, and what it may be; None is no setting.
     """

@@ -1,5 +1,5 @@
 """
-What a pod tells of itself: its names by variables, its container by its cgroup, its uid by either.
+A pod's identity: names from variables, the container from its cgroup, the uid from either.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def test_the_downward_api_has_the_first_word(inside, monkeypatch):
     assert {**{key: f"the {key}" for key in VARIABLES}, "container": BOX} == pod(root)
 
 
-def test_a_record_of_a_plain_pod_says_which_it_was(monkeypatch):
+def test_a_record_of_a_pod_outside_of_lithops_has_its_identity(monkeypatch):
     """
     Where Kubernetes' variable is set: Lithops is not needed for it.
     """

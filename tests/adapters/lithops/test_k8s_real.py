@@ -176,7 +176,7 @@ def test_the_rights_of_a_running_pod_are_those_of_its_variant(podman, sysfs):
     assert {"restricted": [0, 0, False], "privileged": [four, four, False]} == seen
 
 
-def test_a_pod_that_asks_for_nothing_else_says_what_it_can_measure(podman, sysfs):
+def test_a_pod_without_a_command_runs_doctor(podman, sysfs):
     """
     The manifest's own command is ``greensdk doctor``.
     """

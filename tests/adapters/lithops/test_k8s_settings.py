@@ -71,7 +71,7 @@ def test_by_default_a_pod_learns_its_names_and_nothing_else_changes():
     assert [["containers"], THEIRS, {}] == [list(pod), container["securityContext"], dict(settings)]
 
 
-def test_the_restricted_variant_shows_the_counters_and_keeps_what_lithops_was_told():
+def test_the_restricted_variant_adds_the_counters_and_keeps_lithops_settings():
     """
     Rights that the configuration of Lithops names win over ours, and its object is not changed by us.
     """

@@ -68,7 +68,7 @@ def run(body, folder):
 
 class TestParts:
     """
-    Cutting up.
+    Splitting into parts.
     """
 
     @given(items=st.lists(st.integers(), max_size=40), workers=st.integers(1, 50))
@@ -193,7 +193,7 @@ print(json.dumps(fexec.get_result() == plain + plain[:2]))
         assert run(body, tmp_path)[0] is True
         assert not Path(tmp_path, "energy.jsonl").exists()
 
-    def test_without_runs_to_go_by_it_says_so(self, tmp_path):
+    def test_without_runs_it_is_an_error(self, tmp_path):
         """
         One line, before anything is started.
         """
