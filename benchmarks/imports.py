@@ -36,7 +36,7 @@ CASES = {
     "import greensdk": CLOCK + "import greensdk" + PRINT,
     "first call, with discovery of plugins": MAKE + CLOCK + "work()" + PRINT,
     "second call": MAKE + "work()\n" + CLOCK + "work()" + PRINT,
-    "in a Lithops worker: imports": WORKER + CLOCK + CALL + "work.runtime.open()" + PRINT,
+    "in a Lithops worker: imports": WORKER + CLOCK + CALL + "work.slot.open()" + PRINT,
     "in a Lithops worker: a call, full resources": WORKER + CALL + "work()\n" + CLOCK + "work()" + PRINT,
 }
 

@@ -17,9 +17,11 @@ from contextlib import ExitStack
 from greensdk import energy_tracked, track
 from greensdk.configure.spec import make_spec
 from greensdk.measure.attribution import share_of
-from greensdk.measure.cputime import host_clock, lanes, ledger
-from greensdk.measure.runtime import runtime_for
-from greensdk.measure.window import Subject, Window
+from greensdk.measure.cputime import host_clock
+from greensdk.measure.record import Subject
+from greensdk.measure.slots import slot_for
+from greensdk.measure.state import lanes, ledger
+from greensdk.measure.window import Window
 
 
 def noop() -> None:
@@ -37,7 +39,7 @@ def stepping() -> Callable[[], None]:
     """
     Return what a call does on its lane: enter and leave, with the thread's clock at either end.
     """
-    runtime = runtime_for(make_spec({"monitors": [], "sink": "memory:"}, None)).open()
+    runtime = slot_for(make_spec({"monitors": [], "sink": "memory:"}, None)).open()
     window = Window(runtime, Subject("noop"))
     ledger.open -= 1
 

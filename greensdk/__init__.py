@@ -30,13 +30,15 @@ if TYPE_CHECKING:
         SinkError,
     )
     from greensdk.measure.decorator import capture, energy_tracked, track
-    from greensdk.measure.runtime import reset
+    from greensdk.measure.slots import reset
+    from greensdk.schema.types import Record
 
 __all__ = [
     "ConfigError",
     "GreensdkError",
     "MonitorUnavailable",
     "PluginError",
+    "Record",
     "RecordError",
     "SinkError",
     "__version__",
@@ -46,7 +48,13 @@ __all__ = [
     "track",
 ]
 
-_HOMES = dict.fromkeys(("capture", "energy_tracked", "track"), "measure.decorator") | {"reset": "measure.runtime"}
+_HOMES = {
+    "capture": "measure.decorator",
+    "energy_tracked": "measure.decorator",
+    "track": "measure.decorator",
+    "reset": "measure.slots",
+    "Record": "schema.types",
+}
 
 
 def __getattr__(name: str) -> Any:

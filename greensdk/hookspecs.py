@@ -7,17 +7,40 @@ Hooks declare, objects measure: no hook runs inside a measured call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
 if TYPE_CHECKING:
     import click
 
-    from greensdk.configure.registry import Registry
-
 PROJECT = "greensdk"
 """pluggy's project name, and the entry-point group under which third parties register."""
+
+
+class Registry(Protocol):
+    """
+    What the registering hooks are given: takes the offers of the plugin whose hook runs.
+
+    A target is ``"module:attribute"``, imported when it is used, or a class at the top of a module. `config` is a class
+    whose keyword arguments are the keys of the plugin's table; by default those of the target.
+    """
+
+    def monitor(self, name: str, target: str | type, config: str | type | None = None) -> None:
+        """
+        Offer a monitor, an estimator or a CPU clock under the name that people write in ``monitors=[...]``.
+        """
+
+    def sink(self, scheme: str, target: str | type, config: str | type | None = None) -> None:
+        """
+        Offer a :class:`greensdk.sink.Sink` for the URIs of one scheme.
+        """
+
+    def adapter(self, name: str, target: str | type, *, when: str) -> None:
+        """
+        Offer a :class:`greensdk.adapter.Adapter`, which is used where the environment variable `when` is set.
+        """
+
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

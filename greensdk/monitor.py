@@ -70,9 +70,11 @@ class Reading(TypedDict):
         quality: `MEASURED`, `ATTRIBUTED` or `ESTIMATED`.
         boundary: What is inside the number: ``package``, ``package+dram``, ``wall``, ``vcpu+memory``, ``gpu``.
         energy_j: Joules of `scope` in the window, or None together with a `reason`. Never 0 for "could not".
+        energy_low_j: Lower end of the 90 % interval of `energy_j`; None where it is unknown.
+        energy_high_j: Its upper end.
         call_j: Joules of the call. The monitor leaves it None, and attribution fills it from the CPU time. Where
-            CPU time says nothing (a GPU), the monitor fills it itself, or leaves a `reason` why nobody can.
-        low_j: Lower end of the 90 % interval: of `energy_j` as the monitor hands it over, of `call_j` in the record.
+            CPU time says nothing (a GPU), the monitor fills it itself, or leaves a `reason` why it is unknown.
+        low_j: Lower end of the 90 % interval of `call_j`, filled together with it.
         high_j: Its upper end.
         domains: Joules of each domain by name; None for a domain that could not be read.
         meter_id: Which physical meter this is, so that nobody adds one meter twice; None without a meter.
@@ -85,6 +87,8 @@ class Reading(TypedDict):
     quality: str
     boundary: str
     energy_j: float | None
+    energy_low_j: float | None
+    energy_high_j: float | None
     call_j: float | None
     low_j: float | None
     high_j: float | None
@@ -232,6 +236,8 @@ def reading(
     quality: str,
     boundary: str,
     energy_j: float | None,
+    energy_low_j: float | None = None,
+    energy_high_j: float | None = None,
     call_j: float | None = None,
     low_j: float | None = None,
     high_j: float | None = None,
@@ -242,13 +248,19 @@ def reading(
 ) -> Reading:
     """
     Make a reading; see :class:`Reading` for the meaning of each argument.
+
+    Without `call_j`, `low_j` and `high_j` are taken for the interval of `energy_j`, as monitors for greensdk 0.1 mean.
     """
+    if call_j is None and energy_low_j is None and energy_high_j is None:
+        energy_low_j, energy_high_j, low_j, high_j = low_j, high_j, None, None
     return {
         "monitor": monitor,
         "scope": scope,
         "quality": quality,
         "boundary": boundary,
         "energy_j": energy_j,
+        "energy_low_j": energy_low_j,
+        "energy_high_j": energy_high_j,
         "call_j": call_j,
         "low_j": low_j,
         "high_j": high_j,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import greensdk
+from greensdk.deliver import notices
 from greensdk.deliver import sinks as sink
-from greensdk.deliver import spool
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
 
@@ -27,7 +27,7 @@ def clean_slate(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     greensdk.reset()
     sink.memory.clear()
-    spool.warned.clear()
+    notices.warned.clear()
     yield
     greensdk.reset()
 

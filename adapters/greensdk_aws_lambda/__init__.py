@@ -9,9 +9,10 @@ handler; the network and the handler's arguments are not used.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from greensdk_aws_lambda.environment import function, request_id, trace_root
 
 if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
@@ -27,7 +28,7 @@ def adapter(settings: Mapping[str, Any]) -> Any:
         settings: The resolved specification.
     """
     if "LITHOPS_WORKER" in os.environ:
-        from greensdk_lithops.aws_lambda.worker import LithopsInLambda
+        from greensdk_aws_lambda.lithops import LithopsInLambda
 
         return LithopsInLambda(settings)
     return LambdaCall(settings)
@@ -87,39 +88,3 @@ class LambdaCall:
             from greensdk.deliver.sinks import StdoutSink
 
             yield "stdout:", StdoutSink()
-
-
-def function() -> dict[str, str | None]:
-    """
-    Return the function's name and version, with None for what is unknown.
-    """
-    return {
-        "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-        "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
-    }
-
-
-def request_id() -> str | None:
-    """
-    Return the request id of this invocation, as in the log's START, END and REPORT lines; None if unknown.
-
-    Every published version of AWS' runtime client keeps it in this global.
-    """
-    client = sys.modules.get("awslambdaric.bootstrap")
-    value = getattr(client, "_GLOBAL_AWS_REQUEST_ID", None)
-    return value if isinstance(value, str) else None
-
-
-def trace_root(header: str | None = None) -> str | None:
-    """
-    Return the ``Root`` of X-Ray's tracing header, by default this invocation's; None if there is none.
-
-    https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
-
-    Example:
-        >>> trace_root("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
-        '1-5759e988-bd862e3fe1be46a994272793'
-    """
-    text = os.environ.get("_X_AMZN_TRACE_ID", "") if header is None else header
-    fields = (part.strip().partition("=") for part in text.split(";"))
-    return next((value for key, _, value in fields if key == "Root" and value), None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from greensdk.measure.runtime import load
+from greensdk.configure.targets import load
 
 BACKENDS: dict[str, str] = {
     "aws_lambda": "greensdk_lithops.aws_lambda:prepare",

@@ -17,9 +17,9 @@ from greensdk.configure.spec import make_spec
 from greensdk.errors import ConfigError
 from greensdk_lithops.advising import Advising
 from greensdk_lithops.backends import prepare
+from greensdk_lithops.futures import remember, retrying
 from greensdk_lithops.job import VARIABLE, WORKFLOW_KEYS, split
 from greensdk_lithops.localhost import with_runtime
-from greensdk_lithops.notes import note, retrying
 from greensdk_lithops.records import collect
 from greensdk_lithops.shipping import make_ready
 from greensdk_lithops.storage import DEFAULT_PREFIX, SCHEME, prefix_of
@@ -71,8 +71,7 @@ class _Measuring(Advising):
                 :data:`greensdk.report.split.RULES`.
         """
         # Not at the top: a worker imports this module if the function's module does.
-        from greensdk_prometheus.lithops import hand_over
-
+        from greensdk_lithops.client_sinks import hand_over
         from greensdk_lithops.report import LithopsReport
 
         records = collect(self.futures, prefix=_prefix_of(self._energy))
@@ -91,7 +90,7 @@ class _Measuring(Advising):
         job = {**self._job, **own, "executor_id": self.executor_id, "attempt": retry.failure_count + 1 if retry else 1}
         call.arguments["extra_env"] = {VARIABLE: json.dumps(job), **call.arguments["extra_env"]}
         futures = method(*call.args, **call.kwargs)
-        note(futures if isinstance(futures, list) else [futures], job, retry and retry.response_future)
+        remember(futures if isinstance(futures, list) else [futures], job, retry and retry.response_future)
         return futures
 
 

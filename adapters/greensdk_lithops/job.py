@@ -17,7 +17,7 @@ VARIABLE = "__GREENSDK_LITHOPS_JOB"
 REDUCE = "__LITHOPS_REDUCE_JOB"
 
 FLUSH = "flush_on_sigterm"
-"""Save the record when the call is terminated with SIGTERM; see :mod:`greensdk_lithops.flush`."""
+"""Save the record when the call is terminated with SIGTERM; see :mod:`greensdk_lithops.sigterm`."""
 
 WORKFLOW_KEYS = ("stage", "workflow", "parents")
 """The keys of the record's ``worker`` block that the user sets."""

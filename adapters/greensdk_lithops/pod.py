@@ -126,7 +126,7 @@ class PodCall:
         Yield the default sinks, unless the user has configured sinks.
         """
         from greensdk.configure import builtin
-        from greensdk.measure.runtime import load
+        from greensdk.configure.targets import load
 
         if settings.get("sinks") is None:
             defaults = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]

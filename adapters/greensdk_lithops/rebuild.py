@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Any
 
 from greensdk.measure.record import blank, rfc3339
+from greensdk_lithops.futures import known_of
 from greensdk_lithops.job import WORKFLOW_KEYS
-from greensdk_lithops.notes import noted
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
 
 LOST = "lost"
@@ -58,7 +58,7 @@ def worker_of(future: Any) -> dict[str, Any]:
     Return the ``worker`` block, as far as known to the client.
     """
     stats = getattr(future, "stats", None) or {}
-    memory_mb, cold, job = getattr(future, "runtime_memory", None), stats.get("worker_cold_start"), noted(future)
+    memory_mb, cold, job = getattr(future, "runtime_memory", None), stats.get("worker_cold_start"), known_of(future)
     return {
         "adapter": "lithops",
         "backend": getattr(future, "backend", None),

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from greensdk_lithops.notes import attempts
+from greensdk_lithops.futures import attempts
+from greensdk_lithops.reading import JobRecords
 from greensdk_lithops.rebuild import from_stats, lost, worker_of
-from greensdk_lithops.shelves import Shelves
 from greensdk_lithops.storage import DEFAULT_PREFIX
 
 WAIT_S = 60.0
@@ -34,7 +34,7 @@ def collect(futures: Any, *, prefix: str = DEFAULT_PREFIX, wait_s: float = WAIT_
         wait_s: How long a storage may take that does not answer. What it does not give comes from ``future.stats``.
     """
     calls = list(_calls(futures))
-    found = Shelves(prefix, wait_s).records(calls)
+    found = JobRecords(prefix, wait_s).records(calls)
     return [
         _completed(record, call)
         for call, records in zip(calls, found, strict=True)

@@ -8,14 +8,14 @@ value that ``float()`` takes becomes a number. An empty value, or a newline in o
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
+from greensdk.deliver import lifecycle
 from greensdk.schema.flat import energy
-from greensdk_lithops.pace import Pace
-from greensdk_lithops.place import find_writer
+from greensdk_lithops.job_runner import stats_writer
 
 RECORD_KEY = "worker_func_energy_record"
 JOULES_KEY = "worker_func_energy_j"
@@ -41,10 +41,6 @@ FLAT_ADDED = (JOULES_KEY, "worker_func_energy_pkg", "worker_func_energy_cores", 
 
 Sums = tuple[dict[str, Any], dict[str, Any]]
 
-_sums: Sums | None = None
-_written: Sums | None = None
-_pace: tuple[int, Pace] | None = None
-
 
 class StatsSink:
     """
@@ -58,46 +54,68 @@ class StatsSink:
         """
         Add one record.
         """
-        global _sums, _pace
-        if record["depth"] or find_writer() is None:
-            return
-        fresh = (flat(record), kept(record))
-        _sums = fresh if _sums is None else added(_sums, fresh)
-        if _pace is None or _pace[0] != os.getpid():
-            _pace = os.getpid(), Pace(self.flush)
-        if _pace[1].is_due():
-            write_out()
+        if not record["depth"] and stats_writer() is not None:
+            lifecycle.shared(StatsSink, Statistics).add(record)
 
     def flush(self) -> None:
         """
-        Write what is still held back; at the end of the process nobody is left to hear of an error.
-        """
-        try:
-            write_out()
-        except (OSError, ValueError):
-            return
-
-    def close(self) -> None:
-        """
         Write what is still held back.
         """
-        self.flush()
+        if (statistics := lifecycle.existing(StatsSink)) is not None:
+            statistics.finish()
+
+    close = flush
 
 
-def write_out() -> None:
+class Statistics:
     """
-    Write the sums; a later line of a key replaces an earlier one.
+    What one process adds to its call's statistics, at once for the first call and then once a second.
     """
-    global _written
-    write = find_writer()
-    if _sums is None or write is None or _sums is _written:
-        return
-    for key, value in _sums[0].items():
-        text = sanitised(value)
-        if text:
-            write(key, text)
-    write(RECORD_KEY, compact(_sums[1]))
-    _written = _sums
+
+    def __init__(self) -> None:
+        self._interval = lifecycle.Interval(lifecycle.WORKER_INTERVAL_S)
+        self._sums: Sums | None = None
+        self._written: Sums | None = None
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """
+        Add one record.
+        """
+        fresh = (flat(record), kept(record))
+        self._sums = fresh if self._sums is None else added(self._sums, fresh)
+        if self._interval.is_due():
+            self._write()
+
+    def request(self) -> None:
+        """
+        Writing takes no time worth beginning earlier.
+        """
+
+    def finish(self, _: None = None) -> None:
+        """
+        Write what is held back; at the end of the process nobody is left to hear of an error.
+        """
+        with suppress(OSError, ValueError):
+            self._write()
+
+    def forget(self) -> None:
+        """
+        A process that the call forks off has no statistics of its own.
+        """
+
+    def _write(self) -> None:
+        """
+        Write the sums; a later line of a key replaces an earlier one.
+        """
+        write = stats_writer()
+        if self._sums is None or write is None or self._sums is self._written:
+            return
+        for key, value in self._sums[0].items():
+            text = sanitised(value)
+            if text:
+                write(key, text)
+        write(RECORD_KEY, compact(self._sums[1]))
+        self._written = self._sums
 
 
 def flat(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,16 +14,16 @@ same key again when its delivery is repeated.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from greensdk.deliver import keys
+from greensdk.deliver import lifecycle
+from greensdk.deliver.delivery import Delivery, Refused
+from greensdk.deliver.keys import Keys
 from greensdk.deliver.lines import encode
-from greensdk.errors import SinkError
-from greensdk_lithops.pace import Pace
-from greensdk_lithops.place import is_call, place
+from greensdk_lithops.job_runner import context
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -33,10 +33,6 @@ DEFAULT_PREFIX = "greensdk/v1"
 DEFAULT_URI = f"{SCHEME}://{DEFAULT_PREFIX}"
 BUDGET_S = 5.0
 """How long all writes of one process may take together."""
-
-folder_of = keys.folder_of
-
-_boxes: dict[tuple[int, str], Box] = {}
 
 
 class StorageSink:
@@ -54,28 +50,19 @@ class StorageSink:
 
     def emit(self, record: Mapping[str, Any]) -> None:
         """
-        Take one record; an outermost one brings everything to storage.
-
-        Raises:
-            SinkError: The storage refused, or did not answer in time.
+        Take one record; an outermost one brings everything to storage, or to the spool.
         """
-        box = self._box()
-        if record["depth"] or not box.pace.is_due():
-            box.waiting.append(record)
-            return
-        box.deliver(record)
+        # Shared by all specifications of a process: a nested call may have another one than the call around it.
+        lifecycle.shared((SCHEME, self.prefix), lambda: Objects(self.prefix, self.budget_s)).put(record)
 
     def flush(self) -> None:
         """
         Write what is still held back.
         """
-        self._box().deliver_rest()
+        if (objects := lifecycle.existing((SCHEME, self.prefix))) is not None:
+            objects.finish()
 
-    def close(self) -> None:
-        """
-        Write what is still held back.
-        """
-        self.flush()
+    close = flush
 
     @classmethod
     def stored(cls, uri: str, **_: Any) -> Iterator[tuple[str, BinaryIO]]:
@@ -91,75 +78,71 @@ class StorageSink:
 
         yield from objects(prefix_of(uri))
 
-    def _box(self) -> Box:
-        # Shared by all specifications of a process: a nested call may have another one than the call around it.
-        key = os.getpid(), self.prefix
-        if key not in _boxes:
-            _boxes[key] = Box(self.prefix, self.budget_s)
-        return _boxes[key]
 
-
-class Box:
+class Objects(Delivery):
     """
-    What one process has for one prefix.
+    What one process has for one prefix: an object for an outermost call, with the calls inside it, once a second.
 
     Args:
         prefix: Where in the bucket.
         budget_s: Seconds that all writes may take.
     """
 
+    thread_name = "greensdk-storage"
+
     def __init__(self, prefix: str, budget_s: float) -> None:
-        self.waiting: list[Mapping[str, Any]] = []
-        self.pace = Pace(self.deliver_rest)
-        self._prefix = prefix
-        self._left_s = budget_s
-        self._written = 0
+        super().__init__(f"{SCHEME}://{prefix}", budget_s, waits=True)
+        self._interval = lifecycle.Interval(lifecycle.WORKER_INTERVAL_S)
+        self._keys = Keys(prefix)
+        self._waiting: deque[Mapping[str, Any]] = deque()
+        self._sending: list[Mapping[str, Any]] = []
         self._client: Any = None
 
-    def deliver(self, record: Mapping[str, Any]) -> None:
+    def put(self, record: Mapping[str, Any]) -> None:
         """
-        Write the waiting records and `record` as one object.
+        Take one record.
+        """
+        self._waiting.append(record)
+        if not record["depth"] and self._interval.is_due():
+            self.finish()
+
+    def due_s(self) -> float | None:
+        """
+        Return 0 when something waits, for whoever asks.
+        """
+        return 0.0 if self._waiting or self._sending else None
+
+    def send(self) -> None:
+        """
+        Write what waits as one object.
 
         Raises:
-            SinkError: It was not written. The waiting records are in the spool then, `record` is the caller's.
+            Refused: It was not written. Which of a storage's errors may pass, Lithops does not tell.
         """
-        before, self.waiting = self.waiting, []
-        try:
-            self._put([*before, record])
-        except Exception as error:
-            for each in before:
-                _spool(each, self._prefix, error)
-            raise
-
-    def deliver_rest(self) -> None:
-        """
-        Write the waiting records; what can't be written goes to the spool.
-        """
-        rest, self.waiting = self.waiting, []
-        if not rest:
-            return
-        try:
-            self._put(rest)
-        except Exception as error:
-            for each in rest:
-                _spool(each, self._prefix, error)
-
-    def _put(self, records: Sequence[Mapping[str, Any]]) -> None:
-        if self._left_s <= 0:
-            raise SinkError("Lithops' storage did not answer in time before, and is not asked again")
-        key = key_of(self._prefix, records[0], self._written)
-        body = b"".join(map(encode, records))
         began_s = monotonic()
+        while self._waiting:
+            self._sending.append(self._waiting.popleft())
         try:
-            within(self._left_s, lambda: self._write(key, body))
+            if self.budget_s <= 0:
+                raise TimeoutError("it did not answer in time before, and is not asked again")
+            self._client = self._client or _client()
+            body = b"".join(map(encode, self._sending))
+            self._client.put_object(self._client.bucket, self._keys.next(self._sending[0]), body)
+        except Exception as error:
+            raise Refused(f"Lithops' storage: {type(error).__name__}: {error}") from error
         finally:
-            self._left_s -= monotonic() - began_s
-        self._written += 1
+            self.budget_s -= monotonic() - began_s
+        self._sending = []
 
-    def _write(self, key: str, body: bytes) -> None:
-        if self._client is None:
-            self._client = _client()
-        self._client.put_object(self._client.bucket, key, body)
+    def abandon(self) -> str:
+        """
+        Put what waits into the spool.
+        """
+        from greensdk.deliver import spool
+
+        records, self._sending = [*self._sending, *self._waiting], []
+        self._waiting.clear()
+        return f"the records are in {spool.add(self.uri, map(encode, records))} ({len(records)} waiting)"
 
 
 def _client() -> Any:
@@ -168,28 +151,13 @@ def _client() -> Any:
 
     Making one takes 1 ms on a local disk, and 100 ms where boto3 has to be imported.
     """
-    here = place()
+    here = context()
     shared = None if here.forked else getattr(getattr(here.runner, "internal_storage", None), "storage", None)
     if shared is not None:
         return shared
     from lithops.storage import Storage
 
     return Storage()
-
-
-def deliver_all() -> None:
-    """
-    Write what this process still holds back.
-    """
-    for (pid, _), box in list(_boxes.items()):
-        if pid == os.getpid():
-            box.deliver_rest()
-
-
-def _spool(record: Mapping[str, Any], prefix: str, error: Exception) -> None:
-    from greensdk.deliver import spool
-
-    spool.keep(record, f"{SCHEME}://{prefix}", error)
 
 
 def prefix_of(uri: str) -> str:
@@ -201,36 +169,3 @@ def prefix_of(uri: str) -> str:
         ('runs/today', 'greensdk/v1')
     """
     return uri.removeprefix(f"{SCHEME}:").strip("/") or DEFAULT_PREFIX
-
-
-def key_of(prefix: str, record: Mapping[str, Any], number: int) -> str:
-    """
-    Return the key of the object number `number` of this process, which begins with `record`.
-    """
-    return keys.key_of(prefix, record, number, in_call=(record.get("worker") or {}).get("call_id") is None or is_call())
-
-
-def within(seconds: float, work: Callable[[], None]) -> None:
-    """
-    Run `work`, but wait for it no longer than this: storage clients have timeouts of minutes, and no way to say less.
-
-    Raises:
-        SinkError: It took longer. It is left behind on its thread, which dies with the process.
-    """
-    import threading
-
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run, name="greensdk-storage", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise SinkError(f"Lithops' storage did not answer within {seconds:.1f} s")
-    if raised:
-        raise SinkError(f"Lithops' storage: {type(raised[0]).__name__}: {raised[0]}") from raised[0]

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.runtime import load
+from greensdk.configure.targets import load
+from greensdk.deliver.lifecycle import register_call_process
 from greensdk_lithops.job import FLUSH, WORKFLOW_KEYS, job_facts
-from greensdk_lithops.place import place
+from greensdk_lithops.job_runner import context, is_call_process
 from greensdk_lithops.stats import StatsSink
 from greensdk_lithops.storage import DEFAULT_URI, StorageSink
 
@@ -37,6 +38,7 @@ class LithopsCall:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+        register_call_process(is_call_process)
         self.sample_every_s = _profiler_period_s()
 
     def worker(self) -> dict[str, Any]:
@@ -48,7 +50,7 @@ class LithopsCall:
         executor_id, job_id, call_id = ids if len(ids) == 3 else (None, None, None)
         job = job_facts(executor_id)
         if job.get(FLUSH):
-            from greensdk_lithops.flush import flush_on_sigterm
+            from greensdk_lithops.sigterm import flush_on_sigterm
 
             flush_on_sigterm()
         return {
@@ -61,7 +63,7 @@ class LithopsCall:
             "attempt": job.get("attempt"),
             "calls": _calls(),
             "memory_mb": _memory_mb(),
-            "cold_start": place().cold,
+            "cold_start": context().cold,
             **{key: job.get(key) for key in WORKFLOW_KEYS},
             **_pod(),
         }
@@ -89,7 +91,7 @@ def _profiler_period_s() -> float | None:
     """
     Return ``lithops: profiler_timeout`` in seconds. Plain Lithops has no profiler, but passes the key to workers.
     """
-    config = getattr(getattr(place().runner, "job", None), "config", None) or {}
+    config = getattr(getattr(context().runner, "job", None), "config", None) or {}
     period_s = (config.get("lithops") or {}).get("profiler_timeout")
     is_period = isinstance(period_s, int | float) and not isinstance(period_s, bool) and 0 < period_s < inf
     return period_s if is_period else None
@@ -107,11 +109,11 @@ def _calls() -> int | None:
     """
     Return the number of calls of the job.
     """
-    calls = getattr(getattr(place().runner, "job", None), "total_calls", None)
+    calls = getattr(getattr(context().runner, "job", None), "total_calls", None)
     return calls if isinstance(calls, int) else None
 
 
 def _memory_mb() -> float | None:
-    job = getattr(place().runner, "job", None)
+    job = getattr(context().runner, "job", None)
     allotted = getattr(job, "runtime_memory", None) or os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
     return float(allotted) if allotted else None

@@ -51,7 +51,7 @@ class Tracked:
         measured = energy_tracked(**{"label": stage, **self._settings})(fn)
         with capture() as records:
             results = [measured(*item) for item in items]
-        self.records += records
+        self.records += map(dict, records)
         return results
 
 

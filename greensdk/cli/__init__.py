@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
+from greensdk.configure.targets import load
 from greensdk.errors import GreensdkError
-from greensdk.measure.runtime import load
 from greensdk.version import __version__
 
 COMMANDS = {

@@ -88,9 +88,9 @@ def _meters() -> list[Monitor]:
     """
     Return the monitors that a call would be measured with, open.
     """
-    from greensdk.measure.runtime import Runtime
+    from greensdk.measure.slots import slot_for
 
-    return list(Runtime({"sink": []}).open().monitors)
+    return list(slot_for({"sink": []}).open().monitors)
 
 
 def watch(meters: Sequence[Monitor], seconds: float, quiet: bool) -> tuple[list[list[Reading]], float | None]:

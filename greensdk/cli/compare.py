@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from greensdk.measure.runtime import Runtime
+    from greensdk.measure.slots import Slot
 
 OTHER = "*"
 """Stands behind a ratio of joules that hold different things."""
@@ -35,16 +35,16 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     """
     from greensdk.cli import show
     from greensdk.cli.run import find, measure
+    from greensdk.configure.resolved import is_disabled
     from greensdk.errors import GreensdkError
-    from greensdk.measure.calls import is_disabled
 
     program = find(command[0], "compare")
     if is_disabled():
         raise GreensdkError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
-    runtime = _open(out)
+    slot = _open(out)
     with _output_moved(as_json):
-        code, record = measure(runtime, label, [program, *command[1:]])
-    runtime.close()
+        code, record = measure(slot, label, [program, *command[1:]])
+    slot.close()
     if record is None:
         raise GreensdkError("compare: the run was not measured: its monitors could not be opened")
     rows = [*_read(record), *_missing(record)]
@@ -55,7 +55,7 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     return code
 
 
-def _open(out: str | None) -> Runtime:
+def _open(out: str | None) -> Slot:
     """
     Build a runtime with every monitor that works here, before the command starts.
 
@@ -64,16 +64,17 @@ def _open(out: str | None) -> Runtime:
         SinkError: The sink that was asked for can't take records.
     """
     from greensdk.configure.config import resolve
+    from greensdk.configure.resolved import ALL
     from greensdk.errors import SinkError
-    from greensdk.measure.build import ALL, Unopened
-    from greensdk.measure.runtime import runtime_for
+    from greensdk.measure.build import Unopened
+    from greensdk.measure.slots import slot_for
 
     settings = resolve({"sink": out or "memory:", "monitors": ALL})
-    runtime = runtime_for({"resources": "full", **settings}).open()
-    for _, sink in runtime.sinks:
+    slot = slot_for({"resources": "full", **settings})
+    for _, sink in slot.open().sinks:
         if isinstance(sink, Unopened):
             raise SinkError(f"{sink.error}; choose another place with --out; nothing was run")
-    return runtime
+    return slot
 
 
 @contextmanager

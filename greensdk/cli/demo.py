@@ -40,9 +40,9 @@ def demo(points: int, workers: int | None, out: str) -> int:
     from greensdk_workloads.workload import split
 
     from greensdk.cli.extras import need
+    from greensdk.configure.resolved import is_disabled
     from greensdk.deliver import spool
     from greensdk.deliver.sinks import JsonlSink
-    from greensdk.measure.calls import is_disabled
 
     need("lithops", "greensdk demo")
     if is_disabled():

@@ -136,8 +136,8 @@ def _powerapi(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) ->
 def _flexecutor(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:
     import os
 
+    from greensdk.configure.targets import load
     from greensdk.errors import GreensdkError
-    from greensdk.measure.runtime import load
 
     if os.path.isdir(out) and os.listdir(out) and not force:
         raise GreensdkError(f"{out}: is not empty; --force writes over its profiles")

@@ -60,8 +60,8 @@ def _records(form: str, source: str, skip: Callable[[Any], None]) -> Iterator[di
     """
     Yield the records that conform to the schema.
     """
+    from greensdk.configure.targets import load
     from greensdk.logs import Problem
-    from greensdk.measure.runtime import load
     from greensdk.schema.check import problems
 
     reader = load(SOURCES[form])

@@ -20,7 +20,8 @@ from greensdk.errors import GreensdkError, SinkError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from greensdk.measure.runtime import Runtime
+    from greensdk.measure.slots import Slot
+    from greensdk.schema.types import Record
 
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 """Signals that a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
@@ -36,17 +37,18 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
 
     Input, output and exit code are the command's own. The record contains the command's name but not its arguments.
     """
-    from greensdk.measure.calls import is_disabled
+    from greensdk.configure.resolved import is_disabled
 
     program = find(command[0], "run")
     if is_disabled():
         return _wait([program, *command[1:]])
-    runtime = _open(out)
-    sinks = [location(uri) for uri, _ in runtime.sinks]
-    code, record = measure(runtime, label, [program, *command[1:]])
-    runtime.close()
+    slot = _open(out)
+    runtime = slot.runtime
+    sinks = [location(uri) for uri, _ in runtime.sinks] if runtime else []
+    code, record = measure(slot, label, [program, *command[1:]])
+    slot.close()
     if record is not None:
-        where = "record spooled" if runtime.spooled else f"record in {', '.join(sinks)}"
+        where = "record spooled" if runtime and runtime.spooled else f"record in {', '.join(sinks)}"
         click.echo(f"greensdk: {summary(record)}; {where}", err=True)
     return code
 
@@ -65,7 +67,7 @@ def find(name: str, asked: str) -> str:
     return path
 
 
-def _open(out: str | None) -> Runtime:
+def _open(out: str | None) -> Slot:
     """
     Build the runtime before the command starts, so that an invalid setting is reported first.
 
@@ -75,17 +77,17 @@ def _open(out: str | None) -> Runtime:
     """
     from greensdk.configure.config import resolve
     from greensdk.measure.build import Unopened
-    from greensdk.measure.runtime import runtime_for
+    from greensdk.measure.slots import slot_for
 
     settings = resolve({} if out is None else {"sink": out})
-    runtime = runtime_for({"resources": "full", **settings}).open()
-    broken = [sink for _, sink in runtime.sinks if isinstance(sink, Unopened)]
+    slot = slot_for({"resources": "full", **settings})
+    broken = [sink for _, sink in slot.open().sinks if isinstance(sink, Unopened)]
     if broken and settings["sinks"] is not None:
         raise SinkError(f"{broken[0].error}; choose another destination with --out; nothing was run")
-    return runtime
+    return slot
 
 
-def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tuple[int, dict[str, Any] | None]:
+def measure(slot: Slot, label: str | None, command: Sequence[str]) -> tuple[int, Record | None]:
     """
     Run a command as one measured call.
 
@@ -95,15 +97,15 @@ def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tupl
     Raises:
         GreensdkError: The command can't be started.
     """
-    from greensdk.measure.window import Subject, open_window
+    from greensdk.measure.calls import open_window
+    from greensdk.measure.record import Subject
 
-    window = open_window(runtime, Subject(os.path.basename(command[0]), label))
+    window = open_window(slot, Subject(os.path.basename(command[0]), label))
     if window is None:
         return _wait(command), None
     window.resume()
     code = _wait(command)
-    window.pause()
-    window.end(subprocess.CalledProcessError(code, command) if code else None)
+    window.close(subprocess.CalledProcessError(code, command) if code else None)
     return code, window.record
 
 
@@ -208,6 +210,6 @@ def location(uri: str) -> str:
     """
     Return the absolute path of a file sink, the URI of any other.
     """
-    from greensdk.deliver.sinks import path_of, scheme_of
+    from greensdk.configure.uris import path_of, scheme_of
 
     return os.path.abspath(path_of(uri)) if scheme_of(uri) == "file" else uri

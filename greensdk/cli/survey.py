@@ -13,14 +13,13 @@ from greensdk.cli.show import count
 from greensdk.configure import builtin
 from greensdk.configure.config import layers, resolve
 from greensdk.configure.plugins import load_plugins, switches
+from greensdk.configure.resolved import ALL, AUTO, is_disabled
 from greensdk.configure.settings import Table, checked_table
+from greensdk.configure.targets import load
+from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
-from greensdk.deliver.sinks import path_of, scheme_of
 from greensdk.machine import hardware
-from greensdk.measure.build import ALL, AUTO
-from greensdk.measure.calls import is_disabled
 from greensdk.measure.cputime import host_clock
-from greensdk.measure.runtime import load
 
 if TYPE_CHECKING:
     from greensdk.configure.plugins import Plugins
@@ -104,8 +103,8 @@ def _calibration(path: str | None) -> dict[str, Any]:
     from greensdk.machine.calibration import default_path, load
 
     file = path or default_path()
-    calibration = load(file, hardware.host_id())
-    return {"path": file, "idle_w": calibration.idle_w, "reason": calibration.reason}
+    idle_w, reason = load(file, hardware.host_id())
+    return {"path": file, "idle_w": idle_w, "reason": reason}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:

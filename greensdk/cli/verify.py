@@ -30,7 +30,8 @@ def verify(sources: tuple[str, ...], last: str | None) -> int:
 
 def _is_broken(path: str, last: str | None) -> bool:
     from greensdk.cli.show import count
-    from greensdk.deliver.chain import NOTHING, UNCHAINED, check
+    from greensdk.deliver.chain import NOTHING
+    from greensdk.logs.verify import UNCHAINED, check
 
     lines = faults = 0
     digest, before = NOTHING, None

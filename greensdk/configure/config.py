@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.configure import builtin
 from greensdk.configure.plugins import BUILTIN, declared, load_plugins, switches, third_party
+from greensdk.configure.resolved import MANY_RUNS, NAMED
 from greensdk.configure.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
-from greensdk.deliver.sinks import scheme_of
+from greensdk.configure.uris import scheme_of
 from greensdk.errors import ConfigError
-from greensdk.measure.build import NAMED
-from greensdk.measure.calls import MANY
 
 if TYPE_CHECKING:
     from greensdk.configure.plugins import Plugins
     from greensdk.configure.registry import Offer
+    from greensdk.configure.resolved import Resolved
 
 DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "lambda-estimator", "psutil-tdp"]}
 DEFAULT_SINK = "energy.jsonl"
@@ -34,7 +34,7 @@ PREFIX = "GREENSDK_"
 
 def resolve(
     arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ, cwd: str | os.PathLike[str] = "."
-) -> dict[str, Any]:
+) -> Resolved:
     """
     Return everything decided, as plain JSON data that another process can build its runtime from.
 
@@ -44,10 +44,7 @@ def resolve(
         cwd: Where the search for a file begins.
 
     Returns:
-        ``sources`` (name, target, keyword arguments, why), ``sinks`` (URI, target, keyword arguments; None
-        for the default of the place), ``default_sinks`` (where the place has none), ``adapters`` (target, variable),
-        ``enrichers`` (name, target, table),
-        ``missing`` (monitor to reason), ``versions`` (third parties' plugins), ``config_digest``, and the plain keys.
+        See :class:`greensdk.configure.resolved.Resolved`.
 
     Raises:
         ConfigError: A key is unknown or a value of the wrong kind; the message says where it stands.
@@ -57,7 +54,7 @@ def resolve(
     sources, missing = catalogue.sources(values["monitors"], tables, where["monitors"])
     sinks = None if "sink" not in values else catalogue.sinks(values["sink"], tables, where["sink"])
     catalogue.refuse_strangers(tables)
-    resolved = {
+    resolved: Any = {
         **{key: value for key, value in values.items() if key not in {"monitors", "sink"}},
         "sources": sources,
         "missing": missing,
@@ -66,7 +63,8 @@ def resolve(
         "adapters": catalogue.adapters(),
         "enrichers": catalogue.enrichers(tables),
     }
-    return {**resolved, "config_digest": digest(resolved), "versions": catalogue.versions()}
+    complete: Resolved = resolved | {"config_digest": digest(resolved), "versions": catalogue.versions()}
+    return complete
 
 
 def digest(resolved: Mapping[str, Any]) -> str:
@@ -126,7 +124,7 @@ def layers(arguments: Mapping[str, Any], environ: Mapping[str, str], cwd: str | 
         for key, value in found.items():
             if key not in KEYS and isinstance(value, Mapping):
                 tables.setdefault(key, {}).update({name: (each, layer) for name, each in value.items()})
-            elif key in MANY and found is not arguments:
+            elif key in MANY_RUNS and found is not arguments:
                 raise ConfigError(FOR_ONE.format(layer, key))
             else:
                 values[key], where[key] = check(layer, key, value), layer

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.configure.registry import Registry, reference
@@ -187,9 +187,6 @@ def _manager() -> pluggy.PluginManager:
     return manager
 
 
-_plugins: dict[tuple[str | None, ...], Plugins] = {}
-
-
 def third_party(environ: Mapping[str, str] = os.environ, path: Iterable[str] | None = None) -> list[EntryPoint]:
     """
     Return the entry points of installed third parties, but for those that the environment switches off.
@@ -215,10 +212,13 @@ def load_plugins(environ: Mapping[str, str] = os.environ) -> Plugins:
     """
     Return all plugins of this process; found and loaded once for each setting of the switches and the path.
     """
-    key = environ.get("GREENSDK_PLUGINS"), environ.get("GREENSDK_DISABLE"), *sys.path
-    if key not in _plugins:
-        _plugins[key] = Plugins(third_party(environ))
-    return _plugins[key]
+    return _load(environ.get("GREENSDK_PLUGINS"), environ.get("GREENSDK_DISABLE"), *sys.path)
+
+
+@cache
+def _load(allowed: str | None, dropped: str | None, *path: str) -> Plugins:
+    switched = {"GREENSDK_PLUGINS": allowed, "GREENSDK_DISABLE": dropped}
+    return Plugins(third_party({name: text for name, text in switched.items() if text is not None}, path))
 
 
 def declared(path: Iterable[str]) -> Iterator[EntryPoint]:

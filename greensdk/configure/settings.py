@@ -9,8 +9,9 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
+from greensdk.configure.resolved import MANY_RUNS
+from greensdk.configure.targets import load
 from greensdk.errors import ConfigError
-from greensdk.measure.calls import MANY
 
 KEYS: dict[str, tuple[str, str]] = {
     "monitors": ("names", '"auto", "all", or a list of names; [] measures clocks only'),
@@ -85,7 +86,7 @@ def from_text(where: str, key: str, text: str) -> Any:
         ConfigError: It means none.
     """
     kind = KEYS[key][0]
-    if key in MANY:
+    if key in MANY_RUNS:
         raise ConfigError(FOR_ONE.format(where, key))
     if kind == "yes or no":
         return _boolean(where, text)
@@ -164,8 +165,6 @@ def _parameters(target: str, skip: int) -> dict[str, str]:
     Return the parameters of a class by name, with their annotations as text.
     """
     import inspect
-
-    from greensdk.measure.runtime import load
 
     found = list(inspect.signature(load(target)).parameters.values())[skip:]
     named = [p for p in found if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]

@@ -51,6 +51,6 @@ def resolved(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from greensdk.configure.config import resolve
 
     try:
-        return resolve(arguments)
+        return dict(resolve(arguments))
     except Exception:
         return dict(arguments)

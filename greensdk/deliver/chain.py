@@ -3,14 +3,14 @@ A file of records in which each line carries the digest of the one before, so th
 
 ``previous_digest`` is the SHA-256 of the bytes of the line before, its newline left out; that of the first line is
 the digest of nothing. Whoever changes, removes, inserts or moves a line has to write all lines after it anew, which
-changes the last digest: keep that one elsewhere, and :func:`check` notices this as well.
+changes the last digest: keep that one elsewhere, and :func:`greensdk.logs.verify.check` notices this as well.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -22,7 +22,6 @@ NOTHING = sha256(b"").hexdigest()
 """What the first line carries."""
 
 BLOCK_BYTES = 1 << 16
-UNCHAINED = f"{KEY}: is missing: the file is not chained from here"
 
 
 def append(fd: int, record: Mapping[str, Any]) -> tuple[int, int]:
@@ -62,31 +61,3 @@ def _last_line(fd: int) -> tuple[bytes, bool]:
         place -= step
         tail = os.pread(fd, step, place) + tail
     return tail.rstrip(b"\n").rpartition(b"\n")[2], tail.endswith(b"\n") or not tail
-
-
-def check(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str | None, str]]:
-    """
-    Yield for each line its number, what is wrong with its link to the line before (None: nothing), and its digest.
-
-    Args:
-        lines: Number and bytes of each line that is not blank.
-    """
-    from greensdk.logs.read import parse
-
-    before = NOTHING
-    for number, line in lines:
-        record, digest = parse(line), sha256(line.rstrip(b"\n")).hexdigest()
-        yield number, _fault(record, before), digest
-        before = digest
-
-
-def _fault(record: Mapping[str, Any] | str, before: str) -> str | None:
-    if isinstance(record, str):
-        return record
-    said = record.get(KEY)
-    if said is None:
-        return UNCHAINED
-    if said == before:
-        return None
-    where = "there was another line before it" if before == NOTHING else f"not that of the line before ({before[:12]})"
-    return f"{KEY}: {str(said)[:12]} is {where}: a line was changed, removed or inserted"

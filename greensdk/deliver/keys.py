@@ -17,7 +17,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from greensdk.deliver.lifecycle import is_call_process
+
 UNKNOWN = "unknown"
+
+
+class Keys:
+    """
+    The keys of what one process writes below one prefix.
+
+    Args:
+        prefix: What all keys begin with; may be empty.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._base: str | None = None
+        self._written = 0
+
+    def next(self, record: Mapping[str, Any], own: bool = True) -> str:
+        """
+        Return the key of the next object, which begins with `record`.
+
+        Args:
+            record: Its first record.
+            own: This process has made the record, and not found it in the spool.
+        """
+        base = base_of(self._prefix, record)
+        in_call = own and base is not None and (record["worker"].get("call_id") is None or is_call_process())
+        if in_call:
+            self._base, self._written = base, self._written + 1 if base == self._base else 0
+        return key_of(self._prefix, record, self._written, in_call=in_call)
 
 
 def key_of(prefix: str, record: Mapping[str, Any], number: int, *, in_call: bool) -> str:

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from greensdk.configure.uris import path_of
+from greensdk.deliver.files import make_private, open_private
 from greensdk.deliver.lines import encode
 from greensdk.errors import SinkError
 
@@ -61,30 +63,6 @@ class Sink(Protocol):
         """
 
 
-def scheme_of(uri: str) -> str:
-    """
-    Return the scheme of a sink's URI; ``file`` for a bare path (also ``C:\\x``, whose scheme would be one letter).
-
-    Example:
-        >>> scheme_of("s3://bucket/x"), scheme_of("runs/energy.jsonl"), scheme_of("stdout:")
-        ('s3', 'file', 'stdout')
-    """
-    head, colon, _ = uri.partition(":")
-    return head if colon and len(head) > 1 and "/" not in head else "file"
-
-
-def path_of(uri: str) -> str:
-    """
-    Return the path in a ``file:`` URI or bare path.
-
-    Example:
-        >>> path_of("file:///tmp/a.jsonl"), path_of("file:a.jsonl"), path_of("a.jsonl")
-        ('/tmp/a.jsonl', 'a.jsonl', 'a.jsonl')
-    """
-    path = uri.removeprefix("file:") if scheme_of(uri) == "file" else uri
-    return path.removeprefix("//") if path.startswith("///") else path
-
-
 class JsonlSink:
     """
     Appends each record as one line to a file.
@@ -106,8 +84,8 @@ class JsonlSink:
         self._fsync = fsync
         self._chain = chain
         try:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            make_private(os.path.dirname(self.path))
+            self._fd = open_private(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             self._torn = _ends_in_a_torn_line(self._fd)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error

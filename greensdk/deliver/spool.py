@@ -17,24 +17,23 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import tempfile
 import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from greensdk.deliver.delivery import Refused
+from greensdk.deliver.files import is_own, open_private, own_folder
+from greensdk.deliver.notices import warn_once
 from greensdk.errors import SinkError
 
 STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""
 
 MOST_TRIES = 1000
-
-warned: set[str] = set()
-"""What this process has been warned of already."""
 
 
 class Batch:
@@ -126,12 +125,24 @@ def keep(record: Mapping[str, Any], uri: str, error: BaseException) -> None:
     from greensdk.deliver.lines import encode
 
     try:
-        path = _own_folder() / f"{_digest(uri)}.jsonl"
-        _append(path, uri, encode(record))
+        path = add(uri, [encode(record)])
     except Exception as problem:
         warn_once(f"greensdk lost records for {uri}: {error}; nor could the spool take them: {problem}")
     else:
-        warn_once(f"greensdk could not write to {uri}: {error}; the records are in {path}")
+        warn_once(f"greensdk could not write to {uri}: {error}; the records are in {path}", uri)
+
+
+def add(uri: str, lines: Iterable[bytes]) -> Path:
+    """
+    Append lines to what the sink `uri` has refused, and return the file.
+
+    Raises:
+        SinkError: The folder is not the user's own, or is full.
+        OSError: It can't be written.
+    """
+    path = own_folder(folder()) / f"{_digest(uri)}.jsonl"
+    _append(path, uri, lines)
+    return path
 
 
 def begin(uri: str, key: str) -> Batch:
@@ -142,9 +153,9 @@ def begin(uri: str, key: str) -> Batch:
         SinkError: The folder is not the user's own.
         OSError: It can't be written.
     """
-    path = _own_folder() / f"{_digest(uri)}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl"
+    path = own_folder(folder()) / f"{_digest(uri)}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl"
     born = path.with_suffix(".new")
-    fd = os.open(born, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fd = open_private(born, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _write_note(path, f"{uri}\n{key}")
@@ -160,13 +171,43 @@ def claim(uri: str) -> Iterator[Batch]:
     Yield the batches of the sink `uri` that nobody holds, the oldest first; each is the caller's to remove or release.
     """
     place = folder()
-    if not (place.exists() and _is_own(place)):
+    if not (place.exists() and is_own(place)):
         return
     for path in sorted(place.glob(f"{_digest(uri)}*.jsonl")):
         fd = _lock(path)
         if fd is not None:
             yield _claimed(path, uri, fd)
     _sweep(place)
+
+
+def redeliver(uri: str, deliver: Callable[[Batch], None], most: int | None = None) -> None:
+    """
+    Have `deliver` take what others have left for the sink `uri`, and delete each batch that it takes.
+
+    A batch that it refuses stays and keeps no other back.
+
+    Args:
+        uri: The sink's.
+        deliver: Delivers one batch.
+        most: How many batches; None for all of them.
+
+    Raises:
+        Exception: What `deliver` has raised in the end, a refusal included.
+    """
+    refusal: Refused | None = None
+    for batch in islice(claim(uri), most):
+        try:
+            deliver(batch)
+        except Refused as error:
+            refusal = error
+            batch.release()
+        except BaseException:
+            batch.release()
+            raise
+        else:
+            batch.remove()
+    if refusal is not None:
+        raise refusal
 
 
 def waiting() -> list[tuple[Path, str, int]]:
@@ -177,7 +218,7 @@ def waiting() -> list[tuple[Path, str, int]]:
     """
     found: list[tuple[Path, str, int]] = []
     place = folder()
-    if not (place.exists() and _is_own(place)):
+    if not (place.exists() and is_own(place)):
         return found
     for path in sorted(place.glob("*.jsonl")):
         fd = _lock(path, fcntl.LOCK_SH)
@@ -189,21 +230,7 @@ def waiting() -> list[tuple[Path, str, int]]:
     return found
 
 
-def warn_once(text: str) -> None:
-    """
-    Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
-    """
-    if text in warned:
-        return
-    warned.add(text)
-    try:
-        # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warnings.warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
-    except RuntimeWarning:
-        return
-
-
-def _append(path: Path, uri: str, line: bytes) -> None:
+def _append(path: Path, uri: str, lines: Iterable[bytes]) -> None:
     """
     Append to a file that many processes share, and that any of them may take away to deliver it.
     """
@@ -215,7 +242,8 @@ def _append(path: Path, uri: str, line: bytes) -> None:
                 if not _note(path).exists():
                     _write_note(path, uri)
                 batch.trim()
-                batch.append(line)
+                for line in lines:
+                    batch.append(line)
             finally:
                 batch.release()
             return
@@ -228,7 +256,7 @@ def _lock(path: Path, how: int = fcntl.LOCK_EX, flags: int = 0) -> int | None:
     Open and lock a file; None when somebody else holds it, or has taken it away.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | flags, 0o600)
+        fd = open_private(path, os.O_RDWR | os.O_APPEND | flags)
     except FileNotFoundError:
         return None
     try:
@@ -267,20 +295,6 @@ def _sweep(place: Path) -> None:
             continue  # another process sweeps as well
 
 
-def _own_folder() -> Path:
-    """
-    Return the folder, made if need be.
-
-    Raises:
-        SinkError: Somebody else's stands in its place.
-    """
-    place = folder()
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_own(place):
-        raise SinkError(f"{place} is a link or belongs to somebody else: remove it")
-    return place
-
-
 def _digest(uri: str) -> str:
     return sha256(uri.encode()).hexdigest()[:12]
 
@@ -290,7 +304,7 @@ def _note(path: Path) -> Path:
 
 
 def _write_note(path: Path, text: str) -> None:
-    fd = os.open(_note(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = open_private(_note(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with open(fd, "w", encoding="utf-8") as note:
         note.write(text)
 
@@ -304,11 +318,3 @@ def _read_note(path: Path) -> tuple[str, str | None]:
     except FileNotFoundError:
         return "?", None
     return uri or "?", key or None
-
-
-def _is_own(place: Path) -> bool:
-    """
-    Whether `place` is a folder of the user's, and no link, which somebody else could have laid.
-    """
-    status = place.lstat()
-    return stat.S_ISDIR(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid())

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from greensdk.deliver.sinks import scheme_of
+from greensdk.configure.uris import scheme_of
 from greensdk.errors import RecordError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _stored(uri: str) -> Iterator[tuple[str, BinaryIO]]:
         RecordError: No sink knows the scheme, or what goes there can't be read back.
     """
     from greensdk.configure.config import sink_table
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     scheme = scheme_of(uri)
     target, table = sink_table(scheme)

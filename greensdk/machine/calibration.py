@@ -9,24 +9,11 @@ alone.
 import os
 from collections.abc import Mapping
 from time import strftime, time
-from typing import Any, NamedTuple
+from typing import Any
 
 SCHEMA = "greensdk.calibration/1"
 FRESH_DAYS = 90
 """Fans, firmware and background services change what a machine draws at rest: measure again every quarter."""
-
-
-class Calibration(NamedTuple):
-    """
-    What may be used of a calibration.
-
-    Attributes:
-        idle_w: Watts at rest of each meter, by ``monitor boundary``.
-        reason: Why there are none; empty when there are.
-    """
-
-    idle_w: dict[str, float]
-    reason: str = ""
 
 
 def default_path() -> str:
@@ -46,7 +33,7 @@ def key_of(monitor: str, boundary: str) -> str:
     return f"{monitor} {boundary}"
 
 
-def load(path: str, host_id: str | None, now_s: float | None = None) -> Calibration:
+def load(path: str, host_id: str | None, now_s: float | None = None) -> tuple[dict[str, float], str]:
     """
     Return what the file at `path` says of this machine.
 
@@ -54,9 +41,12 @@ def load(path: str, host_id: str | None, now_s: float | None = None) -> Calibrat
         path: The file.
         host_id: Which machine this is.
         now_s: Seconds since 1970; None for now.
+
+    Returns:
+        Watts at rest of each meter by :func:`key_of`, and why there are none; empty when there are.
     """
     if not os.path.exists(path):
-        return Calibration({}, "not measured yet: greensdk calibrate")
+        return {}, "not measured yet: greensdk calibrate"
     import json
 
     try:
@@ -64,9 +54,9 @@ def load(path: str, host_id: str | None, now_s: float | None = None) -> Calibrat
             found = json.load(file)
         reason = _misfit(found, host_id, time() if now_s is None else now_s)
         meters: Mapping[str, Any] = found["meters"]
-        return Calibration({} if reason else {name: float(row["idle_w"]) for name, row in meters.items()}, reason)
+        return {} if reason else {name: float(row["idle_w"]) for name, row in meters.items()}, reason
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        return Calibration({}, f"{path} can't be read ({type(error).__name__}: {error}): greensdk calibrate")
+        return {}, f"{path} can't be read ({type(error).__name__}: {error}): greensdk calibrate"
 
 
 def _misfit(found: Mapping[str, Any], host_id: str | None, now_s: float) -> str:

@@ -218,7 +218,7 @@ def microarch(root: str = "/") -> str | None:
     keys = ("cpu family", "model", "stepping")
     if not all(cpu.get(key, "").isdigit() for key in keys):
         return None
-    from .cores import x86_microarch
+    from greensdk.machine.cores import x86_microarch
 
     family, model, stepping = (int(cpu[key]) for key in keys)
     return x86_microarch(cpu.get("vendor_id", ""), family, model, stepping)
@@ -327,7 +327,7 @@ def _model(root: str, cpu: Mapping[str, str], dmi: str) -> str | None:
     board = _text(root, "proc/device-tree/model")
     if board.startswith("Raspberry Pi"):
         return board
-    from .cores import apple_soc, graviton
+    from greensdk.machine.cores import apple_soc, graviton
 
     core = _arm_core(cpu)
     if core.startswith("Apple"):
@@ -337,7 +337,7 @@ def _model(root: str, cpu: Mapping[str, str], dmi: str) -> str | None:
 
 
 def _arm_core(cpu: Mapping[str, str]) -> str:
-    from .cores import arm_core
+    from greensdk.machine.cores import arm_core
 
     return arm_core(int(cpu["CPU implementer"], 16), int(cpu.get("CPU part", "0"), 16))
 

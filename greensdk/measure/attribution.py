@@ -12,9 +12,11 @@ everything else together make up the meter. It is the rule of Kepler's and Scaph
 share (CPU time ratio), applied to the call's own window instead of a scrape interval.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Reading, reading
 
@@ -22,42 +24,13 @@ NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be s
 NO_METER = "there is no meter here whose joules it could share out"
 IDLE_HOST = "the machine's CPU clock did not move in this window, so its joules can't be shared out"
 
-
-class Share(NamedTuple):
-    """
-    The part of the machine's CPU time that is one call's, with the interval that the clocks' steps leave.
-
-    Attributes:
-        value: Between 0 and 1.
-        low: The share if the clocks erred against the call.
-        high: The share if they erred in its favour.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-class Primary(NamedTuple):
-    """
-    The number that stands for the call, and where it comes from.
-    """
-
-    energy_j: float | None
-    low_j: float | None
-    high_j: float | None
-    source: str | None
-    quality: str | None
-    boundary: str | None
-    reason: str | None
-
+Share = tuple[float, float, float]
+"""
+The part of the machine's CPU time that is one call's, between 0 and 1; the part if the clocks erred against the call;
+the part if they erred in its favour.
+"""
 
 KEYS = len(Reading.__annotations__)
-
-_tuple = tuple.__new__
-"""Makes a named tuple in half the time; these are made in every call."""
-
-NOTHING = Primary(None, None, None, None, None, None, None)
 
 
 def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
@@ -80,21 +53,21 @@ def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Shar
         return None
     least = host - resolution_s
     high = cpu_s / least if least > cpu_s else (1.0 if cpu_s > 0.0 else 0.0)
-    return _tuple(Share, (cpu_s / host, cpu_s / (host + resolution_s), high))
+    return cpu_s / host, cpu_s / (host + resolution_s), high
 
 
-def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> bool:
+def attribute(found: Reading, share: Share | None, reason: str = NO_CLOCK) -> bool:
     """
-    Fill ``call_j`` of `reading`, and turn ``low_j``/``high_j`` from the meter's interval into the call's.
+    Fill ``call_j``, ``low_j`` and ``high_j`` of `found`: the call's part of ``energy_j``, and its interval.
 
-    A machine's reading that says already what the call's part is, or why nobody can know, stays as it is: CPU
+    A machine's reading that says already what the call's part is, or why it is unknown, stays as it is: CPU
     time tells nothing about the joules of a GPU.
 
     The ends multiply (the lowest meter with the lowest share), which is wider than independent
     errors would need; it never claims more than is known.
 
     Args:
-        reading: As the monitor returned it; changed in place.
+        found: As the monitor returned it; changed in place.
         share: The call's share of the machine, or None when it is unknown.
         reason: Why there is no share.
 
@@ -105,45 +78,52 @@ def attribute(reading: Reading, share: Share | None, reason: str = NO_CLOCK) -> 
         ValueError: It is no reading: other keys than :class:`greensdk.monitor.Reading`'s, no number of joules,
             or neither a number nor a reason.
     """
-    energy = reading["energy_j"]
-    if len(reading) != KEYS:
-        raise ValueError("not the keys of greensdk.monitor.Reading")
+    if len(found) != KEYS:
+        _complete(found)
+    energy = found["energy_j"]
     if energy is None:
-        if not reading["reason"]:
+        if not found["reason"]:
             raise ValueError("energy_j is None without a reason")
         return False
     if not 0.0 <= energy < inf:
         raise ValueError(f"energy_j = {energy!r} is no number of joules")
-    if reading["scope"] != MACHINE:
-        reading["call_j"] = energy
+    low, high = found["energy_low_j"], found["energy_high_j"]
+    if found["scope"] != MACHINE:
+        found["call_j"], found["low_j"], found["high_j"] = energy, low, high
         return False
-    if reading["call_j"] is not None or reading["reason"]:
-        return _own_share(reading, energy)
+    if found["call_j"] is not None or found["reason"]:
+        _check_own_share(found, energy)
+        return False
     if share is None:
-        reading["low_j"] = reading["high_j"] = None
-        reading["reason"] = reason
+        found["reason"] = reason
         return False
-    reading["call_j"] = energy * share[0]
-    low, high = reading["low_j"], reading["high_j"]
-    reading["low_j"] = (energy if low is None else low) * share[1]
-    reading["high_j"] = (energy if high is None else high) * share[2]
+    found["call_j"] = energy * share[0]
+    found["low_j"] = (energy if low is None else low) * share[1]
+    found["high_j"] = (energy if high is None else high) * share[2]
     return True
 
 
-def _own_share(reading: Reading, energy_j: float) -> bool:
+def _complete(found: Reading) -> None:
+    """
+    Add what a monitor that was written for an older release leaves out.
+    """
+    try:
+        found.update(reading(**found))
+    except TypeError as error:
+        raise ValueError("not the keys of greensdk.monitor.Reading") from error
+
+
+def _check_own_share(found: Reading, energy_j: float) -> None:
     """
     Check a reading whose monitor has said itself what the call's part is.
     """
-    call_j = reading["call_j"]
-    if call_j is None:
-        reading["low_j"] = reading["high_j"] = None
-    elif not 0.0 <= call_j <= energy_j:
+    call_j = found["call_j"]
+    if call_j is not None and not 0.0 <= call_j <= energy_j:
         raise ValueError(f"call_j = {call_j!r} is no part of energy_j = {energy_j!r}")
-    return False
 
 
 def by_clock(
-    clock: str, meters: Sequence[Reading], ranks: dict[str, int], boundary: str | None, attributes: Mapping[str, Any]
+    clock: str, meters: Sequence[Reading], ranks: Mapping[str, int], boundary: str | None, attributes: Mapping[str, Any]
 ) -> Reading:
     """
     Return a CPU clock's own reading: the joules of the best meter times the share that the clock counted.
@@ -155,7 +135,7 @@ def by_clock(
         boundary: As for :func:`choose`.
         attributes: What the clock counted.
     """
-    meter = _best(meters, ranks, boundary)
+    meter = choose(meters, ranks, boundary)
     if meter is None:
         return reading(
             clock,
@@ -174,6 +154,8 @@ def by_clock(
         quality=ESTIMATED if meter["quality"] == ESTIMATED else ATTRIBUTED,
         boundary=meter["boundary"],
         energy_j=call_j,
+        energy_low_j=meter["low_j"],
+        energy_high_j=meter["high_j"],
         call_j=call_j,
         low_j=meter["low_j"],
         high_j=meter["high_j"],
@@ -183,41 +165,37 @@ def by_clock(
     )
 
 
-def choose(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | None = None) -> Primary:
+def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str | None = None) -> Reading | None:
     """
-    Pick the reading that stands for the call: the first in `ranks` that has a number.
+    Return the primary reading, which stands for the call: of those with a number the first in `ranks`.
 
     Args:
         readings: All readings of the call, attributed.
-        ranks: Monitor name to place in the configured order; names that are not in it come last.
+        ranks: Monitor name to its position in the configured order; names that are not in it come last.
         boundary: Only a reading with this boundary may stand for the call; None for any.
-
-    Returns:
-        The choice; without a usable reading, all None and the reasons of the ones that failed.
     """
-    best = _best(readings, ranks, boundary)
-    if best is None:
-        return _tuple(Primary, (None, None, None, None, None, None, _reasons(readings)))
-    # A model of the whole machine stays a model when it is shared out.
-    quality = ATTRIBUTED if best["scope"] == MACHINE and best["quality"] == MEASURED else best["quality"]
-    return _tuple(
-        Primary, (best["call_j"], best["low_j"], best["high_j"], best["monitor"], quality, best["boundary"], None)
-    )
-
-
-def _best(readings: Sequence[Reading], ranks: dict[str, int], boundary: str | None) -> Reading | None:
     best: Reading | None = None
-    rank = 1 << 30
+    best_rank = 1 << 30
     for each in readings:
         if each["call_j"] is None or (boundary is not None and each["boundary"] != boundary):
             continue
-        place = ranks.get(each["monitor"], 1 << 20)
-        if place < rank:
-            best, rank = each, place
+        rank = ranks.get(each["monitor"], 1 << 20)
+        if rank < best_rank:
+            best, best_rank = each, rank
     return best
 
 
-def _reasons(readings: Iterable[Reading]) -> str:
+def quality_of(primary: Reading) -> str:
+    """
+    Return how the call's joules of a reading are known; a model of the whole machine stays one when it is shared out.
+    """
+    return ATTRIBUTED if primary["scope"] == MACHINE and primary["quality"] == MEASURED else primary["quality"]
+
+
+def reasons(readings: Iterable[Reading]) -> str:
+    """
+    Return why none of some readings stands for the call.
+    """
     return "; ".join([f"{r['monitor']}: {r['reason'] or 'other boundary than asked for'}" for r in readings])
 
 

@@ -1,89 +1,106 @@
 """
-From a specification to an open runtime: the cold half of :mod:`greensdk.measure.runtime`.
+From a specification to an open runtime.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
-from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
+from greensdk.configure.resolved import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, parts
+from greensdk.configure.targets import load
 from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path
 from greensdk.machine.calibration import load as load_calibration
-from greensdk.measure.attribution import NOTHING, Primary
 from greensdk.measure.cputime import HostClock, host_clock
-from greensdk.measure.runtime import load, open_source
-from greensdk.monitor import CpuClock, Estimator, Monitor
+from greensdk.measure.faults import is_from_signal
+from greensdk.measure.polling import EAGER_S, Poller
+from greensdk.measure.record import blank
+from greensdk.measure.runtime import Runtime
+from greensdk.measure.state import shared
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
-    from greensdk.deliver.sinks import Sink
-    from greensdk.measure.runtime import Runtime
+    from typing import Protocol
 
-NAMED, AUTO, ALL = "named", "auto", "all"
-"""Why a monitor is in the list: asked for by name, because it works and is cheap, or because it works."""
+    from greensdk.adapter import Adapter
+    from greensdk.configure.resolved import Resolved
+    from greensdk.deliver.sinks import Sink
+    from greensdk.machine.resources import ResourceProbe
+    from greensdk.monitor import CpuClock, Estimator, Monitor
+
+    class Offering(Protocol):
+        """
+        What has a process's monitors: :class:`greensdk.measure.sources.Sources`.
+        """
+
+        def get(self, target: str, config: Mapping[str, Any], cheap_only: bool = False) -> tuple[Any, str]:
+            """
+            Return the instance of a target, opened, and why it can't work; empty when it can.
+            """
+            ...
+
 
 NONE_ASKED = "clocks only: no monitor was asked for"
 NONE_WORKS = "no monitor can measure here; `greensdk doctor` tells why"
 
-SPEC_VARIABLE = "GREENSDK_SPEC"
-"""
-Where an adapter leaves the client's resolved specification for its workers, as JSON. ``by_name`` in it holds
-pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
-"""
 
-PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict", "sample_every_s"})
-"""The keys that are the same before and after resolving."""
-
-
-def build(runtime: Runtime) -> None:
+def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     """
-    Fill `runtime` from its specification, the configuration and the place we run in.
+    Return a runtime made from a specification, the configuration and where we run.
+
+    Args:
+        spec: The arguments of a decoration, or a resolved specification.
+        sources: The monitors of this process.
 
     Raises:
         ConfigError: A setting is wrong.
     """
-    settings = settle(runtime.spec)
+    settings = settle(spec)
     adapter = _adapter(settings)
-    runtime.missing = dict(settings.get("missing") or {})
-    runtime.failures.clear()
-    runtime.spooled = 0
-    runtime.label = settings.get("label")
-    runtime.tags = dict(settings.get("tags") or {})
-    runtime.boundary = settings.get("boundary")
-    runtime.strict = bool(settings.get("strict"))
-    runtime.resources = settings.get("resources") or _detail(settings, adapter)
-    runtime.worker = adapter.worker() if adapter else None
-    runtime.worker_now = getattr(adapter, "call", None)
-    runtime.probe = _probe() if runtime.resources == "full" else None
-    _sample(runtime, settings.get("sample_every_s") or getattr(adapter, "sample_every_s", None))
-    runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
-    runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
-    _open_sources(runtime, settings["sources"])
-    runtime.calibration = load_calibration(settings.get("calibration") or default_path(), runtime.host.get("host_id"))
-    runtime.host_clock = _clock() if settings["sources"] and runtime.cpu_clock is None else None
-    runtime.enrichers = tuple((name, _enricher(*row)) for name, *row in _enrichers(settings))
-    runtime.sinks = tuple(_open_sinks(settings, adapter))
-    runtime.config_digest = settings.get("config_digest")
-    runtime.plugins = _versions(runtime, settings.get("versions") or {})
+    asked = parts(settings["sources"])
+    # Clocks only means clocks only, unless the user or the place has said otherwise.
+    detail = settings.get("resources") or (adapter.resources if adapter else "light" if asked else "none")
+    opened = Opened(settings, sources)
+    enrichers = [(part.name, _enricher(part)) for part in _enrichers(settings)]
+    record = blank()
+    record["label"] = settings.get("label")
+    record["tags"] = dict(settings.get("tags") or {})
+    record["host"] = opened.host
+    record["worker"] = adapter.worker() if adapter else None
+    record["config_digest"] = settings.get("config_digest")
+    record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
+    clock = _clock() if asked and opened.cpu_clock is None else None
+    record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
+    idle_w, _ = load_calibration(settings.get("calibration") or default_path(), opened.host.get("host_id"))
+    return Runtime(
+        blank=record,
+        monitors=opened.monitors,
+        estimators=opened.estimators,
+        cpu_clock=opened.cpu_clock,
+        host_clock=clock,
+        probe=_probe() if detail == "full" else None,
+        poller=poller(opened.monitors, detail),
+        missing=opened.missing,
+        ranks={name: rank for rank, name in enumerate(settings.get("order") or ())},
+        boundary=settings.get("boundary"),
+        resources=detail,
+        strict=bool(settings.get("strict")),
+        sample_every_s=_period(settings.get("sample_every_s") or getattr(adapter, "sample_every_s", None)),
+        idle_w=idle_w,
+        nothing=NONE_WORKS if asked else NONE_ASKED,
+        enrichers=enrichers,
+        sinks=list(_open_sinks(settings, adapter)),
+        worker_now=getattr(adapter, "call", None),
+        counts=bool(asked) or detail != "none",
+    )
 
 
-def _versions(runtime: Runtime, foreign: Mapping[str, str | None]) -> dict[str, str | None]:
-    """
-    Return the version of each monitor, estimator, clock and enricher that is open; first-party ones have ours.
-    """
-    sources = [*runtime.monitors, *runtime.estimators, *filter(None, [runtime.cpu_clock])]
-    names = [*(source.name for source in sources), *(name for name, _ in runtime.enrichers)]
-    ours = {*builtin.MONITORS, *builtin.ENRICHERS}
-    return {name: __version__ if name in ours else foreign.get(name) for name in names}
-
-
-def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def settle(spec: Mapping[str, Any]) -> Resolved:
     """
     Return `spec` with everything decided: as it is when a client has resolved it, else from the configuration.
 
@@ -91,36 +108,93 @@ def settle(spec: Mapping[str, Any]) -> Mapping[str, Any]:
         ConfigError: A setting is wrong.
     """
     if "sources" in spec:
-        return spec
+        return cast("Resolved", spec)
     if handed := os.environ.get(SPEC_VARIABLE):
         import json
 
         base = json.loads(handed)
         for own, resolved in base.pop("by_name", ()):
             if own == spec:
-                return cast("dict[str, Any]", resolved)
+                return cast("Resolved", resolved)
         if spec.keys() <= PLAIN:
-            return {**base, **spec}
+            return cast("Resolved", {**base, **spec})
     from greensdk.configure.config import resolve
 
     return resolve(spec)
 
 
-def _detail(settings: Mapping[str, Any], adapter: Any) -> str:
+class Opened:
     """
-    Return how much to say of resources where nobody has said it: clocks only means clocks only.
+    The monitors, estimators and the CPU clock of a specification that work here, open.
+
+    Attributes:
+        monitors: The cheapest last.
+        estimators: In the order in which they were asked for.
+        cpu_clock: The first that works.
+        missing: Name to reason of those that were asked for by name and can't work here.
+        host: The record's ``host``.
     """
-    if adapter is not None:
-        return str(adapter.resources)
-    return "light" if settings["sources"] else "none"
+
+    def __init__(self, settings: Resolved, sources: Offering) -> None:
+        self.monitors: list[Monitor] = []
+        self.estimators: list[Estimator] = []
+        self.cpu_clock: CpuClock | None = None
+        self.missing = dict(settings.get("missing") or {})
+        self.host: Any = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
+        for part in parts(settings["sources"]):
+            if part.why == AUTO and not part.config and builtin.is_absent(part.name):
+                continue
+            source, problem = sources.get(part.target, part.config, cheap_only=part.why == AUTO)
+            if part.why == NAMED and problem:
+                self.missing[part.name] = problem
+            if not problem and (part.why != AUTO or source.cheap):
+                self._take(source)
+        self.monitors.sort(key=lambda monitor: monitor.cheap)
+
+    def _take(self, source: Any) -> None:
+        self.host.update(getattr(source, "host_facts", {}))
+        if hasattr(source, "estimate"):
+            self.estimators.append(source)
+        elif not hasattr(source, "cpu_time"):
+            self.monitors.append(source)
+        elif self.cpu_clock is None:
+            self.cpu_clock = source
+
+    def names(self) -> list[str]:
+        """
+        Return the names of all.
+        """
+        return [source.name for source in (*self.monitors, *self.estimators, *filter(None, [self.cpu_clock]))]
 
 
-def _sample(runtime: Runtime, every_s: float | None) -> None:
-    runtime.sample_every_s = every_s
-    if every_s is not None and runtime.sampler is None:
+def poller(monitors: list[Monitor], detail: str) -> Poller | None:
+    """
+    Return what polls those of some monitors whose meters wrap around; None where none does.
+    """
+    wrapping = [monitor for monitor in monitors if monitor.max_window_s is not None]
+    if not wrapping:
+        return None
+    every_s = min(monitor.max_window_s or 0.0 for monitor in wrapping)
+    return Poller(wrapping, every_s, eager=every_s <= EAGER_S or detail == "full")
+
+
+def _versions(names: list[str], foreign: Mapping[str, str | None]) -> dict[str, str | None]:
+    """
+    Return the version of each plugin by name; first-party ones have ours.
+    """
+    ours = {*builtin.MONITORS, *builtin.ENRICHERS}
+    return {name: __version__ if name in ours else foreign.get(name) for name in names}
+
+
+def _period(every_s: float | None) -> float | None:
+    """
+    Return the sampling period, and see to it that there is a sampler where there is a period.
+    """
+    if every_s is not None and shared.sampler is None:
         from greensdk.sample.sampler import Sampler
 
-        type(runtime).sampler = Sampler()
+        shared.sampler = Sampler()
+    return every_s
 
 
 @cache
@@ -128,93 +202,67 @@ def _clock() -> HostClock | None:
     return host_clock()
 
 
-def _adapter(settings: Mapping[str, Any]) -> Any:
+def _adapter(settings: Resolved) -> Adapter | None:
     for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
         if when in os.environ:
-            return load(target)(settings)
+            adapter: Adapter = load(target)(settings)
+            return adapter
     return None
 
 
-def _probe() -> Any:
+def _probe() -> ResourceProbe | None:
     from greensdk.machine.resources import ResourceProbe
 
     probe = ResourceProbe()
     return probe if probe.available else None
 
 
-def _open_sources(runtime: Runtime, sources: Iterable[Any]) -> None:
-    monitors: list[Monitor] = []
-    estimators: list[Estimator] = []
-    clocks: list[CpuClock] = []
-    runtime.host = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
-    for name, target, config, mode in sources:
-        if mode == AUTO and not config and builtin.is_absent(name):
-            continue
-        source, problem = open_source(target, config, cheap_only=mode == AUTO)
-        if mode == NAMED and problem:
-            runtime.missing[name] = problem
-        if problem or (mode == AUTO and not source.cheap):
-            continue
-        runtime.host.update(getattr(source, "host_facts", {}))
-        if hasattr(source, "estimate"):
-            estimators.append(source)
-        else:
-            (clocks if hasattr(source, "cpu_time") else monitors).append(source)
-    monitors.sort(key=lambda monitor: monitor.cheap)
-    if not (monitors or estimators or clocks or runtime.missing):
-        runtime.nothing = Primary(*NOTHING[:-1], NONE_WORKS if sources else NONE_ASKED)
-    runtime.monitors = tuple(monitors)
-    runtime.backwards = tuple(reversed(monitors))
-    runtime.estimators = tuple(estimators)
-    runtime.cpu_clock = clocks[0] if clocks else None
-    limits = [m.max_window_s for m in monitors if m.max_window_s is not None]
-    runtime.poll_every_s = min(limits, default=inf)
-    runtime.poll_due_ns = 0.0 if limits else inf
-    runtime.listen(bool(limits) and not runtime.is_eager())
-
-
-def _enrichers(settings: Mapping[str, Any]) -> list[list[Any]]:
+def _enrichers(settings: Resolved) -> list[Part]:
     """
     Return what adds its fields to each record; in a Lambda, whose prices are published, the cost without being asked.
     """
-    asked = list(settings.get("enrichers") or ())
-    if builtin.LAMBDA in os.environ and all(name != "cost" for name, *_ in asked):
-        asked.append(["cost", builtin.ENRICHERS["cost"], {}])
+    asked = parts(settings.get("enrichers"))
+    if builtin.LAMBDA in os.environ and all(part.name != "cost" for part in asked):
+        asked.append(Part("cost", builtin.ENRICHERS["cost"], {}))
     return asked
 
 
-def _enricher(target: str, config: Mapping[str, Any]) -> Callable[..., Any]:
+def _enricher(part: Part) -> Callable[..., Any]:
     """
     Return the function behind a ``greensdk_enrich``, with its plugin's table where it takes that.
     """
     import inspect
 
     try:
-        enrich: Callable[..., Any] = load(target)
+        enrich: Callable[..., Any] = load(part.target)
         if isinstance(enrich, type):
-            return cast("Callable[..., Any]", enrich(**config))
+            return cast("Callable[..., Any]", enrich(**part.config))
     except ConfigError:
-        raise  # somebody's mistake
+        raise  # the user's mistake
     except BaseException as error:
-        return partial(_refuse, error)
-    return partial(enrich, config=config) if "config" in inspect.signature(enrich).parameters else enrich
+        if is_from_signal(error):
+            raise
+        return partial(_raise, error)
+    return partial(enrich, config=part.config) if "config" in inspect.signature(enrich).parameters else enrich
 
 
-def _refuse(error: BaseException, **_: Any) -> None:
+def _raise(error: BaseException, **_: Any) -> None:
     raise error
 
 
-def _open_sinks(settings: Mapping[str, Any], adapter: Any) -> Iterable[tuple[str, Sink]]:
-    wanted = settings.get("sinks")
+def _open_sinks(settings: Resolved, adapter: Adapter | None) -> Iterator[tuple[str, Sink]]:
     if adapter is not None:
         yield from adapter.sinks(settings)
-    elif wanted is None:
+    wanted = settings.get("sinks")
+    if wanted is None and adapter is None:
         wanted = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]
-    for uri, target, config in wanted or ():
+    for part in parts(wanted):
         try:
-            yield uri, load(target)(uri, **config)
-        except Exception as error:
-            yield uri, Unopened(uri, error)
+            yield part.name, load(part.target)(part.name, **part.config)
+        except BaseException as error:
+            if is_from_signal(error):
+                raise
+            yield part.name, Unopened(part.name, error)
 
 
 class Unopened:
@@ -222,7 +270,7 @@ class Unopened:
     Stands for a sink that could not be opened: every record goes to the spool with the reason.
     """
 
-    def __init__(self, uri: str, error: Exception) -> None:
+    def __init__(self, uri: str, error: BaseException) -> None:
         self.uri = uri
         self.error = error
 

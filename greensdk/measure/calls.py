@@ -5,50 +5,121 @@ coroutine or generator, or around those of an asynchronous generator.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.runtime import Runtime, runtime_for
-from greensdk.measure.window import Subject, Window, open_window
+from greensdk.measure.faults import is_from_signal, note
+from greensdk.measure.record import Subject
+from greensdk.measure.window import Window
 
-MANY = frozenset({"repeat", "every_s"})
-"""
-Arguments that put more than one run of a function into a window. No file or variable may set them for all functions.
-"""
+if TYPE_CHECKING:
+    from greensdk.measure.slots import Slot
 
-DISABLED = "GREENSDK_DISABLED"
+    Verdict = Callable[[BaseException], BaseException | None]
 
 
-def is_disabled() -> bool:
+def open_window(slot: Slot, subject: Subject, cpu_source: str = "thread") -> Window | None:
     """
-    Say whether the environment switches measuring off.
+    Begin a call; None, and the call goes unmeasured, when greensdk itself fails.
+
+    Raises:
+        BaseException: What a signal handler of the user's has raised meanwhile; the call that never began has a record.
     """
-    return os.environ.get(DISABLED, "").lower() not in {"", "0", "false", "no", "off"}
+    window = None
+    try:
+        runtime = slot.runtime or slot.open()
+        if subject.runtime is not runtime:
+            subject.prepare(runtime)
+        window = Window(runtime, subject, cpu_source)
+        window.begin()
+    except BaseException as problem:
+        _not_begun(slot, subject, window, problem)
+        return None
+    return window
 
 
-def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> Callable[..., Any]:
-    """
-    Return what the wrapper of `fn` calls from now on: `fn` itself when measuring is switched off.
-    """
-    if is_disabled():
-        return fn
-    if kind is Call and not MANY.isdisjoint(spec):
-        from greensdk.measure.repeats import kind_of
+def _not_begun(slot: Slot, subject: Subject, window: Window | None, problem: BaseException) -> None:
+    if window is not None:
+        window.abandon()
+    if is_from_signal(problem):
+        if subject.runtime is not None and subject.runtime is slot.runtime:
+            again = Window(subject.runtime, subject)
+            again.begin()
+            again.resume()
+            again.close(problem)
+        raise problem
+    if slot.spec.get("strict") and isinstance(problem, Exception):
+        raise problem
+    note(problem)
 
-        kind = kind_of(spec)
-    return kind(fn, runtime_for(spec), Subject(name_of(fn)))
+
+def measure(
+    window: Window, fn: Callable[..., Any], args: Any, kwargs: dict[str, Any], verdict: Verdict | None = None
+) -> Any:
+    """
+    Run a function as a stretch of a call, and return what it returns.
+
+    Args:
+        window: The call's, open.
+        fn: The function.
+        args: Its arguments.
+        kwargs: Its arguments by name.
+        verdict: For a call of many stretches, which are its steps: says of what a step has raised which error the
+            call has ended with (None: with a result), or returns `PAUSED`. A call without it has a single stretch.
+    """
+    try:
+        window.resume()
+        result = fn(*args, **kwargs)
+        if verdict is None:
+            window.close(None)
+        else:
+            window.pause()
+    except BaseException as error:
+        outcome = error if verdict is None else verdict(error)
+        try:
+            _leave(window, outcome)
+        finally:  # a signal handler may have raised before the first line of that
+            _leave(window, outcome)
+        raise
+    if verdict is None and window.strict_error is not None:
+        raise window.strict_error
+    return result
 
 
-def name_of(fn: Any) -> str:
+def _leave(window: Window, outcome: BaseException | None) -> None:
+    if outcome is PAUSED:
+        window.pause()
+        return
+    window.close(outcome)
+    if outcome is None and window.strict_error is not None:
+        raise window.strict_error
+
+
+PAUSED = Exception("the call goes on")
+"""What a step ended with that does not end the call."""
+
+
+def returned(error: BaseException) -> BaseException | None:
     """
-    Return ``module.qualified.name`` of anything callable.
+    Give the verdict on a step of a coroutine or generator, which return by StopIteration.
     """
-    inner = fn
-    while hasattr(inner, "func") and not hasattr(inner, "__qualname__"):
-        inner = inner.func
-    named = inner if hasattr(inner, "__qualname__") else type(inner)
-    return f"{named.__module__}.{named.__qualname__}"
+    return None if isinstance(error, StopIteration) else error
+
+
+def came(error: BaseException) -> BaseException | None:
+    """
+    Give the verdict on a step towards an item: StopIteration brings it, StopAsyncIteration is the generator's end.
+    """
+    if isinstance(error, StopIteration):
+        return PAUSED
+    return None if isinstance(error, StopAsyncIteration) else error
+
+
+def cancelled(error: BaseException) -> BaseException | None:
+    """
+    Give the verdict on a step of ``aclose()``, the end of which is the call's end by GeneratorExit.
+    """
+    return GeneratorExit() if isinstance(error, StopIteration) else error
 
 
 class Call:
@@ -58,11 +129,11 @@ class Call:
     Pickles as None: it holds the runtime of this process, which no other process may use.
     """
 
-    __slots__ = ("fn", "runtime", "subject")
+    __slots__ = ("fn", "slot", "subject")
 
-    def __init__(self, fn: Callable[..., Any], runtime: Runtime, subject: Subject) -> None:
+    def __init__(self, fn: Callable[..., Any], slot: Slot, subject: Subject) -> None:
         self.fn = fn
-        self.runtime = runtime
+        self.slot = slot
         self.subject = subject
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -72,21 +143,8 @@ class Call:
         """
         Run the function in a window.
         """
-        window = open_window(self.runtime, self.subject)
-        if window is None:
-            return self.fn(*args, **kwargs)
-        window.resume()
-        try:
-            result = self.fn(*args, **kwargs)
-        except BaseException as error:
-            window.pause()
-            window.end(error)
-            raise
-        window.pause()
-        window.end(None)
-        if window.strict_error is not None:
-            raise window.strict_error
-        return result
+        window = open_window(self.slot, self.subject)
+        return self.fn(*args, **kwargs) if window is None else measure(window, self.fn, args, kwargs)
 
 
 class StepsCall(Call):
@@ -101,8 +159,7 @@ class StepsCall(Call):
         Return the steps, each of which will be measured.
         """
         steps = self.fn(*args, **kwargs)
-        window = open_window(self.runtime, self.subject, "steps")
-        return steps if window is None else Steps(window, steps.__await__() if hasattr(steps, "__await__") else steps)
+        return Steps(Opening(self), steps.__await__() if hasattr(steps, "__await__") else steps, returned)
 
 
 class AsyncStepsCall(Call):
@@ -116,9 +173,35 @@ class AsyncStepsCall(Call):
         """
         Return the items, each step towards which will be measured.
         """
-        items = self.fn(*args, **kwargs)
-        window = open_window(self.runtime, self.subject, "steps")
-        return items if window is None else AsyncItems(window, items)
+        return AsyncItems(Opening(self), self.fn(*args, **kwargs))
+
+
+class Opening:
+    """
+    The window of a call of many steps, opened with the first.
+
+    Should nobody take the steps to their end, it is closed when it is forgotten.
+    """
+
+    __slots__ = ("_call", "_window")
+
+    def __init__(self, call: Call) -> None:
+        self._call: Call | None = call
+        self._window: Window | None = None
+
+    def window(self) -> Window | None:
+        """
+        Return it while it is open; None before the first step and after the last, and for a call that goes unmeasured.
+        """
+        call, self._call = self._call, None
+        if call is not None:
+            self._window = open_window(call.slot, call.subject, "steps")
+        window = self._window
+        return None if window is None or window.closed else window
+
+    def __del__(self) -> None:
+        if self._window is not None and not self._window.closed:
+            self._window.close(GeneratorExit())
 
 
 class Steps:
@@ -126,11 +209,12 @@ class Steps:
     Stands between whoever drives a coroutine or generator and the thing itself, and measures each step.
     """
 
-    __slots__ = ("inner", "window")
+    __slots__ = ("_inner", "_opening", "_verdict")
 
-    def __init__(self, window: Window, inner: Any) -> None:
-        self.window: Window | None = window
-        self.inner = inner
+    def __init__(self, opening: Opening, inner: Any, verdict: Verdict) -> None:
+        self._opening = opening
+        self._inner = inner
+        self._verdict = verdict
 
     def __await__(self) -> Steps:
         return self
@@ -139,60 +223,34 @@ class Steps:
         return self
 
     def __next__(self) -> Any:
-        return self._step(self.inner.__next__)
+        return self._step(self._inner.__next__)
 
     def send(self, value: Any) -> Any:
         """
         Step on, with `value` as the result of the pending ``yield`` or ``await``.
         """
-        return self._step(self.inner.__next__) if value is None else self._step(self.inner.send, value)
+        return self._step(self._inner.__next__) if value is None else self._step(self._inner.send, value)
 
     def throw(self, *error: Any) -> Any:
         """
         Step on by raising `error` there.
         """
-        return self._step(self.inner.throw, *error)
+        return self._step(self._inner.throw, *error)
 
     def close(self) -> None:
         """
         End it where it stands.
         """
-        window = self.window
+        window = self._opening.window()
         if window is None:
+            self._inner.close()
             return
-        window.resume()
-        try:
-            self.inner.close()
-        except BaseException as error:
-            self._finish(window, error)
-            raise
-        self._finish(window, GeneratorExit())
+        measure(window, self._inner.close, (), {}, returned)
+        window.close(GeneratorExit())
 
     def _step(self, method: Callable[..., Any], *args: Any) -> Any:
-        window = self.window
-        if window is None:
-            return method(*args)
-        window.resume()
-        try:
-            item = method(*args)
-        except BaseException as error:
-            self._leave(window, error)
-            raise
-        window.pause()
-        return item
-
-    def _leave(self, window: Window, error: BaseException) -> None:
-        """
-        End the window with `error`; StopIteration is how a generator or coroutine returns.
-        """
-        self._finish(window, None if isinstance(error, StopIteration) else error)
-
-    def _finish(self, window: Window, error: BaseException | None) -> None:
-        self.window = None
-        window.pause()
-        window.end(error)
-        if error is None and window.strict_error is not None:
-            raise window.strict_error
+        window = self._opening.window()
+        return method(*args) if window is None else measure(window, method, args, {}, self._verdict)
 
 
 class AsyncItems:
@@ -200,60 +258,32 @@ class AsyncItems:
     Stands before an asynchronous generator and measures each step towards its next item.
     """
 
-    __slots__ = ("inner", "window")
+    __slots__ = ("_inner", "_opening")
 
-    def __init__(self, window: Window, inner: Any) -> None:
-        self.window = window
-        self.inner = inner
+    def __init__(self, opening: Opening, inner: Any) -> None:
+        self._opening = opening
+        self._inner = inner
 
-    def __anext__(self) -> Item:
-        return Item(self.window, self.inner.__anext__())
+    def __anext__(self) -> Steps:
+        return self._steps(self._inner.__anext__(), came)
 
-    def asend(self, value: Any) -> Item:
+    def asend(self, value: Any) -> Steps:
         """
         Go on to the next item, with `value` as the result of the pending ``yield``.
         """
-        return Item(self.window, self.inner.asend(value))
+        return self._steps(self._inner.asend(value), came)
 
-    def athrow(self, error: BaseException) -> Item:
+    def athrow(self, error: BaseException) -> Steps:
         """
         Go on to the next item by raising `error` at the pending ``yield``.
         """
-        return Item(self.window, self.inner.athrow(error))
+        return self._steps(self._inner.athrow(error), came)
 
     def aclose(self) -> Steps:
         """
         End it where it stands.
         """
-        return Closing(self.window, self.inner.aclose().__await__())
+        return self._steps(self._inner.aclose(), cancelled)
 
-
-class Item(Steps):
-    """
-    The steps towards one item: only what ends the generator ends the window.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, window: Window, awaitable: Any) -> None:
-        super().__init__(window, awaitable.__await__())
-
-    def _leave(self, window: Window, error: BaseException) -> None:
-        """
-        Only pause for StopIteration, which brings the item; StopAsyncIteration is how the generator returns.
-        """
-        if isinstance(error, StopIteration):
-            window.pause()
-        else:
-            self._finish(window, None if isinstance(error, StopAsyncIteration) else error)
-
-
-class Closing(Steps):
-    """
-    The steps of an asynchronous generator's ``aclose()``: their end is the end by GeneratorExit.
-    """
-
-    __slots__ = ()
-
-    def _finish(self, window: Window, error: BaseException | None) -> None:
-        super()._finish(window, GeneratorExit() if error is None else error)
+    def _steps(self, awaitable: Any, verdict: Verdict) -> Steps:
+        return Steps(self._opening, awaitable.__await__(), verdict)

@@ -1,70 +1,18 @@
 """
-CPU seconds: of a call, of its children, of the whole machine.
+CPU seconds of the whole machine.
 
-A call's CPU time has to be told apart from what else its process does, or two overlapping calls would
-both claim it. Three clocks and two ledgers do that, without a lock:
-
-- While a call is the only one in its process, it owns the process clock (helper threads included).
-- Otherwise it owns its thread's clock, minus what other calls claimed on that thread meanwhile.
-- A coroutine or generator owns the thread's clock only while it is being stepped.
-- Reaped child processes belong to the first call that ends after them (and to the calls around it).
-
-Sources: getrusage(2), clock_gettime(2) CLOCK_THREAD_CPUTIME_ID; the kernel's
-Documentation/admin-guide/cgroup-v1/cpuacct.rst (``cpuacct.usage``, nanoseconds), cgroup-v2.rst
+Sources: the kernel's Documentation/admin-guide/cgroup-v1/cpuacct.rst (``cpuacct.usage``, nanoseconds), cgroup-v2.rst
 (``cpu.stat``, ``usage_usec``) and filesystems/proc.rst (``/proc/stat``, ticks of 1/USER_HZ).
 """
 
+from __future__ import annotations
+
 import os
-import threading
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 
-class Lane:
-    """
-    One thread, as far as calls share it.
-
-    Attributes:
-        claimed_ns: What calls have claimed of the thread's CPU time so far.
-    """
-
-    __slots__ = ("claimed_ns",)
-
-    def __init__(self) -> None:
-        self.claimed_ns = 0
-
-
-class _Lanes(threading.local):
-    def __init__(self) -> None:
-        self.here = Lane()
-
-
-class Ledger:
-    """
-    What calls of this process have claimed, and how many run beside each other.
-
-    Attributes:
-        children_s: CPU seconds of reaped children that some call has claimed.
-        open: Calls under way that no other call on the same thread contains.
-        born: How many such calls have ever begun; a call that sees it unchanged has been alone.
-    """
-
-    __slots__ = ("born", "children_s", "open")
-
-    def __init__(self) -> None:
-        self.children_s = 0.0
-        self.open = 0
-        self.born = 0
-
-
-lanes = _Lanes()
-"""``lanes.here`` is the running thread's :class:`Lane`."""
-
-ledger = Ledger()
-
-
-class HostClock(NamedTuple):
+class HostClock:
     """
     A clock of the CPU seconds that all processes of the machine have used.
 
@@ -75,10 +23,13 @@ class HostClock(NamedTuple):
         close: Gives the descriptor back.
     """
 
-    name: str
-    resolution_s: float
-    read: Callable[[], float]
-    close: Callable[[], None]
+    __slots__ = ("close", "name", "read", "resolution_s")
+
+    def __init__(self, name: str, resolution_s: float, read: Callable[[], float], close: Callable[[], None]) -> None:
+        self.name = name
+        self.resolution_s = resolution_s
+        self.read = read
+        self.close = close
 
 
 def host_clock(root: str = "/") -> HostClock | None:

@@ -21,14 +21,24 @@ from types import (
     TracebackType,
     WrapperDescriptorType,
 )
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from greensdk.configure.builtin import LAMBDA
+from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.errors import ConfigError
-from greensdk.measure.calls import MANY, is_disabled
-from greensdk.measure.runtime import captures, runtime_for
-from greensdk.measure.window import Subject, Window, open_window
+from greensdk.measure.calls import open_window
+from greensdk.measure.record import Abandoned, Subject, unmeasured
+from greensdk.measure.slots import slot_for
+from greensdk.measure.state import shared
+from greensdk.measure.window import Window
+
+if TYPE_CHECKING:
+    from greensdk.schema.types import Record
+
+NOT_ENDED = "the block has not ended"
+SWITCHED_OFF = "GREENSDK_DISABLED switches measuring off"
+FAILED = "greensdk itself failed; a warning has said how"
 
 # A plain TypeVar instead of ParamSpec: the decorated function keeps its very type, overloads included.
 F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]")
@@ -127,9 +137,9 @@ def _track(fn: Any, spec: Spec) -> Any:
             return fn
         fn, spec = fn.__wrapped__, Spec({**getattr(fn, MARK), **spec})
     make = _wrapper_for(fn)
-    if make is not _function and (wrong := sorted(MANY & spec.keys())):
+    if make is not _function and (wrong := sorted(MANY_RUNS & spec.keys())):
         raise ConfigError(f"energy_tracked: {wrong[0]} is for plain functions, and {fn!r} runs in steps")
-    if spec.keys() >= MANY:
+    if spec.keys() >= MANY_RUNS:
         raise ConfigError("energy_tracked: repeat and every_s are two ways of the same: give one of them")
     wrapper = make(fn, spec)
     setattr(wrapper, MARK, spec)
@@ -144,7 +154,7 @@ def _open_early(spec: Spec) -> None:
     """
     try:
         if not is_disabled():
-            runtime_for(spec).open()
+            slot_for(spec).open()
     except Exception:
         return  # the first call meets the same error, and has somebody to tell
 
@@ -272,10 +282,6 @@ class track:  # noqa: N801 - used like a function
         label: A name for the block.
         arguments: As for :func:`energy_tracked`.
 
-    Attributes:
-        record: The block's record, once it has ended; None before, with ``GREENSDK_DISABLED=1``, and if greensdk
-            itself failed.
-
     Example:
         >>> with track("sum", sink="memory:") as call:
         ...     total = sum(range(1000))
@@ -284,31 +290,60 @@ class track:  # noqa: N801 - used like a function
     """
 
     def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
-        self.record: dict[str, Any] | None = None
         self._spec = make_spec(arguments, plugins)
-        if wrong := sorted(MANY & self._spec.keys()):
+        if wrong := sorted(MANY_RUNS & self._spec.keys()):
             raise ConfigError(f"track: {wrong[0]} is for functions: a block runs once")
         # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
         self._subject = Subject(None, label, self._spec.pop("tags", None))
         self._window: Window | None = None
+        self._record = unmeasured(label, NOT_ENDED)
+
+    @property
+    def record(self) -> Record:
+        """
+        The block's record. As long as there is none - before the block has ended, with ``GREENSDK_DISABLED=1``, or
+        when greensdk itself failed - one with the status ``unmeasured`` and the reason.
+        """
+        return self._record
+
+    @property
+    def energy_j(self) -> float | None:
+        """
+        The block's joules; None where they are unknown.
+        """
+        return self._record["energy_j"]
 
     def __enter__(self) -> track:
         if is_disabled():
+            self._record["reason"] = SWITCHED_OFF
             return self
-        self._window = open_window(runtime_for(self._spec), self._subject)
-        if self._window is not None:
-            self._window.resume()
+        self._window = window = open_window(slot_for(self._spec), self._subject)
+        if window is None:
+            self._record["reason"] = FAILED
+            return self
+        try:
+            window.resume()
+        except BaseException as error:
+            window.close(error)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        window, self._window = self._window, None
+        window = self._window
         if window is None:
             return
-        window.pause()
-        window.end(error)
-        self.record = window.record
+        try:
+            window.close(error)
+        finally:  # a signal handler may have raised before the first line of that
+            window.close(error)
+            self._window = None
+            self._record = window.record or unmeasured(self._subject.label, FAILED)
         if error is None and window.strict_error is not None:
             raise window.strict_error
+
+    def __del__(self) -> None:
+        if (window := getattr(self, "_window", None)) is not None:
+            window.close(Abandoned())
 
 
 class capture:  # noqa: N801 - used like a function
@@ -325,12 +360,12 @@ class capture:  # noqa: N801 - used like a function
     """
 
     def __init__(self) -> None:
-        self._records: list[dict[str, Any]] = []
+        self._records: list[Record] = []
 
-    def __enter__(self) -> list[dict[str, Any]]:
-        captures.append(self._records)
+    def __enter__(self) -> list[Record]:
+        shared.captures.append(self._records)
         return self._records
 
     def __exit__(self, *_: object) -> None:
         # By identity: two captures with equal contents are still two.
-        captures[:] = [records for records in captures if records is not self._records]
+        shared.captures[:] = [records for records in shared.captures if records is not self._records]

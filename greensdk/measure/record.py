@@ -1,41 +1,39 @@
 """
 What a record is: one call, as a plain dict, as it stands in the JSON line.
 
-The meaning of every key is in :mod:`greensdk.schema.check`; here it is put together. A record never holds
+The meaning of every key is in :mod:`greensdk.schema.fields`; here it is put together. A record never holds
 the call's arguments, its result, or anything of the environment.
 """
 
 from __future__ import annotations
 
 import sys
-from time import gmtime, strftime
+from functools import lru_cache
+from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.attribution import Primary
-from greensdk.monitor import Reading
+from greensdk.measure.attribution import quality_of
+from greensdk.schema.keys import KEYS, SCHEMA
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from resource import struct_rusage
 
     from greensdk.measure.runtime import Runtime
-    from greensdk.measure.window import Subject, Window
+    from greensdk.monitor import Reading
+    from greensdk.schema.types import Record, Resources, Status
 
-SCHEMA = "greensdk.record/1"
-KEYS = (  # noqa: SIM905 - four lines instead of forty
-    "schema record_id parent_id depth function label tags status error_type runs started_at monotonic_s duration_s "
-    "cpu_s cpu_source host_cpu_s host_cpu_start_s host_cpu_source cpu_share energy_j energy_low_j energy_high_j "
-    "energy_source energy_quality energy_boundary energy_self_j energy_per_run_j active_j reason readings resources "
-    "samples host worker cost carbon errors phases overhead_s greensdk config_digest plugins"
-).split()
-"""Every key, in the order in which they stand in the line."""
+
+class Abandoned(BaseException):
+    """
+    Stands for what a call ended with that was begun and never ended.
+    """
+
 
 CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of ``ru_maxrss``: kilobytes on Linux (getrusage(2)), bytes on macOS."""
-
-_second = 0
-_second_text = ""
 
 
 def rfc3339(epoch_s: float) -> str:
@@ -46,20 +44,24 @@ def rfc3339(epoch_s: float) -> str:
         >>> rfc3339(0.25)
         '1970-01-01T00:00:00.250000Z'
     """
-    global _second, _second_text
-    micros = int((epoch_s - _second) * 1e6)
-    if not 0 <= micros < 1_000_000:
-        # Formatting a second costs more than everything else here, and calls come many to a second.
-        _second = int(epoch_s)
-        _second_text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(_second))
-        micros = int((epoch_s - _second) * 1e6)
-    return _second_text + str(1_000_000 + micros)[1:] + "Z"
+    second = int(epoch_s)
+    return _second(second) + str(1_000_000 + int((epoch_s - second) * 1e6))[1:] + "Z"
 
 
-def status_of(error: BaseException) -> str:
+@lru_cache(maxsize=8)
+def _second(epoch_s: int) -> str:
     """
-    Return ``error`` or ``cancelled`` for what a call raised.
+    Return a whole second; formatting one costs more than all else in a record, and calls come many to a second.
     """
+    return strftime("%Y-%m-%dT%H:%M:%S.", gmtime(epoch_s))
+
+
+def status_of(error: BaseException) -> Status:
+    """
+    Return how a call has ended that has raised `error`.
+    """
+    if isinstance(error, Abandoned):
+        return "lost"
     return "cancelled" if type(error).__name__ in CANCELLED else "error"
 
 
@@ -71,17 +73,26 @@ def light_resources(
     kids0: struct_rusage,
     kids1: struct_rusage,
     alone: bool,
-) -> dict[str, Any]:
+) -> Resources:
     """
     Return what two getrusage(2) calls tell about a call.
 
     The kernel splits CPU time into user and system, and counts faults, switches and blocks, per
-    process only; while other calls run beside this one, those numbers are nobody's and None.
+    process only; while other calls run beside this one, those numbers can't be told apart and are None.
     """
     cpu_percent = 100.0 * cpu_s / duration_s if duration_s else None
     peak_rss_bytes = (self1[2] if self1[2] > kids1[2] else kids1[2]) * MAXRSS_BYTES
     if not alone:
-        return {"cpu_percent": cpu_percent, "peak_rss_bytes": peak_rss_bytes, **_NOT_ALONE}
+        return {
+            "cpu_percent": cpu_percent,
+            "peak_rss_bytes": peak_rss_bytes,
+            "cpu_user_s": None,
+            "cpu_system_s": None,
+            "minor_faults": None,
+            "major_faults": None,
+            "ctx_switches_voluntary": None,
+            "ctx_switches_involuntary": None,
+        }
     return {
         "cpu_percent": cpu_percent,
         "peak_rss_bytes": peak_rss_bytes,
@@ -94,92 +105,73 @@ def light_resources(
     }
 
 
-_NOT_ALONE = dict.fromkeys(
-    (
-        "cpu_user_s",
-        "cpu_system_s",
-        "minor_faults",
-        "major_faults",
-        "ctx_switches_voluntary",
-        "ctx_switches_involuntary",
-    )
-)
-
-
-def blank() -> dict[str, Any]:
+def blank() -> Record:
     """
     Return a record with all of its keys and nothing known.
     """
-    record: dict[str, Any] = dict.fromkeys(KEYS)
+    record: Any = dict.fromkeys(KEYS)
     record.update(schema=SCHEMA, depth=0, status="ok", runs=1, tags={}, readings=[], resources={}, host={})
     record.update(cost={}, carbon={}, errors={}, phases={}, greensdk=__version__, plugins={})
-    return record
+    made: Record = record
+    return made
 
 
-def template(runtime: Runtime, subject: Subject) -> dict[str, Any]:
+def unmeasured(label: str | None, reason: str) -> Record:
     """
-    Return a record of `subject` with everything that is the same for all its calls; :func:`build` fills a copy.
-
-    Copying a dict and setting what changes costs half of writing out forty keys.
+    Return what stands for the record of a call that has none.
     """
     record = blank()
-    record["function"] = subject.function
-    record["label"] = runtime.label if subject.label is None else subject.label
-    record["tags"] = {**runtime.tags, **subject.tags} if subject.tags else runtime.tags
-    clock = runtime.cpu_clock or runtime.host_clock
-    record["host_cpu_source"] = clock.name if clock else None
-    record["host"] = runtime.host
-    record["worker"] = runtime.worker
-    record["config_digest"] = runtime.config_digest
-    record["plugins"] = runtime.plugins
+    record["label"] = label
+    record["status"] = "unmeasured"
+    record["reason"] = reason
+    record["started_at"] = rfc3339(time())
     return record
 
 
-def build(
-    window: Window,
-    error: BaseException | None,
-    closed_ns: int,
-    cpu_s: float,
-    cpu_source: str,
-    primary: Primary,
-    readings: list[Reading],
-    resources: dict[str, Any],
-) -> dict[str, Any]:
+class Subject:
     """
-    Return the record of a call, but for its shares, its self energy and its overhead.
+    What is being measured: the names that go into the record.
+    """
 
-    `closed_ns` is when the last meter had been read again.
+    __slots__ = ("function", "label", "runtime", "tags", "template")
+
+    def __init__(self, function: str | None, label: str | None = None, tags: Mapping[str, Any] | None = None) -> None:
+        self.function = function
+        self.label = label
+        self.tags = tags
+        self.runtime: Runtime | None = None
+        self.template: Record
+
+    def prepare(self, runtime: Runtime) -> None:
+        """
+        Make the record that is the same for all calls under a runtime; each call fills a copy.
+
+        Copying a dict and setting what changes costs half of writing out forty keys.
+        """
+        self.template = record = runtime.blank.copy()
+        record["function"] = self.function
+        if self.label is not None:
+            record["label"] = self.label
+        if self.tags:
+            record["tags"] = {**record["tags"], **self.tags}
+        self.runtime = runtime
+
+
+def put_energy(record: Record, primary: Reading, runs: int) -> None:
     """
-    record = window.subject.template.copy()
-    parent, started_ns, stopped_ns = window.parent, window.started_ns, window.stopped_ns
-    record["record_id"] = window.record_id
-    if parent is not None:
-        record["parent_id"] = parent.record_id
-        record["depth"] = window.depth
-    if error is not None:
-        record["status"] = status_of(error)
-        record["error_type"] = type(error).__name__
-    if window.runtime.worker_now is not None:
-        record["worker"] = {**record["worker"], **window.runtime.worker_now()}
-    record["started_at"] = rfc3339(window.started_at)
-    record["monotonic_s"] = started_ns * 1e-9
-    record["duration_s"] = (stopped_ns - started_ns) * 1e-9
-    record["cpu_s"] = cpu_s
-    record["cpu_source"] = cpu_source
-    record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = primary[0]
-    if window.runs != 1:
-        record["runs"] = runs = window.runs
-        record["energy_per_run_j"] = primary[0] / runs if primary[0] is not None and runs else None
-    if primary[0] is None:
-        record["reason"] = primary[6]
-    else:
-        record["energy_low_j"] = primary[1]
-        record["energy_high_j"] = primary[2]
-        record["energy_source"] = primary[3]
-        record["energy_quality"] = primary[4]
-        record["energy_boundary"] = primary[5]
-    record["readings"] = readings
-    record["resources"] = resources
-    record["errors"] = window.errors
-    record["phases"] = {"start_s": (started_ns - window.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
-    return record
+    Fill the keys of a call's energy from its primary reading.
+
+    Args:
+        record: A blank one; changed in place.
+        primary: The reading that stands for the call.
+        runs: How many runs of the function it is about.
+    """
+    energy_j = primary["call_j"]
+    record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
+    if runs != 1:
+        record["energy_per_run_j"] = energy_j / runs if energy_j is not None and runs else None
+    record["energy_low_j"] = primary["low_j"]
+    record["energy_high_j"] = primary["high_j"]
+    record["energy_source"] = primary["monitor"]
+    record["energy_quality"] = quality_of(primary)
+    record["energy_boundary"] = primary["boundary"]

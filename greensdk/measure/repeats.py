@@ -11,20 +11,20 @@ it took together can be read, and their mean told:
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Callable, Mapping
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.calls import Call
-from greensdk.measure.cputime import ledger
-from greensdk.measure.runtime import Runtime, closing
-from greensdk.measure.window import Subject, Window, open_window
+from greensdk.measure.calls import PAUSED, Call, measure, open_window
+from greensdk.measure.state import ledger
+
+if TYPE_CHECKING:
+    from greensdk.measure.record import Subject
+    from greensdk.measure.slots import Slot
+    from greensdk.measure.window import Window
 
 STALE = "the function was not called for {0:.3g} s, so its runs can't be told from what else the meter counted"
-
-_open: list[Period] = []
 
 
 class RepeatedCall(Call):
@@ -34,31 +34,24 @@ class RepeatedCall(Call):
 
     __slots__ = ("repeat",)
 
-    def __init__(self, fn: Callable[..., Any], runtime: Runtime, subject: Subject) -> None:
-        super().__init__(fn, runtime, subject)
-        self.repeat: int = runtime.spec["repeat"]
+    def __init__(self, fn: Callable[..., Any], slot: Slot, subject: Subject) -> None:
+        super().__init__(fn, slot, subject)
+        self.repeat: int = slot.spec["repeat"]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """
         Run the function in a window. A run that raises is the last.
         """
-        window = open_window(self.runtime, self.subject)
+        window = open_window(self.slot, self.subject)
         if window is None:
             return self.fn(*args, **kwargs)
         window.runs = 0
-        window.resume()
-        try:
-            for _ in range(self.repeat):
-                window.runs += 1
-                result = self.fn(*args, **kwargs)
-        except BaseException as error:
-            window.pause()
-            window.end(error)
-            raise
-        window.pause()
-        window.end(None)
-        if window.strict_error is not None:
-            raise window.strict_error
+        return measure(window, self._run, (window, args, kwargs), {})
+
+    def _run(self, window: Window, args: Any, kwargs: Any) -> Any:
+        for _ in range(self.repeat):
+            window.runs += 1
+            result = self.fn(*args, **kwargs)
         return result
 
 
@@ -72,10 +65,10 @@ class Period:
         runs_now: How deep the function runs in itself right now.
     """
 
-    __slots__ = ("due_ns", "opened", "runs_now", "window")
+    __slots__ = ("due_ns", "length_ns", "runs_now", "window")
 
-    def __init__(self, window: Window, length_ns: int, opened: int) -> None:
-        # Not under way between the runs, and nobody's child: calls around a run do without what the run took.
+    def __init__(self, window: Window, length_ns: int) -> None:
+        # Not under way between the runs, and no call's child: calls around a run do without what the run took.
         if window.is_lane:
             ledger.open -= 1
         window.is_lane = window.alone = False
@@ -83,8 +76,9 @@ class Period:
         window.depth = window.runs = 0
         self.window = window
         self.due_ns = window.entered_ns + length_ns
-        self.opened = opened
+        self.length_ns = length_ns
         self.runs_now = 0
+        window.runtime.unfinished.append(self.finish)
 
     def run(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """
@@ -97,27 +91,37 @@ class Period:
         self.runs_now = 1
         ledger.open += 1
         ledger.born += 1
-        window.resume()
         try:
-            return fn(*args, **kwargs)
+            return measure(window, fn, args, kwargs, goes_on)
         finally:
-            window.pause()
             ledger.open -= 1
             self.runs_now = 0
 
-    def end(self, rested_ns: int, most_ns: int) -> None:
+    def rested_ns(self) -> int:
         """
-        Make the record.
+        Return how long ago the last run ended.
+        """
+        return perf_counter_ns() - self.window.stopped_ns
 
-        Args:
-            rested_ns: How long ago the last run ended.
-            most_ns: After how long the meter's count is no longer the runs'.
+    def finish(self) -> None:
         """
-        if rested_ns > most_ns:
+        Make the record, unless a run is under way; after too long a rest the meter's count is no longer the runs'.
+        """
+        if self.runs_now:
+            return
+        unfinished = self.window.runtime.unfinished
+        unfinished[:] = [each for each in unfinished if each != self.finish]
+        rested_ns = self.rested_ns()
+        if rested_ns > self.length_ns:
             self.window.unshared = STALE.format(rested_ns / 1e9)
-        self.window.end(None)
-        if self in _open:
-            _open.remove(self)
+        self.window.close(None)
+
+
+def goes_on(_: BaseException) -> BaseException:
+    """
+    Give the verdict on a run, however it has ended.
+    """
+    return PAUSED
 
 
 class PeriodCall(Call):
@@ -127,9 +131,9 @@ class PeriodCall(Call):
 
     __slots__ = ("here", "length_ns")
 
-    def __init__(self, fn: Callable[..., Any], runtime: Runtime, subject: Subject) -> None:
-        super().__init__(fn, runtime, subject)
-        self.length_ns = int(runtime.spec["every_s"] * 1e9)
+    def __init__(self, fn: Callable[..., Any], slot: Slot, subject: Subject) -> None:
+        super().__init__(fn, slot, subject)
+        self.length_ns = int(slot.spec["every_s"] * 1e9)
         self.here = threading.local()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -142,30 +146,25 @@ class PeriodCall(Call):
         try:
             return period.run(self.fn, args, kwargs)
         finally:
-            stopped_ns = period.window.stopped_ns
-            if stopped_ns >= period.due_ns and not period.runs_now:
+            if period.window.stopped_ns >= period.due_ns and not period.runs_now:
                 self.here.period = None
-                period.end(perf_counter_ns() - stopped_ns, self.length_ns)
+                period.finish()
 
     def _period(self) -> Period | None:
         """
         Return the thread's period; a new one when there is none, or when the last has waited too long for a run.
         """
         period: Period | None = getattr(self.here, "period", None)
-        runtime = self.runtime
-        if period is not None and (not runtime.ready or period.opened != runtime.opened):
+        if period is not None and period.window.runtime is not self.slot.runtime:
             period = None  # a fork or a reset has closed its meters
-        if period is not None and not period.runs_now:
-            rested_ns = perf_counter_ns() - period.window.stopped_ns
-            if rested_ns > self.length_ns:
-                period.end(rested_ns, self.length_ns)
-                period = None
+        if period is not None and not period.runs_now and period.rested_ns() > self.length_ns:
+            period.finish()
+            period = None
         if period is None:
-            window = open_window(runtime, self.subject, "runs")
+            window = open_window(self.slot, self.subject, "runs")
             if window is None:
                 return None
-            period = self.here.period = Period(window, self.length_ns, runtime.opened)
-            _open.append(period)
+            period = self.here.period = Period(window, self.length_ns)
         return period
 
 
@@ -174,17 +173,3 @@ def kind_of(spec: Mapping[str, Any]) -> type[Call]:
     Return how a function with these arguments is called.
     """
     return PeriodCall if "every_s" in spec else RepeatedCall
-
-
-def flush() -> None:
-    """
-    End all periods between whose runs we are; at exit, and before a runtime closes.
-    """
-    for period in _open[:]:
-        if period.runs_now == 0 and period.window.runtime.ready and period.opened == period.window.runtime.opened:
-            period.end(perf_counter_ns() - period.window.stopped_ns, period.due_ns - period.window.entered_ns)
-    _open.clear()
-
-
-closing.append(flush)
-atexit.register(flush)

@@ -26,11 +26,11 @@ import msgspec
 import numpy as np
 
 from greensdk.logs.read import Problem, parse
-from greensdk.measure.record import SCHEMA
 from greensdk.monitor import MACHINE
 from greensdk.report.drift import LONG_S
 from greensdk.report.large_windows import UnusualError, Windows
 from greensdk.report.needed import fault
+from greensdk.schema.keys import SCHEMA
 
 PIECE_BYTES = 32_000_000
 BATCH_BYTES = 250_000

@@ -26,9 +26,36 @@ from greensdk.sample.looks import Eye
 from greensdk.sample.samples import Sample, summary
 
 if TYPE_CHECKING:
-    from greensdk.measure.runtime import Runtime
-    from greensdk.measure.window import Window
+    from typing import Protocol
+
     from greensdk.monitor import Monitor
+    from greensdk.schema.types import Samples
+
+    class Client(Protocol):
+        """
+        What a call is measured with, as sampling sees it: a runtime.
+        """
+
+        monitors: tuple[Monitor, ...]
+        sample_every_s: float | None
+
+    class Sampled(Protocol):
+        """
+        A call, as sampling sees it: a window.
+        """
+
+        cpu_source: str
+        errors: dict[str, str]
+        entered_ns: int
+        stopped_ns: int
+
+        @property
+        def runtime(self) -> Client:
+            """
+            What it is measured with.
+            """
+            ...
+
 
 KEPT = 50_000
 """How many lines of samples are kept, one for each process in each. A sample of one process takes a kilobyte."""
@@ -75,7 +102,7 @@ class Seat:
         """
         return self._sampler.cpu_ns - self._spent0_ns
 
-    def leave(self, window: Window) -> dict[str, Any] | None:
+    def leave(self, window: Sampled) -> Samples | None:
         """
         End the sampling, unless others need it, and return the record's ``samples``; None if the call did not ask.
 
@@ -89,7 +116,7 @@ class Seat:
             window.errors["sampling"] = f"{type(error).__name__}: {error}"
             return None
 
-    def _leave(self, window: Window) -> dict[str, Any]:
+    def _leave(self, window: Sampled) -> Samples:
         runtime, sampler, spent_ns = window.runtime, self._sampler, self.spent_ns()
         # Before the seat is given up: who leaves last throws the samples away.
         ring = sampler.ring
@@ -100,12 +127,14 @@ class Seat:
         mine = [each for each in fresh if window.entered_ns <= each.since_ns and each.done_ns <= window.stopped_ns]
         if problem := next((each.problem for each in reversed(mine) if each.problem), ""):
             window.errors["sampling"] = problem
-        return {
+        found: Any = {
             "asked_s": runtime.sample_every_s,
             "dropped": max(0, ring.dropped - self._first),
             "sampler_cpu_s": spent_ns * 1e-9,
             **summary(mine, {id(monitor): monitor.name for monitor in runtime.monitors}, self.why_none),
         }
+        samples: Samples = found
+        return samples
 
 
 class Sampler:
@@ -125,15 +154,15 @@ class Sampler:
         self.cpu_ns = 0
         self.ring = Ring([], 0)
         self._lines = 0
-        self._seats: dict[Seat, Runtime] = {}
+        self._seats: dict[Seat, Client] = {}
         self._beats: dict[str, Beat] = {}
 
-    def join(self, window: Window) -> Seat:
+    def join(self, window: Sampled) -> Seat:
         """
         Sample from now on, if the call has asked for it. Never raises.
         """
         seat = Seat(self)
-        runtime: Runtime = window.runtime
+        runtime: Client = window.runtime
         if runtime.sample_every_s is None:
             return seat
         if window.cpu_source == "runs":
@@ -147,7 +176,7 @@ class Sampler:
             seat.why_none = window.errors["sampling"] = f"{type(error).__name__}: {error}"
         return seat
 
-    def dismiss(self, seat: Seat) -> Runtime | None:
+    def dismiss(self, seat: Seat) -> Client | None:
         """
         Forget a call; returns None if there is no such one.
         """

@@ -11,28 +11,10 @@ from math import fsum
 from typing import Any, NamedTuple
 
 from greensdk.machine.processes import Process
+from greensdk.schema.sampled import SAMPLED
 
 PROCESSES = 100
 """How many processes a record names: those that took the most CPU time."""
-
-# name: (unit, what it is)
-SAMPLED: dict[str, tuple[str, str]] = {
-    "cpu_percent": ("%", "CPU of the process tree; 100 is one busy CPU, several busy CPUs make more."),
-    "rss_bytes": ("B", "Resident memory of the process tree; shared pages count once for each process."),
-    "io_read_bytes_per_s": ("B/s", "Bytes per second that the process tree had the block devices read."),
-    "io_write_bytes_per_s": ("B/s", "Bytes per second that the process tree had the block devices write."),
-}
-"""What a sample tells of the process tree."""
-
-# name: what it is
-STATISTICS: dict[str, str] = {
-    "n": "Samples that have a number.",
-    "min": "The lowest.",
-    "mean": "The mean over time: each counts for the time that it spans.",
-    "max": "The highest.",
-    "p95": "The lowest number that 95 % of the samples do not exceed.",
-}
-"""What is told of each, and of each meter's power."""
 
 SLACK_S = 0.02
 """

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from greensdk.machine.resources import RESOURCE_FIELDS
-from greensdk.measure.record import SCHEMA
-from greensdk.sample.samples import SAMPLED, STATISTICS
+from greensdk.schema.keys import SCHEMA
+from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
 MAJOR = int(_major)
@@ -22,7 +22,7 @@ READABLE = f"^{FORMAT.replace('.', '[.]')}/({'|'.join(map(str, range(MAJOR + 1))
 TIME = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?Z$"
 """RFC 3339, section 5.6, in UTC."""
 
-STATUSES = ("ok", "error", "cancelled", "lost")
+STATUSES = ("ok", "error", "cancelled", "lost", "unmeasured")
 SCOPES = ("machine", "call")
 QUALITIES = ("measured", "attributed", "estimated")
 
@@ -126,6 +126,8 @@ _READING: dict[str, Field] = {
     "quality": _text("How they are known.", enum=QUALITIES),
     "boundary": _text("What is inside the number."),
     "energy_j": _number("J", "Joules of the scope in the call's window.", least=0),
+    "energy_low_j": _number("J", "Lower end of the 90 % interval of energy_j.", required=False),
+    "energy_high_j": _number("J", "Upper end of the 90 % interval of energy_j.", required=False),
     "call_j": _number("J", "Joules of the call.", least=0),
     "low_j": _number("J", "Lower end of the 90 % interval of call_j."),
     "high_j": _number("J", "Upper end of the 90 % interval of call_j."),

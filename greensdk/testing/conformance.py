@@ -175,25 +175,37 @@ def _check_json(who: str, found: object) -> None:
         raise AssertionError(f"{who}: a reading must go into JSON as it is: {error}") from error
 
 
+def _check_interval(
+    who: str, number: float | None, low_key: str, low: float | None, high_key: str, high: float | None
+) -> None:
+    if number is None:
+        assert (low, high) == (None, None), f"{who}: an interval around no number: {low_key} {low}, {high_key} {high}"
+        return
+    assert low is None or 0 <= low <= number, f"{who}: {low_key} {low} is not between 0 and {number}"
+    assert high is None or number <= high, f"{who}: {high_key} {high} is below {number}"
+
+
 def _check_numbers(who: str, found: Reading) -> None:
-    energy_j, low_j, high_j, reason = found["energy_j"], found["low_j"], found["high_j"], found["reason"]
-    call_j = found["call_j"]
+    energy_j, call_j, reason = found["energy_j"], found["call_j"], found["reason"]
     if energy_j is None:
         assert reason, f"{who}: energy_j is None without a reason"
-        assert (low_j, high_j) == (None, None), f"{who}: an interval around no number: {low_j} to {high_j}"
         assert call_j is None, f"{who}: call_j is {call_j} where energy_j is None"
-        return
-    assert energy_j >= 0, f"{who}: energy_j is negative: {energy_j}"
+    else:
+        assert energy_j >= 0, f"{who}: energy_j is negative: {energy_j}"
+        _check_share(who, found, energy_j)
+    _check_interval(who, energy_j, "energy_low_j", found["energy_low_j"], "energy_high_j", found["energy_high_j"])
+    _check_interval(who, call_j, "low_j", found["low_j"], "high_j", found["high_j"])
+    for name, joules in found["domains"].items():
+        assert joules is None or joules >= 0, f"{who}: domain {name} is negative: {joules}"
+
+
+def _check_share(who: str, found: Reading, energy_j: float) -> None:
+    call_j, reason = found["call_j"], found["reason"]
     if found["scope"] == CALL:
         assert call_j is None, f"{who}: energy_j is the call's already, so attribution fills call_j"
     if call_j is None:
         may_stay_whole = found["scope"] == MACHINE and energy_j > 0
         assert may_stay_whole or not reason, f"{who}: a reading has a number ({energy_j} J) and a reason: {reason}"
-        call_j = energy_j
     else:
         assert not reason, f"{who}: a reading has call_j ({call_j} J) and a reason why it has none: {reason}"
         assert 0 <= call_j <= energy_j, f"{who}: call_j {call_j} is no part of {energy_j}"
-    assert low_j is None or 0 <= low_j <= call_j, f"{who}: low_j {low_j} is not between 0 and {call_j}"
-    assert high_j is None or call_j <= high_j, f"{who}: high_j {high_j} is below {call_j}"
-    for name, joules in found["domains"].items():
-        assert joules is None or joules >= 0, f"{who}: domain {name} is negative: {joules}"

@@ -4,14 +4,14 @@ A monitor inside a real window, without registering it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from greensdk.measure.attribution import NOTHING
-from greensdk.measure.calls import Call, name_of
-from greensdk.measure.cputime import host_clock
-from greensdk.measure.runtime import Runtime
-from greensdk.measure.window import Subject
+from greensdk.configure.resolved import NAMED
+from greensdk.measure.bind import name_of
+from greensdk.measure.calls import Call
+from greensdk.measure.record import Subject
+from greensdk.measure.slots import Slot
 from greensdk.monitor import CpuClock, Estimator, Monitor
 
 
@@ -38,21 +38,32 @@ def tracked_by(
         >>> records[0]["readings"][0]["energy_j"]
         2.5
     """
-    plain = {"resources": resources, "strict": strict, "calibration": calibration}
-    runtime = Runtime({"sources": [], "sinks": [], **plain})
-    runtime.open()
     for source in sources:
         source.open()
-    runtime.monitors = tuple(s for s in sources if isinstance(s, Monitor))
-    runtime.backwards = runtime.monitors[::-1]
-    runtime.estimators = tuple(s for s in sources if isinstance(s, Estimator))
-    runtime.ranks = {source.name: place for place, source in enumerate(sources)}
-    runtime.nothing = NOTHING
-    runtime.counts = True
-    runtime.cpu_clock = next((s for s in sources if isinstance(s, CpuClock)), None)
-    runtime.host_clock = host_clock() if runtime.cpu_clock is None else None
-    limits = [m.max_window_s for m in runtime.monitors if m.max_window_s is not None]
-    if limits:
-        runtime.poll_every_s, runtime.poll_due_ns = min(limits), 0.0
-        runtime.listen(not runtime.is_eager())
-    return lambda fn: Call(fn, runtime, Subject(name_of(fn)))
+    given = {str(number): source for number, source in enumerate(sources)}
+    spec = {
+        "sources": [[source.name, number, {}, NAMED] for number, source in given.items()],
+        "sinks": [],
+        "order": [source.name for source in sources],
+        "resources": resources,
+        "strict": strict,
+        "calibration": calibration,
+    }
+    slot = Slot(spec, Given(given))
+    slot.open()
+    return lambda fn: Call(fn, slot, Subject(name_of(fn)))
+
+
+class Given:
+    """
+    Takes the place of the process's monitors.
+    """
+
+    def __init__(self, sources: Mapping[str, Any]) -> None:
+        self._sources = sources
+
+    def get(self, target: str, config: Mapping[str, Any], cheap_only: bool = False) -> tuple[Any, str]:  # noqa: ARG002
+        """
+        Return the source that was given for a target.
+        """
+        return self._sources[target], ""

@@ -135,8 +135,8 @@ class LambdaEstimator:
         vcpu_j, memory_j = model.joules(usage.duration_s, cpu_s)
         return _reading(
             vcpu_j + memory_j,
-            low_j=LOW * sum(model.joules(usage.duration_s, fewest_s)),
-            high_j=HIGH * sum(model.joules(usage.duration_s, most_s)),
+            energy_low_j=LOW * sum(model.joules(usage.duration_s, fewest_s)),
+            energy_high_j=HIGH * sum(model.joules(usage.duration_s, most_s)),
             domains={"vcpu": vcpu_j, "memory": memory_j},
             attributes={**self._attributes, "cpu_s_used": cpu_s, "cpu_basis": basis, "cpu_source": usage.cpu_source},
         )

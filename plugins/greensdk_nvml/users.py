@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from greensdk.measure.cputime import ledger
+from greensdk.measure.state import ledger
 
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO, include/linux/proc_ns.h."""

@@ -4,19 +4,17 @@ Records into OpenTelemetry: metrics over OTLP/HTTP, and the joules on the curren
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from greensdk_prometheus import address_of, is_worker
-
-from greensdk.configure.builtin import LAMBDA
+from greensdk.deliver import lifecycle
+from greensdk.deliver.metrics import MAX_VALUES, address_of
 from greensdk.errors import SinkError
 from greensdk_otel.resource import is_own
 from greensdk_otel.spans import mark
 
 if TYPE_CHECKING:
-    from greensdk_otel.delivery import Delivery, Settings
+    from greensdk_otel.export import Export
 
 __all__ = ["OtlpSink"]
 
@@ -25,9 +23,8 @@ PATH = "/v1/metrics"
 
 EVERY_S = 15.0
 TIMEOUT_S = 2.0
-MAX_VALUES = 100
-
-_deliveries: dict[tuple[int, Settings], Delivery] = {}
+EXAMPLE = "otlp+http://host:4318"
+CREDENTIALS = "put the password into OTEL_EXPORTER_OTLP_HEADERS"
 
 
 class OtlpSink:
@@ -58,19 +55,9 @@ class OtlpSink:
         max_values: int = MAX_VALUES,
     ) -> None:
         self.uri = uri
-        self._delivery: Delivery | None = None
-        endpoint = address_of(uri) + PATH
-        if is_worker():
-            return
-        self._frozen = LAMBDA in os.environ
-        from greensdk_otel.delivery import Delivery, Settings
-
-        settings = Settings(uri, endpoint, timeout_s, max_values)
-        # One for the process: two would export the same series.
-        key = os.getpid(), settings
-        if key not in _deliveries:
-            _deliveries[key] = Delivery(settings, export_every_s)
-        self._delivery = _deliveries[key]
+        endpoint = address_of(uri, EXAMPLE, CREDENTIALS) + PATH
+        self._settings = endpoint, timeout_s, max_values, export_every_s
+        self._exports = not lifecycle.is_lithops_worker()
 
     def emit(self, record: Mapping[str, Any]) -> None:
         """
@@ -81,11 +68,9 @@ class OtlpSink:
         """
         if is_own(record):
             mark(record)
-        if self._delivery is None:
-            return
-        self._delivery.put(record)
-        if self._frozen and not record.get("depth"):
-            self._delivery.finish()
+        if self._exports:
+            # One for the process: two would export the same series.
+            lifecycle.shared((OtlpSink, self.uri, self._settings), self._open).put(record)
 
     def flush(self) -> None:
         """
@@ -94,12 +79,25 @@ class OtlpSink:
         Raises:
             SinkError: The receiver did not take it; it goes with the next export.
         """
-        if self._delivery is not None and not self._delivery.flush():
-            raise SinkError(f"{self.uri}: {self._delivery.error or 'no answer in time'}")
+        export = self._export()
+        if export is not None and not export.flush():
+            raise SinkError(f"{self.uri}: {export.error}")
 
     def close(self) -> None:
         """
         Export what has not been exported; where that fails, the records go to the spool.
+
+        Raises:
+            SinkError: It fails.
         """
-        if self._delivery is not None:
-            self._delivery.finish()
+        if (export := self._export()) is not None:
+            export.close()
+
+    def _export(self) -> Export | None:
+        export: Export | None = lifecycle.existing((OtlpSink, self.uri, self._settings))
+        return export
+
+    def _open(self) -> Export:
+        from greensdk_otel.export import Export
+
+        return Export(self.uri, *self._settings)

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from greensdk_prometheus.families import JOULES, SAMPLED, SECONDS, STATISTICS, by_process, number
-from greensdk_prometheus.numbers import MAX_VALUES, Labels
+from greensdk.deliver.metrics import JOULES, MAX_VALUES, SAMPLED, SECONDS, STATISTICS, Labels, by_process, number
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 FAAS_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from greensdk.errors import SinkError
 
@@ -26,9 +26,6 @@ from greensdk.version import __version__
 from greensdk_otel.metrics import COUNTER, HISTOGRAM, INSTRUMENTS, Reader
 from greensdk_otel.resource import attributes
 
-if TYPE_CHECKING:
-    from greensdk_otel.delivery import Settings
-
 SCOPE = "greensdk"
 THREAD = "greensdk-otel"
 
@@ -40,13 +37,16 @@ class Pipeline:
     Not OpenTelemetry's global provider, which is the program's own.
 
     Args:
-        settings: Where to export to.
+        endpoint: The receiver's address for metrics.
+        timeout_s: For one export, the SDK's own retries included.
+        max_values: How many values an attribute may have.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._read = Reader(settings.max_values)
-        self._exporter = OTLPMetricExporter(endpoint=settings.endpoint, timeout=settings.timeout_s)
+    def __init__(self, endpoint: str, timeout_s: float, max_values: int) -> None:
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._read = Reader(max_values)
+        self._exporter = OTLPMetricExporter(endpoint=endpoint, timeout=timeout_s)
         self._reader = InMemoryMetricReader(
             preferred_temporality=self._exporter._preferred_temporality,
             preferred_aggregation=self._exporter._preferred_aggregation,
@@ -79,12 +79,12 @@ class Pipeline:
         key = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", None)
         token = context.attach(context.set_value(key, True)) if key else None
         try:
-            result = self._exporter.export(data, timeout_millis=self._settings.timeout_s * 1e3)
+            result = self._exporter.export(data, timeout_millis=self._timeout_s * 1e3)
         finally:
             if token is not None:
                 context.detach(token)
         if result is not MetricExportResult.SUCCESS:
-            raise SinkError(self._complaints[-1] if self._complaints else f"{self._settings.endpoint}: not taken")
+            raise SinkError(self._complaints[-1] if self._complaints else f"{self._endpoint}: not taken")
 
     def _make(self, record: Mapping[str, Any]) -> None:
         views = [

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from greensdk_prometheus import is_worker
-
+from greensdk.deliver.lifecycle import is_lithops_worker
 from greensdk.version import __version__
 
 MIB = 1024 * 1024
@@ -44,7 +43,7 @@ def is_own(record: Mapping[str, Any]) -> bool:
     """
     Say whether a record was made in this process; one that a Lithops client has collected tells of a worker.
     """
-    return is_worker() or (record.get("worker") or {}).get("adapter") != "lithops"
+    return is_lithops_worker() or (record.get("worker") or {}).get("adapter") != "lithops"
 
 
 def attributes(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from greensdk.configure.builtin import ADAPTERS, LAMBDA
-from greensdk.errors import ConfigError, SinkError
+from greensdk.configure.builtin import LAMBDA
+from greensdk.deliver import lifecycle
+from greensdk.deliver.metrics import MAX_VALUES, address_of
+from greensdk.errors import SinkError
 
 if TYPE_CHECKING:
-    from greensdk_prometheus.gateway import Gateway, Target
+    from greensdk_prometheus.gateway import Gateway
     from greensdk_prometheus.scrape import Endpoint
 
 __all__ = ["PushgatewaySink", "RegistrySink", "collector", "push", "serve"]
@@ -22,14 +24,13 @@ SCHEME = "prometheus"
 JOB = "greensdk"
 EVERY_S = 15.0
 TIMEOUT_S = 2.0
-MAX_VALUES = 100
+EXAMPLE = "prometheus+http://host:9091"
+CREDENTIALS = "put the user into username and the password into password_file"
 
 FROZEN = (
     "a Lambda's sandbox is frozen after each call and can't push: write to stdout: or s3://, "
     "and push what you read back with greensdk_prometheus.push"
 )
-
-_gateways: dict[tuple[int, Target], Gateway] = {}
 
 
 class PushgatewaySink:
@@ -71,28 +72,25 @@ class PushgatewaySink:
         password_file: str = "",
     ) -> None:
         self.uri = uri
-        self.timeout_s = timeout_s
-        self._gateway: Gateway | None = None
-        url = address_of(uri)
-        if is_worker():
+        self._name: tuple[Any, ...] | None = None
+        url = address_of(uri, EXAMPLE, CREDENTIALS)
+        if lifecycle.is_lithops_worker():
             return
         if LAMBDA in os.environ:
             raise SinkError(FROZEN)
-        from greensdk_prometheus.gateway import Gateway, Target, machine
+        from greensdk_prometheus.gateway import Target, machine
 
         target = Target(url, job, instance or machine(), username, password_file, timeout_s)
-        # One for the process: two would write to the same group, and take each other's numbers away.
-        key = os.getpid(), target
-        if key not in _gateways:
-            _gateways[key] = Gateway(target, push_every_s, max_values)
-        self._gateway = _gateways[key]
+        self._name = SCHEME, target
+        self._limits = push_every_s, max_values
 
     def emit(self, record: Mapping[str, Any]) -> None:
         """
         Add one record to the sums. Touches neither network nor disk.
         """
-        if self._gateway is not None:
-            self._gateway.put(record)
+        if self._name is not None:
+            # One for the process: two would write to the same group, and take each other's numbers away.
+            lifecycle.shared(self._name, self._open).put(record)
 
     def flush(self) -> None:
         """
@@ -101,15 +99,29 @@ class PushgatewaySink:
         Raises:
             SinkError: The gateway did not take the numbers; they go with the next push.
         """
-        if self._gateway is not None and not self._gateway.finish(self.timeout_s):
-            raise SinkError(f"{self.uri}: {self._gateway.error or 'no answer in time'}")
+        gateway = self._gateway()
+        if gateway is not None and not gateway.flush():
+            raise SinkError(f"{self.uri}: {gateway.error}")
 
     def close(self) -> None:
         """
         Push what has not been pushed; where that fails, the numbers are on disk for the next process.
+
+        Raises:
+            SinkError: It fails.
         """
-        if self._gateway is not None:
-            self._gateway.finish(self.timeout_s, leave=True)
+        if (gateway := self._gateway()) is not None:
+            gateway.close()
+
+    def _gateway(self) -> Gateway | None:
+        gateway: Gateway | None = lifecycle.existing(self._name)
+        return gateway
+
+    def _open(self) -> Gateway:
+        from greensdk_prometheus.gateway import Gateway
+
+        assert self._name is not None
+        return Gateway(self.uri, self._name[1], *self._limits)
 
 
 class RegistrySink:
@@ -129,7 +141,7 @@ class RegistrySink:
     def __init__(self, uri: str = f"{SCHEME}:") -> None:
         self.uri = uri
         self.emit: Callable[[Mapping[str, Any]], None] = _nothing
-        if is_worker():
+        if lifecycle.is_lithops_worker():
             return
         from greensdk_prometheus import scrape
 
@@ -189,34 +201,7 @@ def collector() -> Any:
     return scrape.collector()
 
 
-def address_of(uri: str) -> str:
-    """
-    Return the ``http`` or ``https`` address in a sink's URI.
-
-    Raises:
-        ConfigError: There is no host in it, or a password, which would stand in warnings and logs.
-
-    Example:
-        >>> address_of("prometheus+http://gateway:9091/")
-        'http://gateway:9091'
-    """
-    url = uri.rpartition("+")[2] if "+" in uri.partition(":")[0] else uri
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"{uri}: expected {SCHEME}+http://host:9091")
-    if parts.username or parts.password:
-        raise ConfigError(f"{parts.hostname}: put the user into username and the password into password_file")
-    return url.rstrip("/")
-
-
 def _nothing(_: Mapping[str, Any]) -> None:
     """
     Leave a record to the client.
     """
-
-
-def is_worker() -> bool:
-    """
-    Say whether this process is a Lithops worker.
-    """
-    return ADAPTERS["lithops"][1] in os.environ

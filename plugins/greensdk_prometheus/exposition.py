@@ -16,12 +16,12 @@ from prometheus_client.registry import Collector
 from greensdk_prometheus.families import COUNTER, FAMILIES, GAUGE, Family
 
 
-class Shown(Collector):
+class RecordCollector(Collector):
     """
     A collector for :class:`prometheus_client.CollectorRegistry`, or one to push by itself.
 
     Args:
-        state: Returns what :meth:`greensdk_prometheus.numbers.Numbers.state` does.
+        state: Returns what :meth:`greensdk_prometheus.aggregation.Totals.state` does.
     """
 
     def __init__(self, state: Callable[[], Mapping[str, Iterable[tuple[Any, Any]]]]) -> None:

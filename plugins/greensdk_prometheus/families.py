@@ -7,17 +7,13 @@ Names follow https://prometheus.io/docs/practices/naming/: base units, ``_total`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import Any, NamedTuple
+
+from greensdk.deliver.metrics import JOULES, SECONDS, STATISTICS, by_process, number
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
-JOULES = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e5)
-SECONDS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
-"""Upper bounds of the histograms' buckets; everything above is in a last one."""
-
 WHO = ("function", "label", "backend")
-STATISTICS = ("min", "mean", "max", "p95")
 NEWEST = "newest sampled call"
 
 
@@ -108,15 +104,6 @@ SAMPLED = {
 """Key of a record's ``samples`` to metric."""
 
 
-def number(value: Any) -> float | None:
-    """
-    Return `value` if it is a number that a metric can take: finite and not below 0.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if isfinite(value) and value >= 0 else None
-
-
 def observations(record: Mapping[str, Any]) -> Iterator[Observation]:
     """
     Yield what one record adds. Keys that it lacks add nothing, and neither does what is unknown.
@@ -185,14 +172,3 @@ def _of_samples(samples: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, ..
     for process, rows in by_process(samples.get("processes") or ()).items():
         yield "greensdk_sampled_process_cpu_seconds", (process,), sum(row.get("cpu_s") or 0.0 for row in rows)
         yield "greensdk_sampled_process_memory_bytes", (process,), sum(row.get("rss_max_bytes") or 0 for row in rows)
-
-
-def by_process(rows: Any) -> dict[str, list[Mapping[str, Any]]]:
-    """
-    Return the rows of ``samples.processes`` of the worker itself and of its children; a pid is no label.
-    """
-    pids = {row.get("pid") for row in rows}
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        found.setdefault("children" if row.get("ppid") in pids else "worker", []).append(row)
-    return found

@@ -4,23 +4,18 @@ The numbers of one process on their way to one Pushgateway.
 
 from __future__ import annotations
 
-import atexit
 import os
 import socket
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from threading import Lock
+from time import monotonic
 from typing import Any, NamedTuple
 
-from greensdk.deliver import spool
+from greensdk.deliver.delivery import Delivery, Refused
 from greensdk.errors import SinkError
-from greensdk_prometheus import slots
-from greensdk_prometheus.courier import Courier
-from greensdk_prometheus.numbers import Intake, Numbers
-
-BEFORE_OTHERS = 10
-"""The exit priority in a child of multiprocessing: before the finalizers of the user's own managers and pools."""
+from greensdk_prometheus import groups
+from greensdk_prometheus.aggregation import Aggregator, Totals
 
 
 class Target(NamedTuple):
@@ -44,7 +39,7 @@ class Target(NamedTuple):
     timeout_s: float
 
 
-class Gateway:
+class Gateway(Delivery):
     """
     Adds records up and pushes the sums.
 
@@ -52,117 +47,96 @@ class Gateway:
     one on the machine.
 
     Args:
+        uri: The sink's.
         target: Where to.
         every_s: Seconds between two pushes.
         max_values: How many values a label may have.
-
-    Attributes:
-        error: Why the gateway did not take the last numbers; empty when it did.
     """
 
-    def __init__(self, target: Target, every_s: float, max_values: int) -> None:
-        self.error = ""
-        self._target = target
-        self._pid = os.getpid()
-        self._intake = Intake(Numbers(max_values))
-        self._courier = Courier("greensdk-prometheus", self._deliver, self._waits, every_s)
-        self._fresh = self._open = False
-        self._warned = False
-        self._slot: slots.Slot | None = None
-        self._saving = Lock()
-        atexit.register(self.finish, target.timeout_s)
-        if "multiprocessing.util" in sys.modules:  # its children end without atexit
-            from multiprocessing.util import Finalize
+    thread_name = "greensdk-prometheus"
 
-            Finalize(None, self.finish, args=(target.timeout_s,), exitpriority=BEFORE_OTHERS)
+    def __init__(self, uri: str, target: Target, every_s: float, max_values: int) -> None:
+        super().__init__(uri, target.timeout_s)
+        self._target = target
+        self._every_s = every_s
+        self._aggregator = Aggregator(Totals(max_values))
+        self._waiting = self._sending = False
+        self._group: groups.Group | None = None
+        self._saving = Lock()
 
     def put(self, record: Mapping[str, Any]) -> None:
         """
         Take one record.
         """
-        self._intake.put(record)
-        self._fresh = True
-        with suppress(RuntimeError):  # the interpreter ends: finish() is yet to come
-            self._courier.wake()
+        self._aggregator.put(record)
+        self._waiting = True
+        self.wake()
 
-    def finish(self, budget_s: float, *, leave: bool = False) -> bool:
+    def due_s(self) -> float | None:
         """
-        Push now; what the gateway does not take in time is on disk when this returns.
-
-        Args:
-            budget_s: How long to wait for it.
-            leave: Don't go on trying afterwards.
-
-        Returns:
-            Whether nothing waits any more.
+        Return in how many seconds the next push is; None when the gateway has everything.
         """
-        if not self._waits() or os.getpid() != self._pid:
-            return True
-        if not self._courier.finish(budget_s, leave=leave):
-            try:
-                self._save()
-            except (OSError, SinkError) as error:
-                self._warn(f"lost numbers for {self._target.url}: {self.error or 'no answer'}; {error}")
-            else:
-                self._tell(self.error or "no answer in time")
-        return not self._waits()
+        return self.since_s + self._every_s - monotonic() if self._waiting or self._sending else None
 
-    def _waits(self) -> bool:
+    def send(self) -> None:
         """
-        Say whether there are numbers that the gateway has not confirmed.
-        """
-        return self._fresh or self._open
+        Push everything; it is on disk before.
 
-    def _deliver(self) -> bool:
-        self._open, self._fresh = True, False
+        Raises:
+            SinkError: The gateway did not take it.
+        """
+        self._sending, self._waiting = True, False
         try:
-            state = self._save()
-            self._push(state)
+            self._push(self._save())
         except Exception as error:
-            self.error = _reason(error)
-            self._tell(self.error)
-            return False
-        self._open = False
-        self.error = ""
-        return not self._fresh
+            self._waiting = True
+            raise _fault(error) from error
+        finally:
+            self._sending = False
+
+    def rest(self) -> str:
+        """
+        Say where the numbers wait.
+        """
+        where = self._group.path if self._group else "memory"
+        return f"its numbers wait in {where} and go with the next push"
+
+    def abandon(self) -> str:
+        """
+        See that the numbers are on disk, for the next push.
+        """
+        self._save()
+        self._waiting = self._sending = False
+        return self.rest()
 
     def _save(self) -> dict[str, Any]:
         """
         Write the sums to disk, with what an earlier process left there; returns them.
         """
         with self._saving:
-            if self._slot is None:
-                slot = slots.take(self._target.url, self._target.job, self._target.instance)
-                self._intake.merge(slot.load())
-                self._slot = slot
-            state = self._intake.state()
-            self._slot.save(state)
+            if self._group is None:
+                group = groups.take(self._target.url, self._target.job, self._target.instance)
+                self._aggregator.merge(group.load())
+                self._group = group
+            state = self._aggregator.state()
+            self._group.save(state)
             return state
 
     def _push(self, state: Mapping[str, Any]) -> None:
         from prometheus_client import push_to_gateway
 
-        from greensdk_prometheus.exposition import Shown, handler
+        from greensdk_prometheus.exposition import RecordCollector, handler
 
-        assert self._slot is not None
-        target, number = self._target, self._slot.number
+        assert self._group is not None
+        target, number = self._target, self._group.number
         push_to_gateway(
             target.url,
             job=target.job,
-            registry=Shown(lambda: state),
+            registry=RecordCollector(lambda: state),
             grouping_key={"instance": f"{target.instance}-{number}" if number else target.instance},
             timeout=target.timeout_s,
             handler=handler(target.username, target.password_file),
         )
-
-    def _tell(self, problem: str) -> None:
-        where = f"its numbers wait in {self._slot.path} and go with the next push" if self._slot else "they wait"
-        self._warn(f"could not push to {self._target.url}: {problem}; {where}")
-
-    def _warn(self, text: str) -> None:
-        if not self._warned:
-            self._warned = True
-            spool.warn_once(f"greensdk {text}")
 
 
 def machine() -> str:
@@ -172,14 +146,20 @@ def machine() -> str:
     return f"{socket.gethostname()}-{os.getuid()}"
 
 
-def _reason(error: Exception) -> str:
+def _fault(error: Exception) -> SinkError:
+    """
+    Return what an error of a push means, in one line.
+    """
     from urllib.error import HTTPError, URLError
 
     if isinstance(error, HTTPError):
+        said = ""
         with suppress(OSError):
-            return f"HTTP {error.code}: {error.read(300).decode('utf-8', 'replace').strip() or error.reason}"
+            said = error.read(300).decode("utf-8", "replace").strip()
+        lasts = error.code < 500 and error.code not in {408, 429}
+        return (Refused if lasts else SinkError)(f"HTTP {error.code}: {said or error.reason}")
     if isinstance(error, URLError):
-        return str(error.reason)
+        return SinkError(str(error.reason))
     if isinstance(error, ImportError):
-        return 'prometheus-client is not installed: pip install "greensdk[prometheus]"'
-    return str(error) or type(error).__name__
+        return Refused('prometheus-client is not installed: pip install "greensdk[prometheus]"')
+    return SinkError(str(error) or type(error).__name__)

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult
 
 from greensdk.errors import ConfigError, SinkError
-from greensdk_prometheus.numbers import Intake, Numbers
+from greensdk_prometheus.aggregation import Aggregator, Totals
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 except ImportError as error:
     raise SinkError('prometheus-client is not installed: pip install "greensdk[prometheus]"') from error
 
-from greensdk_prometheus.exposition import Shown
+from greensdk_prometheus.exposition import RecordCollector
 
-_intakes: dict[str, Intake] = {}
+_aggregators: dict[str, Aggregator] = {}
 _served: dict[tuple[int, str], Any] = {}
 
 
@@ -42,18 +42,18 @@ class Endpoint(NamedTuple):
         self.server.server_close()
 
 
-def intake(place: str = "") -> Intake:
+def aggregator(place: str = "") -> Aggregator:
     """
     Return what all sinks of this process with one HOST:PORT share; those without one by default.
     """
-    return _intakes.setdefault(place, Intake(Numbers()))
+    return _aggregators.setdefault(place, Aggregator(Totals()))
 
 
-def collector(place: str = "") -> Shown:
+def collector(place: str = "") -> RecordCollector:
     """
     Return a collector of all that was taken there.
     """
-    return Shown(intake(place).state)
+    return RecordCollector(aggregator(place).state)
 
 
 def serve(port: int, addr: str, place: str = "") -> Endpoint:
@@ -72,7 +72,7 @@ def serve(port: int, addr: str, place: str = "") -> Endpoint:
     return Endpoint(f"http://{addr}:{server.server_port}/metrics", server)
 
 
-def offer(parts: SplitResult) -> Intake:
+def offer(parts: SplitResult) -> Aggregator:
     """
     Have the numbers where a sink's URI says, once in a process, and return where to put records.
 
@@ -89,4 +89,4 @@ def offer(parts: SplitResult) -> Intake:
         elif not (parts.hostname and parts.port):
             raise ConfigError(f"{parts.geturl()}: expected prometheus://127.0.0.1:9095")
         _served[key] = serve(parts.port, parts.hostname, place) if parts.port and parts.hostname else None
-    return intake(place)
+    return aggregator(place)

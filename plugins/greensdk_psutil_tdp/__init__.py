@@ -184,8 +184,8 @@ class PsutilTdpEstimator:
                     quality=ESTIMATED,
                     boundary=boundary,
                     energy_j=energy_j,
-                    low_j=low_w * duration_s,
-                    high_j=high_w * duration_s,
+                    energy_low_j=low_w * duration_s,
+                    energy_high_j=high_w * duration_s,
                     domains={boundary: energy_j},
                     attributes={**about, "basis": self.basis[boundary], "load": load},
                 )
@@ -216,8 +216,8 @@ class PsutilTdpEstimator:
                     quality=ESTIMATED,
                     boundary=boundary,
                     energy_j=energy_j,
-                    low_j=min(crowded_j, energy_j),
-                    high_j=max(energy_j, alone_j),
+                    energy_low_j=min(crowded_j, energy_j),
+                    energy_high_j=max(energy_j, alone_j),
                     domains={boundary: energy_j},
                     attributes={**about, "basis": f"{self.basis[boundary]}; {NO_HOST_CLOCK}", "load": None},
                 )
@@ -234,8 +234,8 @@ class PsutilTdpEstimator:
             quality=ESTIMATED,
             boundary=PACKAGE,
             energy_j=energy_j,
-            low_j=energy_j * self._low,
-            high_j=energy_j * self._high,
+            energy_low_j=energy_j * self._low,
+            energy_high_j=energy_j * self._high,
             domains={PACKAGE: energy_j},
             attributes=self._about(usage),
         )

@@ -8,18 +8,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from greensdk.errors import SinkError
+from greensdk.deliver import lifecycle
+from greensdk.deliver.keys import Keys
+from greensdk.deliver.outbox import Limits, Outbox
+from greensdk_s3.access import SCHEME, place_of
 
-if TYPE_CHECKING:
-    from greensdk.deliver.outbox import Outbox
-
-SCHEME = "s3"
-
-_outboxes: dict[tuple[Any, ...], Outbox] = {}
+__all__ = ["S3Sink"]
 
 
 class S3Sink:
@@ -53,8 +50,6 @@ class S3Sink:
         batch_age_s: float = 5.0,
         budget_s: float = 5.0,
     ) -> None:
-        from greensdk.deliver.outbox import Limits
-
         self.bucket, self.prefix = place_of(uri)
         self.uri = uri
         self._where = endpoint, region
@@ -82,9 +77,9 @@ class S3Sink:
         Raises:
             SinkError: Something stays there.
         """
-        outbox = _outboxes.pop(self._name(), None)
-        if outbox is not None:
-            outbox.close()
+        box: Outbox | None = lifecycle.existing(self._name())
+        if box is not None:
+            box.close()
 
     @classmethod
     def stored(
@@ -101,38 +96,17 @@ class S3Sink:
         yield from objects(uri, endpoint, region)
 
     def _name(self) -> tuple[Any, ...]:
-        return (os.getpid(), self.uri, self._where, self._limits)
+        return SCHEME, self.uri, self._where, self._limits
 
     def _outbox(self) -> Outbox:
-        # Shared by all specifications of a process: a nested call may have another one than the call around it.
-        name = self._name()
-        outbox = _outboxes.get(name)
-        if outbox is None:
-            outbox = _outboxes[name] = self._open()
-        return outbox
+        box: Outbox = lifecycle.shared(self._name(), self._open)
+        return box
 
     def _open(self) -> Outbox:
-        from greensdk.deliver.outbox import Outbox, inside_worker
         from greensdk_s3.writing import Writer
 
-        writer = Writer(self.bucket, self.prefix, *self._where, self._limits.budget_s)
-        waits, paced = inside_worker()
-        return Outbox(self.uri, writer.key_of, writer.put, self._limits, waits=waits, paced=paced)
-
-
-def place_of(uri: str) -> tuple[str, str]:
-    """
-    Return bucket and prefix of an ``s3:`` URI.
-
-    Raises:
-        SinkError: It has no bucket.
-
-    Example:
-        >>> place_of("s3://results/runs/today/"), place_of("s3://results")
-        (('results', 'runs/today'), ('results', ''))
-    """
-    bucket, _, prefix = uri.removeprefix(f"{SCHEME}:").removeprefix("//").partition("/")
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; elsewhere _ and capitals do as well.
-    if not bucket or not bucket.replace("-", "").replace(".", "").replace("_", "").isalnum():
-        raise SinkError(f"an S3 sink is s3://bucket/prefix, and {bucket!r} is no bucket's name")
-    return bucket, prefix.strip("/")
+        writer = Writer(self.bucket, *self._where, self._limits.budget_s)
+        waits = lifecycle.waits_for_delivery()
+        interval_s = lifecycle.WORKER_INTERVAL_S if lifecycle.is_lithops_worker() else 0.0
+        keys = Keys(self.prefix)
+        return Outbox(self.uri, keys.next, writer.put, self._limits, waits=waits, interval_s=interval_s)

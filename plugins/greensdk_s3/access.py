@@ -1,5 +1,5 @@
 """
-A client of our own, and what its errors mean to a person.
+Which bucket a URI names, a client of our own for it, and what its errors mean to a person.
 """
 
 from __future__ import annotations
@@ -7,6 +7,9 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from greensdk.errors import SinkError
+
+SCHEME = "s3"
 DEFAULT_REGION = "us-east-1"
 CONNECT_S = 3.0
 READ_S = 20.0
@@ -52,6 +55,24 @@ class Fault(NamedTuple):
 
     text: str
     lasting: bool
+
+
+def place_of(uri: str) -> tuple[str, str]:
+    """
+    Return bucket and prefix of an ``s3:`` URI.
+
+    Raises:
+        SinkError: It has no bucket.
+
+    Example:
+        >>> place_of("s3://results/runs/today/"), place_of("s3://results")
+        (('results', 'runs/today'), ('results', ''))
+    """
+    bucket, _, prefix = uri.removeprefix(f"{SCHEME}:").removeprefix("//").partition("/")
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; elsewhere _ and capitals do as well.
+    if not bucket or not bucket.replace("-", "").replace(".", "").replace("_", "").isalnum():
+        raise SinkError(f"an S3 sink is s3://bucket/prefix, and {bucket!r} is no bucket's name")
+    return bucket, prefix.strip("/")
 
 
 def client(endpoint: str | None, region: str | None, budget_s: float) -> Any:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from greensdk.errors import RecordError, SinkError
-from greensdk_s3 import SCHEME, access, place_of
+from greensdk_s3 import access
+from greensdk_s3.access import SCHEME, place_of
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 BUFFER_BYTES = 1 << 18

@@ -13,7 +13,7 @@ import pytest
 from greensdk import hookspecs
 from greensdk.configure import builtin
 from greensdk.configure.plugins import GROUP
-from greensdk.measure.runtime import load
+from greensdk.configure.targets import load
 from greensdk.monitor import CpuClock, Estimator, Monitor
 
 TREE = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 
 from greensdk import PluginError
 from greensdk.configure.registry import Offer, Registry, reference
-from greensdk.measure.runtime import load
+from greensdk.configure.targets import load
 from greensdk.testing import FakeMonitor
 
 

@@ -17,6 +17,7 @@ from greensdk.cli import cli
 from greensdk.deliver import chain
 from greensdk.deliver.sinks import JsonlSink
 from greensdk.errors import SinkError
+from greensdk.logs.verify import check
 from greensdk.measure.record import blank
 
 
@@ -42,7 +43,7 @@ def faults(lines):
     """
     Return the numbers of the lines whose link is broken.
     """
-    return [number for number, fault, _ in chain.check(enumerate(lines, 1)) if fault]
+    return [number for number, fault, _ in check(enumerate(lines, 1)) if fault]
 
 
 def verified(*arguments):

@@ -5,7 +5,7 @@ Keys: the same records always get the same one, different ones never.
 from __future__ import annotations
 
 import pytest
-from greensdk_s3 import place_of
+from greensdk_s3.access import place_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 import json
 import os
 import threading
+from time import monotonic
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greensdk import ConfigError, SinkError
-from greensdk.deliver import outbox, spool
-from greensdk.deliver.outbox import Limits, Outbox, Refused
+from greensdk.deliver import lifecycle, spool
+from greensdk.deliver.delivery import Refused
+from greensdk.deliver.outbox import Limits, Outbox
 
 URI = "s3://bucket/runs"
 FOREVER_S = 600.0
@@ -71,17 +73,15 @@ def make():
     """
     made = []
 
-    def new(shelf: Shelf, *, waits=False, paced=False, **limits) -> Outbox:
+    def new(shelf: Shelf, *, waits=False, interval_s=0.0, **limits) -> Outbox:
         wanted = Limits(**{"age_s": FOREVER_S, "budget_s": 30.0, **limits})
-        made.append(Outbox(URI, shelf.key, shelf.put, wanted, waits=waits, paced=paced))
+        made.append(Outbox(URI, shelf.key, shelf.put, wanted, waits=waits, interval_s=interval_s))
         return made[-1]
 
     yield new
     for each in made:
         each.forget()
-        outbox._open.discard(each)
-        with each._changed:
-            each._changed.notify_all()
+        each.look()
 
 
 def fill(box: Outbox, numbers, **more) -> None:
@@ -103,8 +103,10 @@ def quiet(box: Outbox) -> None:
     """
     Wait until a box's thread has died.
     """
-    with box._changed:
-        assert box._changed.wait_for(lambda: box._thread is None, 30)
+    until_s = monotonic() + 30
+    while (thread := box._thread) is not None and monotonic() < until_s:
+        thread.join(30)
+    assert box._thread is None
 
 
 def test_a_batch_goes_when_it_has_its_records(make):
@@ -204,10 +206,10 @@ def test_a_refusal_is_not_tried_again_and_told_once(make):
     fill(box, range(2, 7))
 
     assert ["0"] == shelf.asked
-    assert [f"greensdk could not write to {URI}: there is no such bucket; the records are in {spool.folder()}"] == [
-        str(warning.message) for warning in told
-    ]
-    with pytest.raises(SinkError, match=f"{URI}: there is no such bucket; records wait in "):
+    assert [
+        f"greensdk could not write to {URI}: there is no such bucket; the records are in {spool.folder()} (2 waiting)"
+    ] == [str(warning.message) for warning in told]
+    with pytest.raises(SinkError, match=f"{URI}: there is no such bucket; the records are in "):
         box.close()
     assert 7 == sum(count for _, _, count in spool.waiting())
 
@@ -228,9 +230,9 @@ def test_an_outage_longer_than_the_budget_is_told_and_outlived(make, monkeypatch
     with pytest.warns(RuntimeWarning, match="busy; the records are in"):
         fill_and_wait(box, [0])
     fill(box, [1])
-    assert (["0"], []) == (shelf.asked, threads())
+    assert ["0"] == shelf.asked
     shelf.errors.clear()
-    monkeypatch.setattr(box, "_rest_until_s", 0.0)
+    monkeypatch.setattr(box, "_retry_s", 0.0)
     fill(box, [2])
     quiet(box)
 
@@ -263,16 +265,15 @@ def test_in_a_worker_the_outermost_record_brings_everything(make):
     fill(box, [2], depth=0)
 
     assert {"0": [0, 1, 2]} == {key: [each["record_id"] for each in batch] for key, batch in shelf.taken.items()}
-    assert [] == threads()
+    quiet(box)
 
 
-def test_a_paced_worker_delivers_its_first_call_at_once_and_the_rest_at_its_end(make):
+def test_a_worker_with_many_calls_delivers_its_first_call_at_once_and_the_rest_at_its_end(make):
     """
     A thousand calls don't make a thousand objects.
     """
     shelf = Shelf()
-    box = make(shelf, waits=True, paced=True)
-    box._pace_s = FOREVER_S
+    box = make(shelf, waits=True, interval_s=FOREVER_S)
     fill(box, range(4), depth=0)
     assert [0] == shelf.ids()
 
@@ -381,17 +382,18 @@ def test_while_the_interpreter_goes_down_no_thread_is_needed(make, monkeypatch):
     assert (["0", "0"], [0]) == (shelf.asked, shelf.ids())
 
 
-def test_a_forked_child_neither_delivers_nor_holds_what_is_its_parents(make):
+def test_a_forked_child_neither_delivers_nor_holds_what_is_its_parents(make, monkeypatch):
     """
     The parent's batch can be claimed when the parent lets go, although the child lives.
     """
+    monkeypatch.setattr(lifecycle, "_open", {})
     shelf = Shelf()
-    box = make(shelf)
+    box = lifecycle.shared("box", lambda: make(shelf))
     fill(box, [0])
     ready, done = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(ready[1], str(len(outbox._open)).encode())
+        os.write(ready[1], str(len(lifecycle._open)).encode())
         os.read(done[0], 1)
         os._exit(0)
     assert b"0" == os.read(ready[0], 1)
@@ -429,5 +431,5 @@ def test_a_spool_that_can_not_be_written_is_an_error(make, tmp_path):
     Which the runtime counts, and tells.
     """
     spool.folder().write_text("in the way")
-    with pytest.raises(SinkError, match="File exists"):
+    with pytest.raises(SinkError, match="belongs to somebody else"):
         fill(make(Shelf()), [0])

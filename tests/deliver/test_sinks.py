@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import SinkError, energy_tracked
+from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
-from greensdk.deliver.sinks import CallbackSink, JsonlSink, MemorySink, StdoutSink, memory, path_of, scheme_of
+from greensdk.deliver.sinks import CallbackSink, JsonlSink, MemorySink, StdoutSink, memory
 
 WRITER = """
 import sys

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from greensdk.deliver.lines import encode
-from greensdk.measure.runtime import Runtime
+from greensdk.measure.state import shared
 from greensdk.schema.check import problems
 from greensdk.testing import FakeMonitor
 
@@ -44,7 +44,7 @@ def taken() -> int:
     """
     Return how many samples this process has taken so far.
     """
-    sampler = Runtime.sampler
+    sampler = shared.sampler
     assert sampler is not None
     return sampler.ring.dropped + len(sampler.ring.samples)
 

@@ -83,7 +83,7 @@ class TestFile:
         with open(file, "w", encoding="utf-8") as out:
             out.write("{")
 
-        assert file in load(file, "host").reason
+        assert file in load(file, "host")[1]
 
     def test_it_grows_old(self, file):
         """
@@ -92,8 +92,8 @@ class TestFile:
         save(file, "host", ROW, 20)
         day_s = 86400
 
-        assert "" == load(file, "host", time.time() + (FRESH_DAYS - 1) * day_s).reason
-        assert f"{FRESH_DAYS + 1} days old" in load(file, "host", time.time() + (FRESH_DAYS + 1) * day_s + 60).reason
+        assert "" == load(file, "host", time.time() + (FRESH_DAYS - 1) * day_s)[1]
+        assert f"{FRESH_DAYS + 1} days old" in load(file, "host", time.time() + (FRESH_DAYS + 1) * day_s + 60)[1]
 
     def test_the_place_is_the_users_own(self, monkeypatch, tmp_path):
         """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.measure.attribution import attribute, choose, self_energy, share_of
+from greensdk.measure.attribution import attribute, choose, quality_of, reasons, self_energy, share_of
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, MEASURED, reading
 
 seconds = st.floats(0, 1e5, allow_nan=False)
@@ -25,8 +25,8 @@ def machine(energy_j, low_j=None, high_j=None, monitor="rapl", boundary="package
         quality=MEASURED,
         boundary=boundary,
         energy_j=energy_j,
-        low_j=low_j,
-        high_j=high_j,
+        energy_low_j=low_j,
+        energy_high_j=high_j,
         reason=None if energy_j is not None else "unreadable",
     )
 
@@ -41,7 +41,8 @@ def test_a_share_is_between_zero_and_one_and_inside_its_interval(cpu_s, host_cpu
     if share is None:
         assert (0.0, 0.0) == (cpu_s, host_cpu_s)
     else:
-        assert 0 <= share.low <= share.value <= share.high <= 1
+        value, low, high = share
+        assert 0 <= low <= value <= high <= 1
 
 
 @given(parts=st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=50), rest=st.floats(0, 1e3), energy_j=joules)
@@ -62,7 +63,9 @@ def test_a_busy_call_alone_gets_everything():
     """
     A host clock that lags behind the call's own seconds can't push the share above 1.
     """
-    assert (1.0, 1.0) == (share_of(0.5, 0.49).value, share_of(0.5, 0.49).high)
+    value, _, high = share_of(0.5, 0.49)
+
+    assert (1.0, 1.0) == (value, high)
 
 
 def test_an_idle_call_gets_nothing():
@@ -100,10 +103,36 @@ def test_a_reading_of_the_call_is_the_calls():
     """
     Scope "call" needs no share.
     """
-    each = reading("tdp", scope=CALL, quality=ESTIMATED, boundary="package", energy_j=3.0, low_j=1.0, high_j=9.0)
+    each = reading(
+        "tdp", scope=CALL, quality=ESTIMATED, boundary="package", energy_j=3.0, energy_low_j=1.0, energy_high_j=9.0
+    )
     attribute(each, None)
 
     assert (3.0, 1.0, 9.0) == (each["call_j"], each["low_j"], each["high_j"])
+
+
+def test_the_machines_interval_stays_what_it_is():
+    """
+    The call's has keys of its own.
+    """
+    each = machine(100.0, 90.0, 110.0)
+    attribute(each, share_of(1.0, 4.0))
+
+    assert (90.0, 100.0, 110.0) == (each["energy_low_j"], each["energy_j"], each["energy_high_j"])
+    assert (22.5, 25.0, 27.5) == (each["low_j"], each["call_j"], each["high_j"])
+
+
+@pytest.mark.parametrize("made", [dict, lambda **given: reading(given.pop("monitor"), **given)])
+def test_a_monitor_for_an_older_release_is_understood(made):
+    """
+    It leaves two keys out, and gives the interval of the machine's joules in those that are the call's now.
+    """
+    older = {"monitor": "x", "scope": MACHINE, "quality": MEASURED, "boundary": "wall", "energy_j": 100.0}
+    older |= {"call_j": None, "low_j": 90.0, "high_j": 110.0, "domains": {}, "meter_id": None, "reason": None}
+    each = made(**older, attributes={})
+    attribute(each, share_of(1.0, 4.0))
+
+    assert (90.0, 110.0, 22.5, 27.5) == tuple(each[key] for key in ("energy_low_j", "energy_high_j", "low_j", "high_j"))
 
 
 def test_the_first_in_order_with_a_number_stands_for_the_call():
@@ -115,7 +144,7 @@ def test_the_first_in_order_with_a_number_stands_for_the_call():
         attribute(each, share_of(1.0, 2.0))
     primary = choose([tdp, perf, rapl], {"rapl": 0, "perf": 1, "tdp": 2})
 
-    assert (4.0, "perf", "attributed") == (primary.energy_j, primary.source, primary.quality)
+    assert (4.0, "perf", "attributed") == (primary["call_j"], primary["monitor"], quality_of(primary))
 
 
 def test_a_boundary_keeps_other_boundaries_from_standing_for_the_call():
@@ -126,17 +155,17 @@ def test_a_boundary_keeps_other_boundaries_from_standing_for_the_call():
     for each in (package, wall):
         attribute(each, share_of(1.0, 1.0))
 
-    assert "plug" == choose([package, wall], {"rapl": 0}, "wall").source
-    assert None is choose([package], {}, "wall").source
+    assert "plug" == choose([package, wall], {"rapl": 0}, "wall")["monitor"]
+    assert None is choose([package], {}, "wall")
 
 
 def test_without_any_number_every_reason_is_told():
     """
     Energy is None and the reason names each monitor with its own.
     """
-    primary = choose([machine(None), machine(None, monitor="perf")], {})
+    readings = [machine(None), machine(None, monitor="perf")]
 
-    assert (None, "rapl: unreadable; perf: unreadable") == (primary.energy_j, primary.reason)
+    assert (None, "rapl: unreadable; perf: unreadable") == (choose(readings, {}), reasons(readings))
 
 
 @given(energy_j=joules, children_j=joules, cpu_s=st.floats(1e-6, 1e5), unknown_cpu_s=seconds)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import capture
-from greensdk.measure.attribution import NO_METER, Share, attribute, by_clock
+from greensdk.measure.attribution import NO_METER, attribute, by_clock
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Availability, Metric, reading
 from greensdk.testing import FakeCpuClock, FakeMonitor, check_monitor, tracked_by
 
@@ -223,7 +223,7 @@ class TestOwnShares:
         """
         found = reading("gpu", scope=MACHINE, quality=MEASURED, boundary="gpu", energy_j=1.0, call_j=own)
 
-        assert attribute(found, Share(share, share, share)) is False
+        assert attribute(found, (share, share, share)) is False
         assert own == found["call_j"]
 
 
@@ -271,7 +271,7 @@ def test_a_clocks_domains_add_up_to_its_joules(domains, share):
         energy_j=whole,
         domains={str(number): joules for number, joules in enumerate(domains)},
     )
-    attribute(meter, Share(share, share, share))
+    attribute(meter, (share, share, share))
     found = by_clock("clock", [meter], {}, None, {})
 
     assert pytest.approx(whole * share) == found["energy_j"]

@@ -15,7 +15,7 @@ import pytest
 from sampling_kit import SteadyMonitor, child, good, taken, threads, until, wait_for
 
 from greensdk import capture, energy_tracked, track
-from greensdk.measure.runtime import Runtime
+from greensdk.measure.state import shared
 from greensdk.testing import PowercapTree, ticking
 
 STEADY = "sampling_kit:SteadyMonitor"
@@ -49,7 +49,7 @@ def test_the_power_of_a_meter_is_what_it_counted(tmp_path):
 
     def work():
         wait_for(10)
-        spans.extend(Runtime.sampler.ring.samples)
+        spans.extend(shared.sampler.ring.samples)
 
     with ticking(tree, watts) as truth:
         samples = samples_of(work, every_s=0.03, monitors=["rapl"], plugins={"rapl": {"root": tree.root}})
@@ -97,7 +97,7 @@ def test_children_and_their_children_are_seen_with_pid_and_ppid():
                 os.kill(pid, 9)
 
     def burnt():
-        seen = [part for sample in Runtime.sampler.ring.samples for part in sample.processes]
+        seen = [part for sample in shared.sampler.ring.samples for part in sample.processes]
         return {pid for pid in pids if sum(part.cpu_s for part in seen if part.pid == pid) > 0.05}
 
     samples = samples_of(work)
@@ -278,5 +278,5 @@ def test_nothing_of_a_call_is_left_when_it_has_ended():
     with track("x", sample_every_s=0.01, sink="memory:"):
         wait_for(3)
 
-    assert [] == Runtime.sampler.ring.samples
+    assert [] == shared.sampler.ring.samples
     assert taken() >= 3

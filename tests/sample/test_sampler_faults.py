@@ -12,7 +12,8 @@ import pytest
 from sampling_kit import good, threads, wait_for
 
 from greensdk import capture, energy_tracked, track
-from greensdk.measure.runtime import Runtime
+from greensdk.measure.slots import slot_for
+from greensdk.measure.state import shared
 from greensdk.sample import sampler as sampling
 
 
@@ -122,7 +123,7 @@ def test_a_call_that_cannot_begin_leaves_no_thread(monkeypatch):
     """
     work = energy_tracked(sample_every_s=0.01, monitors=["sampling_kit:SteadyMonitor"], sink="memory:")(threads)
     work()
-    monkeypatch.setattr("greensdk.measure.window.Window._read_first", lambda self: 1 / 0)
+    monkeypatch.setattr("greensdk.measure.bracket.Bracket.start_meters", lambda self: 1 / 0)
     with pytest.warns(match="could not measure"):
         during = work()
 
@@ -136,7 +137,7 @@ def test_old_samples_are_dropped_and_counted(monkeypatch):
     monkeypatch.setattr(sampling, "KEPT", 20)
     with tracked(every_s=0.001) as call:
         wait_for(60)
-        ring = Runtime.sampler.ring
+        ring = shared.sampler.ring
         assert len(ring.samples) <= 21
 
     samples = good(call.record)
@@ -151,7 +152,7 @@ def test_every_s_and_samples_do_not_go_together():
     with capture() as records:
         work = energy_tracked(every_s=600, sample_every_s=0.01, monitors=[], sink="memory:")(threads)
         assert [] == work() == work()
-        work.__closure__[0].cell_contents.runtime.close()
+        work.__closure__[0].cell_contents.slot.close()
 
     assert 0 == good(records[0])["n"]
     assert "with every_s" in records[0]["samples"]["reason"]
@@ -191,4 +192,4 @@ def test_a_place_may_have_a_period_of_its_own(monkeypatch, own, expected):
     monkeypatch.setenv("SAMPLING_KIT", "1")
     spec = {"sources": [], "sinks": [], "adapters": [["sampling_kit:Place", "SAMPLING_KIT"]], **own}
 
-    assert expected == Runtime(spec).open().sample_every_s
+    assert expected == slot_for(spec).open().sample_every_s

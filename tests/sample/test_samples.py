@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk.machine.processes import Process
-from greensdk.sample.samples import PROCESSES, SAMPLED, STATISTICS, Part, Sample, compare, parts, statistics, summary
+from greensdk.sample.samples import PROCESSES, Part, Sample, compare, parts, statistics, summary
+from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 NUMBERS = st.floats(0, 1e12, allow_subnormal=False)
 WEIGHTS = st.floats(1e-6, 1e6)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, assert_type, overload
 
-from greensdk import capture, energy_tracked, track
+from greensdk import Record, capture, energy_tracked, track
 
 
 @energy_tracked
@@ -84,7 +84,11 @@ async def use() -> None:
 def blocks() -> None:
     with track("load", sink="memory:") as call:
         pass
-    assert_type(call.record, dict[str, Any] | None)
+    assert_type(call.record, Record)
+    assert_type(call.record["energy_j"], float | None)
+    assert_type(call.energy_j, float | None)
+    call.record["enrgy_j"]  # type: ignore[typeddict-item]  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
     with capture() as records:
         add(1)
-    assert_type(records, list[dict[str, Any]])
+    assert_type(records, list[Record])
+    assert_type(records[0]["readings"][0]["call_j"], float | None)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import greensdk
-from greensdk.measure.runtime import load
+from greensdk.configure.targets import load
 
 HERE = Path(__file__).parent
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

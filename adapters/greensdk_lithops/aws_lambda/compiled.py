@@ -22,12 +22,17 @@ from typing import Any
 
 FOLDERS = (
     "greensdk",
+    "greensdk/configure",
+    "greensdk/deliver",
+    "greensdk/machine",
+    "greensdk/measure",
+    "greensdk/sample",
+    "greensdk/schema",
     "greensdk_aws_lambda",
     "greensdk_carbon",
     "greensdk_cost",
     "greensdk_lambda_estimator",
     "greensdk_lithops",
-    "greensdk_lithops/aws_lambda",
     "greensdk_psutil_tdp",
 )
 """Folders of the modules that a call in a Lambda imports: no machine's meter can be read there."""
@@ -67,7 +72,7 @@ def compiled(paths: Iterable[str]) -> dict[str, str]:
     data: dict[str, str] = {}
     for folder in FOLDERS:
         package = folder.partition("/")[0]
-        if package in roots:
+        if package in roots and os.path.isdir(os.path.join(roots[package], folder)):
             data |= dict(_entries(roots[package], folder))
     return data
 

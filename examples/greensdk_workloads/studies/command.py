@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from greensdk.configure.targets import load as load_target
 from greensdk.errors import GreensdkError
-from greensdk.measure.runtime import load as load_target
 
 STUDIES = {
     "parallelism": "Which number of workers uses least energy?",

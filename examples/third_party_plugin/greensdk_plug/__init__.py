@@ -67,8 +67,8 @@ class PlugMonitor:
             quality=ESTIMATED,
             boundary="wall",
             energy_j=energy_j,
-            low_j=energy_j * (1 - self.tolerance),
-            high_j=energy_j * (1 + self.tolerance),
+            energy_low_j=energy_j * (1 - self.tolerance),
+            energy_high_j=energy_j * (1 + self.tolerance),
             domains={"wall": energy_j},
             attributes={"watts": self.watts},
         )

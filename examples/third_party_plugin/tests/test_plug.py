@@ -29,8 +29,8 @@ def test_energy_is_power_times_time():
     measured = monitor.stop(monitor.start() - 1_000_000_000)
 
     assert pytest.approx(100.0, rel=0.01) == measured["energy_j"]
-    assert pytest.approx(0.9 * measured["energy_j"]) == measured["low_j"]
-    assert pytest.approx(1.1 * measured["energy_j"]) == measured["high_j"]
+    assert pytest.approx(0.9 * measured["energy_j"]) == measured["energy_low_j"]
+    assert pytest.approx(1.1 * measured["energy_j"]) == measured["energy_high_j"]
 
 
 def test_without_watts_probe_returns_the_fix():

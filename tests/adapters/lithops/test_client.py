@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 from greensdk_lithops import EnergyReport, collect
+from greensdk_lithops.futures import attempts, known_of, remember, retrying
 from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, job_facts, split
-from greensdk_lithops.notes import attempts, note, noted, retrying
 from greensdk_lithops.rebuild import lost
 from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import OURS, PREPARED, is_importable, measured, modules_of, send_modules
@@ -356,9 +356,9 @@ def test_earlier_attempts_are_followed():
     """
     first, second, third = (Future() for _ in range(3))
     for each, before in ((first, None), (second, first), (third, second)):
-        note([each], {"attempt": 1}, before)
+        remember([each], {"attempt": 1}, before)
     assert [first, second, third] == attempts(third)
-    assert [1, 1] == [noted(third)["attempt"], noted(third)["calls"]]
+    assert [1, 1] == [known_of(third)["attempt"], known_of(third)["calls"]]
     odd = SimpleNamespace()
     assert [odd] == attempts(odd)
 

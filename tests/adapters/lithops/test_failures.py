@@ -274,7 +274,7 @@ def saved(path):
     """
     Be a process that is terminated inside two calls, after it has started a third one that has its handler.
     """
-    from greensdk_lithops.flush import flush_on_sigterm
+    from greensdk_lithops.sigterm import flush_on_sigterm
 
     from greensdk import track
 
@@ -307,7 +307,7 @@ def test_the_handler_is_only_there_where_asked():
     """
     And never if a handler is already set.
     """
-    from greensdk_lithops.flush import flush_on_sigterm
+    from greensdk_lithops.sigterm import flush_on_sigterm
 
     before = signal.getsignal(signal.SIGTERM)
     try:

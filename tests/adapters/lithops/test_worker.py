@@ -11,16 +11,15 @@ import threading
 from itertools import count
 
 import pytest
-from greensdk_lithops import stats, storage
 from greensdk_lithops.stats import LIMIT_BYTES, RECORD_KEY, StatsSink, added, compact, flat, kept, sanitised
-from greensdk_lithops.storage import StorageSink, key_of, prefix_of
+from greensdk_lithops.storage import StorageSink, prefix_of
 from greensdk_lithops.worker import LithopsCall
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import capture, energy_tracked, track
-from greensdk.deliver import spool
-from greensdk.errors import SinkError
+from greensdk.deliver import lifecycle, spool
+from greensdk.deliver.keys import Keys
 from greensdk.testing import FakeMonitor
 
 WORKER = {"executor_id": "ab12-0", "job_id": "M000", "call_id": "00003", "activation_id": "f00d"}
@@ -54,9 +53,8 @@ def fresh_process(monkeypatch):
     """
     A process in which nothing was written yet.
     """
-    for name in ("_sums", "_written", "_pace"):
-        monkeypatch.setattr(stats, name, None)
-    monkeypatch.setattr(storage, "_boxes", {})
+    monkeypatch.setattr(lifecycle, "_open", {})
+    monkeypatch.setattr(lifecycle, "_call_processes", [])
 
 
 @pytest.fixture
@@ -252,23 +250,25 @@ def test_a_uri_names_a_prefix(uri, prefix):
     assert prefix == prefix_of(uri)
 
 
-def test_objects_are_numbered(monkeypatch, record):
+def test_objects_are_numbered(record):
     """
-    The first of a call has no number; outside of a worker the record's id names it.
+    The first of a call has no number; outside of a worker, or in a process that the call has started, an id names it.
     """
-    monkeypatch.setattr(storage, "is_call", lambda: True)
-    inside = record(worker=WORKER)
-    assert "p/ab12-0/M000/00003-f00d.jsonl" == key_of("p", inside, 0)
-    assert "p/ab12-0/M000/00003-f00d-2.jsonl" == key_of("p", inside, 2)
+    keys, inside = Keys("p"), record(worker=WORKER)
+    assert f"p/ab12-0/M000/00003-f00d-r{inside['record_id']}.jsonl" == keys.next(inside)
+    lifecycle.register_call_process(lambda: True)
+    assert "p/ab12-0/M000/00003-f00d.jsonl" == keys.next(inside)
+    assert "p/ab12-0/M000/00003-f00d-1.jsonl" == keys.next(inside)
+    assert f"p/ab12-0/M000/00003-f00d-r{inside['record_id']}.jsonl" == keys.next(inside, own=False)
     outside = record(worker=None)
-    assert f"p/local/{outside['host']['host_id']}/{outside['record_id']}.jsonl" == key_of("p", outside, 5)
+    assert f"p/local/{outside['host']['host_id']}/{outside['record_id']}.jsonl" == keys.next(outside)
 
 
-def test_an_outermost_call_brings_the_inner_ones_along(monkeypatch, bucket, record):
+def test_an_outermost_call_brings_the_inner_ones_along(bucket, record):
     """
     In one object; what comes within the same second waits for the end.
     """
-    monkeypatch.setattr(storage, "is_call", lambda: True)
+    lifecycle.register_call_process(lambda: True)
     records = [record(worker=WORKER, depth=depth) for depth in (1, 1, 0, 1, 0)]
     sink, other_specification = StorageSink(), StorageSink()
     for each in records[:2]:
@@ -285,10 +285,9 @@ def test_an_outermost_call_brings_the_inner_ones_along(monkeypatch, bucket, reco
     assert 2 == len(bucket)
 
 
-@pytest.mark.filterwarnings("ignore:greensdk could not write:RuntimeWarning")
 def test_a_storage_that_refuses_loses_nothing(monkeypatch, record):
     """
-    The inner records go to the spool, the outermost one is the runtime's to spool, and later ones at the end.
+    All records are in the spool, those that come later too; the user is told once.
     """
     refusing = pytest.importorskip("lithops.storage")
 
@@ -298,12 +297,12 @@ def test_a_storage_that_refuses_loses_nothing(monkeypatch, record):
     monkeypatch.setattr(refusing, "Storage", no_storage)
     sink = StorageSink("lithops://x")
     sink.emit(record(depth=1))
-    with pytest.raises(SinkError, match="PermissionError: 403"):
+    with pytest.warns(RuntimeWarning, match=r"PermissionError: 403; the records are in .* \(2 waiting\)"):
         sink.emit(record())
     sink.emit(record())
     sink.close()
     ((_, uri, waiting),) = spool.waiting()
-    assert ("lithops://x", 2) == (uri, waiting)
+    assert ("lithops://x", 3) == (uri, waiting)
 
 
 def test_a_storage_that_hangs_is_asked_once(monkeypatch, record):
@@ -318,11 +317,11 @@ def test_a_storage_that_hangs_is_asked_once(monkeypatch, record):
         answer.wait(30)
 
     monkeypatch.setattr(hanging, "Storage", never)
-    monkeypatch.setattr("greensdk_lithops.pace.EVERY_S", 0.0)
+    monkeypatch.setattr(lifecycle, "WORKER_INTERVAL_S", 0.0)
     sink = StorageSink(budget_s=0.01)
-    with pytest.raises(SinkError, match="did not answer within"):
+    with pytest.warns(RuntimeWarning, match=r"no answer within 0\.01 s"):
         sink.emit(record())
-    with pytest.raises(SinkError, match="not asked again"):
-        sink.emit(record())
+    sink.emit(record())
     assert 1 == next(asked)
+    assert [2] == [number for *_, number in spool.waiting()]
     answer.set()

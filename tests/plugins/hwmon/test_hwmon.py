@@ -75,7 +75,7 @@ class TestCounters:
         )
         assert {"package-0": 20.0, "package-1": 10.0, "core-0": 5.0} == found["domains"]
         assert ["package-0", "package-1"] == found["attributes"]["counted"]
-        assert pytest.approx(30.0 * 0.000684, rel=1e-3) == found["energy_j"] - found["low_j"]
+        assert pytest.approx(30.0 * 0.000684, rel=1e-3) == found["energy_j"] - found["energy_low_j"]
 
     def test_it_is_cheap(self, board, opened):
         """
@@ -171,7 +171,7 @@ class TestWatts:
         found = monitor.stop(token)
 
         assert (300.0, "wall", "estimated") == (found["energy_j"], found["boundary"], found["quality"])
-        assert (150.0, 600.0) == (found["low_j"], found["high_j"])
+        assert (150.0, 600.0) == (found["energy_low_j"], found["energy_high_j"])
 
     def test_looks_in_between_count(self, board, opened):
         """

@@ -51,7 +51,7 @@ def test_lambdas_of_both_architectures(
     reading = estimator.estimate(use(0.5))
     assert energy_j == pytest.approx(reading["energy_j"], abs=1e-4)
     assert {"vcpu": vcpu_j, "memory": memory_j} == pytest.approx(reading["domains"], abs=1e-4)
-    assert (energy_j / 2, energy_j * 2) == pytest.approx((reading["low_j"], reading["high_j"]), abs=2e-4)
+    assert (energy_j / 2, energy_j * 2) == pytest.approx((reading["energy_low_j"], reading["energy_high_j"]), abs=2e-4)
     assert share == pytest.approx(reading["attributes"]["vcpu_share"], abs=1e-4)
 
 
@@ -111,7 +111,7 @@ def test_the_most_is_far_below_a_socket() -> None:
     The largest Lambda, all CPUs busy, twice over: a fifth of the 225 W and more that such sockets are built for.
     """
     reading = opened(10_240).estimate(use(5.79, duration_s=1.0))
-    assert 45 < reading["high_j"] < 60
+    assert 45 < reading["energy_high_j"] < 60
 
 
 def test_a_short_call_may_run_ahead_of_its_share() -> None:
@@ -139,7 +139,9 @@ def test_without_cpu_seconds_anything_from_none_to_all_may_have_been_used() -> N
     estimator = opened(1769)
     idle, busy, unknown = (estimator.estimate(use(cpu_s)) for cpu_s in (0.0, 2.0, None))
     assert (idle["energy_j"] + busy["energy_j"]) / 2 == pytest.approx(unknown["energy_j"])
-    assert (idle["low_j"], busy["high_j"]) == pytest.approx((unknown["low_j"], unknown["high_j"]))
+    assert (idle["energy_low_j"], busy["energy_high_j"]) == pytest.approx(
+        (unknown["energy_low_j"], unknown["energy_high_j"])
+    )
     assert "assumed: half of the share" == unknown["attributes"]["cpu_basis"]
 
 
@@ -159,7 +161,7 @@ def test_the_estimate_lies_in_its_interval(
     For every size and every amount of work; the domains add up to it.
     """
     reading = opened(memory_mb, machine=host(*machine)).estimate(use(cpu_s, duration_s))
-    assert 0 <= reading["low_j"] <= reading["energy_j"] <= reading["high_j"]
+    assert 0 <= reading["energy_low_j"] <= reading["energy_j"] <= reading["energy_high_j"]
     assert reading["energy_j"] == sum(reading["domains"].values())
 
 

@@ -64,7 +64,7 @@ def test_an_architecture_without_figures_needs_the_users() -> None:
     assert "no watts are known for a vCPU of riscv64" == estimator.probe().reason
     assert [] == estimator.open()
     reading = estimator.estimate(use(1.0))
-    assert (None, None, None) == (reading["energy_j"], reading["low_j"], reading["high_j"])
+    assert (None, None, None) == (reading["energy_j"], reading["energy_low_j"], reading["energy_high_j"])
     assert "riscv64; set busy_w_per_vcpu and idle_w_per_vcpu in [tool.greensdk.lambda-estimator]" in reading["reason"]
     own = opened(1024, 1.0, riscv, busy_w_per_vcpu=2.0, idle_w_per_vcpu=1.0).estimate(use(2.0, 2.0))
     assert ("riscv64", 4.0) == (own["attributes"]["arch"], own["domains"]["vcpu"])

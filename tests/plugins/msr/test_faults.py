@@ -150,7 +150,7 @@ class TestWindow:
             clock.advance(1.0)
             found = monitor.stop(token)
 
-        assert (None, None, None) == (found["energy_j"], found["low_j"], found["high_j"])
+        assert (None, None, None) == (found["energy_j"], found["energy_low_j"], found["energy_high_j"])
         assert found["reason"].startswith("package-0: register 0x")
         assert f"could not be read at {when}" in found["reason"]
         assert text in found["reason"]

@@ -202,8 +202,8 @@ class TestReading:
         """
         found = counted(MsrTree(tmp_path, SERVER), {"package-0": 10 << 14}, seconds=0.010)
 
-        assert pytest.approx(10.0 - RESOLUTION_90) == found["low_j"]
-        assert pytest.approx(10.0 + RESOLUTION_90) == found["high_j"]
+        assert pytest.approx(10.0 - RESOLUTION_90) == found["energy_low_j"]
+        assert pytest.approx(10.0 + RESOLUTION_90) == found["energy_high_j"]
 
     @pytest.mark.parametrize(
         ("seconds", "counts", "reason"),
@@ -218,7 +218,9 @@ class TestReading:
         """
         found = counted(MsrTree(tmp_path, SERVER), {"package-0": counts}, seconds)
 
-        assert (None, None, None, reason) == tuple(found[key] for key in ("energy_j", "low_j", "high_j", "reason"))
+        assert (None, None, None, reason) == tuple(
+            found[key] for key in ("energy_j", "energy_low_j", "energy_high_j", "reason")
+        )
 
     def test_a_still_counter_may_be_a_coarse_one_for_a_while(self, tmp_path):
         """

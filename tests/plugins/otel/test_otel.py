@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from greensdk_otel import OtlpSink
-from greensdk_otel.delivery import KEPT
+from greensdk_otel.export import MOST_WAITING
 from greensdk_otel.metrics import INSTRUMENTS
 from otel_kit import receiver
 from prometheus_kit import deaf, nobody, record, wait_until
@@ -181,7 +181,10 @@ def test_what_went_to_the_spool_is_exported_when_the_receiver_is_back(taker):
     sink = OtlpSink(taker.uri, export_every_s=3600, timeout_s=0.5)
     taker.status = 400
     sink.emit(record())
-    with pytest.warns(RuntimeWarning, match="the records are in"):
+    with (
+        pytest.warns(RuntimeWarning, match=r"the records are in .* \(1 waiting\)"),
+        pytest.raises(SinkError, match="400"),
+    ):
         sink.close()
     taker.status = 200
     sink.emit(record())
@@ -223,12 +226,11 @@ def test_no_more_than_a_few_thousand_wait():
     """
     with deaf() as silent:
         sink = OtlpSink(f"otlp+{silent}", export_every_s=3600, timeout_s=0.1)
-        for _ in range(KEPT):
+        for _ in range(MOST_WAITING):
             sink.emit(record())
-        with pytest.raises(SinkError, match=f"{KEPT} records wait"):
+        with pytest.raises(SinkError, match=f"{MOST_WAITING} records wait"):
             sink.emit(record())
-        sink._delivery._queue.clear()
-        sink._delivery._courier.finish(1.0, leave=True)
+        sink._export()._queue.clear()
 
 
 def test_the_thread_dies_when_nothing_waits(taker):

@@ -45,7 +45,7 @@ class TestJoules:
         """
         reading = window(pmu, lambda: pmu.count(1000))
 
-        assert (1000.0, 1000.0, 1000.0) == (reading["energy_j"], reading["low_j"], reading["high_j"])
+        assert (1000.0, 1000.0, 1000.0) == (reading["energy_j"], reading["energy_low_j"], reading["energy_high_j"])
         assert {"package-0": 1000.0} == reading["domains"]
         assert ("machine", "measured", "package") == (reading["scope"], reading["quality"], reading["boundary"])
 
@@ -167,8 +167,8 @@ class TestReading:
 
         reading = window(pmu, lambda: time.sleep(0.02), update_interval_s=0.001)
 
-        assert pytest.approx(RESOLUTION_90, rel=1e-3) == reading["energy_j"] - reading["low_j"]
-        assert pytest.approx(RESOLUTION_90, rel=1e-3) == reading["high_j"] - reading["energy_j"]
+        assert pytest.approx(RESOLUTION_90, rel=1e-3) == reading["energy_j"] - reading["energy_low_j"]
+        assert pytest.approx(RESOLUTION_90, rel=1e-3) == reading["energy_high_j"] - reading["energy_j"]
 
     def test_a_window_shorter_than_an_update_has_no_number(self, pmu):
         """
@@ -176,7 +176,7 @@ class TestReading:
         """
         reading = window(pmu, lambda: pmu.count(1), update_interval_s=60.0)
 
-        assert reading["energy_j"] is reading["low_j"] is reading["high_j"] is None
+        assert reading["energy_j"] is reading["energy_low_j"] is reading["energy_high_j"] is None
         assert "the window is shorter than the meter's update interval of 6e+04 ms" == reading["reason"]
         assert {"package-0": None} == reading["domains"]
         assert {"package-0": 1} == reading["attributes"]["stop_counts"]

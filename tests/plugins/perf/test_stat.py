@@ -101,7 +101,7 @@ class TestRealPerf:
         reading = monitor.stop(token)
         monitor.close()
 
-        assert reading["low_j"] <= 1000.0 * inner_s <= reading["high_j"]
+        assert reading["energy_low_j"] <= 1000.0 * inner_s <= reading["energy_high_j"]
         assert pytest.approx(1000.0 * reading["attributes"]["covered_s"], rel=1e-3) == reading["energy_j"]
         assert inner_s <= reading["attributes"]["covered_s"]
 

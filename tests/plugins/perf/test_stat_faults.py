@@ -95,7 +95,7 @@ class TestWidestSet:
         reading = stat_window(fake(EVENTS[:1], forms=("-x,",)))
 
         assert 12.5 == reading["energy_j"]
-        assert reading["high_j"] >= 12.505
+        assert reading["energy_high_j"] >= 12.505
         assert "-x, -a --per-socket -e power/energy-pkg/ -- sh" in (bin_folder / "perf.log").read_text()
 
     def test_it_is_started_in_the_c_locale(self, fake, bin_folder, monkeypatch):
@@ -150,7 +150,7 @@ class TestFailures:
         healthy = monitor.stop(monitor.start())
         monitor.close()
 
-        assert broken["energy_j"] is broken["low_j"] is None
+        assert broken["energy_j"] is broken["energy_low_j"] is None
         assert reason in broken["reason"]
         assert {None} == set(broken["domains"].values())
         assert 25.0 == healthy["energy_j"]

@@ -41,7 +41,7 @@ def test_both_readings_are_the_machines_joules_at_its_load() -> None:
     for reading, boundary in ((package, PACKAGE), (wall, WALL)):
         low, middle, high = power_w(EPYC, 2, 256, 256, 0.5, boundary)
         assert reading["energy_j"] == pytest.approx(2 * middle)
-        assert (reading["low_j"], reading["high_j"]) == (pytest.approx(2 * low), pytest.approx(2 * high))
+        assert (reading["energy_low_j"], reading["energy_high_j"]) == (pytest.approx(2 * low), pytest.approx(2 * high))
         assert (reading["scope"], reading["quality"], reading["boundary"]) == ("machine", "estimated", boundary)
         assert reading["domains"] == {boundary: reading["energy_j"]}
         assert (reading["call_j"], reading["meter_id"], reading["reason"]) == (None, None, None)
@@ -81,7 +81,7 @@ def test_a_machine_is_never_more_than_fully_busy(host_cpu_s: float, duration_s: 
     """
     full_w = power_w(EPYC, 2, 256, 256, 1.0)[2]
     for reading in both(SERVER, use(0.0, duration_s, host_cpu_s=host_cpu_s)):
-        low, middle, high = reading["low_j"], reading["energy_j"], reading["high_j"]
+        low, middle, high = reading["energy_low_j"], reading["energy_j"], reading["energy_high_j"]
         assert low is not None
         assert middle is not None
         assert high is not None
@@ -173,8 +173,8 @@ def test_without_a_clock_of_the_machine_the_call_gets_its_part_at_once() -> None
         low, middle, high = (power_w(EPYC, 2, 256, 256, load, reading["boundary"]) for load in (1.0, 0.5, cpu_s / 512))
         assert (reading["scope"], reading["quality"]) == ("call", "estimated")
         assert reading["energy_j"] == pytest.approx(middle[1] / 0.5 * cpu_s / 256)
-        assert reading["low_j"] == pytest.approx(low[0] * cpu_s / 256)
-        assert reading["high_j"] == pytest.approx(high[2] * 2.0), "the whole machine, as the call was alone"
+        assert reading["energy_low_j"] == pytest.approx(low[0] * cpu_s / 256)
+        assert reading["energy_high_j"] == pytest.approx(high[2] * 2.0), "the whole machine, as the call was alone"
         assert reading["attributes"]["load"] is None
         assert "no clock tells the host's load" in reading["attributes"]["basis"]
 
@@ -194,11 +194,11 @@ def test_the_interval_without_that_clock_holds_the_share_with_it(
         both(SERVER, use(cpu_s, duration_s)), both(SERVER, use(cpu_s, duration_s, host_cpu_s=host_cpu_s)), strict=True
     ):
         assert blind["energy_j"] is not None
-        assert blind["low_j"] is not None
-        assert blind["high_j"] is not None
+        assert blind["energy_low_j"] is not None
+        assert blind["energy_high_j"] is not None
         assert seeing["energy_j"] is not None
-        assert 0 <= blind["low_j"] <= blind["energy_j"] <= blind["high_j"]
-        assert blind["low_j"] * 0.999 <= seeing["energy_j"] * share <= blind["high_j"] * 1.001
+        assert 0 <= blind["energy_low_j"] <= blind["energy_j"] <= blind["energy_high_j"]
+        assert blind["energy_low_j"] * 0.999 <= seeing["energy_j"] * share <= blind["energy_high_j"] * 1.001
 
 
 def test_a_call_gets_its_share_of_both_boundaries() -> None:
@@ -234,6 +234,6 @@ def test_estimating_makes_the_same_watts_as_the_pure_function() -> None:
 
 
 def _width(reading: Reading) -> float:
-    assert reading["low_j"]
-    assert reading["high_j"]
-    return reading["high_j"] / reading["low_j"]
+    assert reading["energy_low_j"]
+    assert reading["energy_high_j"]
+    return reading["energy_high_j"] / reading["energy_low_j"]

@@ -110,7 +110,7 @@ def test_without_cpu_seconds_there_are_no_joules(model: str) -> None:
     """
     reading = opened(host(cpus=4), tdp_w=80.0, model=model).estimate(use(None))
     assert isinstance(reading, dict)
-    assert [reading["energy_j"], reading["low_j"], reading["high_j"]] == [None] * 3
+    assert [reading["energy_j"], reading["energy_low_j"], reading["energy_high_j"]] == [None] * 3
     assert reading["reason"] == "no clock tells the call's CPU seconds"
     assert reading["attributes"]["duration_only_j"] == 40.0
 
@@ -253,10 +253,10 @@ def test_the_linear_estimate_lies_in_its_interval(cpu_s: float, low: float, high
     assert 0 < factors[0] <= 0.45 + 1e-9
     assert factors[1] >= 2.0 - 1e-9
     reading = linear(host("AMD EPYC 7763 64-Core Processor", cpus=128, virtual=virtual), use(cpu_s))
-    assert reading["low_j"] is not None
+    assert reading["energy_low_j"] is not None
     assert reading["energy_j"] is not None
-    assert reading["high_j"] is not None
-    assert 0 <= reading["low_j"] <= reading["energy_j"] <= reading["high_j"]
+    assert reading["energy_high_j"] is not None
+    assert 0 <= reading["energy_low_j"] <= reading["energy_j"] <= reading["energy_high_j"]
 
 
 @pytest.mark.parametrize(

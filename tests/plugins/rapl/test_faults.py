@@ -83,7 +83,7 @@ class TestReadFaults:
         else:
             reading = window(monitor, tree, inside=lambda: fault(zone))
 
-        assert reading["energy_j"] is reading["low_j"] is reading["high_j"] is None
+        assert reading["energy_j"] is reading["energy_low_j"] is reading["energy_high_j"] is None
         assert reading["reason"].startswith(f"{key}: ")
         assert f"at {when}" in reading["reason"]
         assert text in reading["reason"]

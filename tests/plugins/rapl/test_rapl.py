@@ -43,8 +43,8 @@ class TestReading:
         """
         reading = joules(tree, {tree.package(0): 10.0}, seconds=0.010)
 
-        assert pytest.approx(10.0 - RESOLUTION_90) == reading["low_j"]
-        assert pytest.approx(10.0 + RESOLUTION_90) == reading["high_j"]
+        assert pytest.approx(10.0 - RESOLUTION_90) == reading["energy_low_j"]
+        assert pytest.approx(10.0 + RESOLUTION_90) == reading["energy_high_j"]
         assert pytest.approx(0.684, abs=0.001) == RESOLUTION_90
 
     def test_a_window_shorter_than_an_update_has_no_number(self, tree):

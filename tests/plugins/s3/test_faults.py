@@ -143,7 +143,7 @@ def test_a_server_that_is_down_holds_nobody_up_and_gets_everything_later(server,
     uri = f"s3://{server.bucket}/down"
     server.stop()
     try:
-        failed = run(WORK, uri, "kept", "50", GREENSDK_S3_BUDGET_S="0.5")
+        failed = run(WORK, uri, "kept", "50", GREENSDK_S3_BUDGET_S="10")
     finally:
         server.start()
     assert (0, "the program's own\n") == (failed.returncode, failed.stdout)

@@ -10,14 +10,8 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
+from greensdk.deliver.metrics import MAX_VALUES, OTHER, Labels
 from greensdk_prometheus.families import COUNTER, FAMILIES, GAUGE, HISTOGRAM, REPLACED, observations
-
-OTHER = "other"
-TEXT_LIMIT = 120
-"""Longest value of a label."""
-
-MAX_VALUES = 100
-"""How many values a label may have."""
 
 MAX_SERIES = 1_000
 """How many series a metric may have."""
@@ -31,36 +25,7 @@ FOLDED = 2
 Key = tuple[str, ...]
 
 
-class Labels:
-    """
-    Keeps the values of labels few: the first `limit` of each are kept, the others become ``other``.
-
-    Attributes:
-        replaced: How often a value of each label was replaced.
-    """
-
-    def __init__(self, limit: int = MAX_VALUES) -> None:
-        self.limit = limit
-        self.replaced: dict[str, int] = {}
-        self._known: dict[str, set[str]] = {}
-
-    def of(self, name: str, value: Any) -> str:
-        """
-        Return the text that stands for a value: short, in Unicode, and one of few.
-        """
-        if value is None:
-            return ""
-        text = str(value)[:TEXT_LIMIT].encode("utf-8", "replace").decode()
-        known = self._known.setdefault(name, {"", OTHER})
-        if text not in known:
-            if len(known) >= self.limit + 2:
-                self.replaced[name] = self.replaced.get(name, 0) + 1
-                return OTHER
-            known.add(text)
-        return text
-
-
-class Numbers:
+class Totals:
     """
     The values of all metrics. Not for several threads at once.
 
@@ -151,16 +116,16 @@ class Numbers:
             self._put(REPLACED, (name,), times)
 
 
-class Intake:
+class Aggregator:
     """
     Numbers that any thread may add to, also in a garbage collection or a signal handler: nobody ever waits in `put`.
 
     Args:
-        numbers: Where records end up.
+        totals: Where records end up.
     """
 
-    def __init__(self, numbers: Numbers) -> None:
-        self._numbers = numbers
+    def __init__(self, totals: Totals) -> None:
+        self._totals = totals
         self._queue: deque[Mapping[str, Any]] = deque()
         self._lock = Lock()
 
@@ -180,7 +145,7 @@ class Intake:
         Add what an earlier process has left.
         """
         with self._lock:
-            self._numbers.merge(state)
+            self._totals.merge(state)
 
     def state(self) -> dict[str, list[tuple[Key, Any]]]:
         """
@@ -188,10 +153,10 @@ class Intake:
         """
         with self._lock:
             self._fold(len(self._queue))
-            return self._numbers.state()
+            return self._totals.state()
 
     def _fold(self, most: int) -> None:
         for _ in range(most):
             if not self._queue:
                 break
-            self._numbers.add(self._queue.popleft())
+            self._totals.add(self._queue.popleft())

@@ -13,7 +13,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from greensdk_lithops.storage import BUDGET_S, deliver_all
+from greensdk.deliver.lifecycle import finish_all
+from greensdk_lithops.storage import BUDGET_S
 
 AT_MOST_S = int(BUDGET_S) + 2
 """After so many seconds the process ends, whatever the saving waits for."""
@@ -51,15 +52,15 @@ def save() -> None:
     """
     Close the calls under way on this thread, the innermost first, and write what is held back.
     """
-    from greensdk.measure.window import current
+    from greensdk.measure.state import current
+    from greensdk.measure.window import Window
 
     window, runtimes = current.get(), set()
-    while window is not None:
-        window.pause()
-        window.end(Terminated("SIGTERM"))
+    while isinstance(window, Window):
+        window.close(Terminated("SIGTERM"))
         runtimes.add(window.runtime)
         window = window.parent
-    deliver_all()
+    finish_all()
     for runtime in runtimes:
         for _, sink in runtime.sinks:
             with suppress(Exception):  # the process is about to end, and the other sinks may do better

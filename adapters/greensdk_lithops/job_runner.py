@@ -1,5 +1,5 @@
 """
-Where in Lithops this process is.
+What the stack tells of the Lithops call that this process belongs to.
 
 A worker's handler forks a ``JobRunner`` for each call; the fork inherits the handler's stack, so the frames
 below the user's function lead to the job runner, and further down to the handler's own notes on the call.
@@ -19,9 +19,9 @@ from typing import Any
 WriteStat = Callable[[str, Any], None]
 
 
-class Place:
+class Context:
     """
-    What the stack tells.
+    The call of this process.
 
     Attributes:
         pid: The process that was asked.
@@ -39,21 +39,21 @@ class Place:
         self.forked = False
 
 
-_place = Place(0)
+_context = Context(0)
 
 
-def place() -> Place:
+def context() -> Context:
     """
-    Return where this process is; looked up once per process.
+    Return what the stack tells; looked at once per process.
     """
-    global _place
-    if _place.pid != os.getpid():
-        _place = _look()
-    return _place
+    global _context
+    if _context.pid != os.getpid():
+        _context = _look()
+    return _context
 
 
-def _look() -> Place:
-    found, started = Place(os.getpid()), False
+def _look() -> Context:
+    found, started = Context(os.getpid()), False
     for frame in _frames():
         name, file = frame.f_code.co_name, os.path.basename(frame.f_code.co_filename)
         if found.runner is not None:
@@ -76,18 +76,18 @@ def _frames() -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def is_call() -> bool:
+def is_call_process() -> bool:
     """
     Say whether this process is the one that Lithops made for the call, and not one that the call started.
     """
-    return find_writer() is not None
+    return stats_writer() is not None
 
 
-def find_writer() -> WriteStat | None:
+def stats_writer() -> WriteStat | None:
     """
     Return what adds a line to the call's statistics; None in a process that isn't the call's own.
     """
-    here = place()
+    here = context()
     if here.forked:
         return None
     stats = getattr(here.runner, "stats", None)

@@ -8,8 +8,8 @@ import json
 import threading
 
 import pytest
+from greensdk_prometheus.aggregation import MAX_SERIES, OTHER, Aggregator, Labels, Totals
 from greensdk_prometheus.families import FAMILIES, observations
-from greensdk_prometheus.numbers import MAX_SERIES, OTHER, Intake, Labels, Numbers
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_kit import record
@@ -39,7 +39,7 @@ def summed(*records, **options) -> dict:
     """
     Return the state after these records.
     """
-    numbers = Numbers(**options)
+    numbers = Totals(**options)
     for each in records:
         numbers.add(each)
     return numbers.state()
@@ -148,7 +148,7 @@ def test_sums_that_were_saved_and_loaded_go_on_as_if_nothing_had_been(records, c
     """
     Counters and histograms; a gauge shows the newest.
     """
-    first, second = Numbers(), Numbers()
+    first, second = Totals(), Totals()
     for each in records[:cut]:
         first.add(each)
     for each in records[cut:]:
@@ -168,7 +168,7 @@ def test_any_number_of_threads_may_bring_records():
     """
     None is lost, and none counted twice.
     """
-    intake = Intake(Numbers())
+    intake = Aggregator(Totals())
     threads = [
         threading.Thread(target=lambda: [intake.put(record(samples=None)) for _ in range(500)]) for _ in range(4)
     ]

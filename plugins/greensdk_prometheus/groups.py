@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from greensdk.deliver import spool
-from greensdk.errors import SinkError
+from greensdk.deliver.files import open_private, own_folder
 
 FOLDER = "prometheus"
 TAKEN = frozenset({errno.EACCES, errno.EAGAIN})
 """fcntl(2): what an already locked file answers."""
 
 
-class Slot:
+class Group:
     """
     One group's numbers on disk, held by this process until it ends.
 
@@ -64,29 +64,26 @@ class Slot:
         Write the numbers, whole or not at all.
         """
         fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps(state))
+        with open(open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8") as file:
+            json.dump(state, file)
         os.replace(fresh, self.path)
 
 
-def take(*name: str) -> Slot:
+def take(*name: str) -> Group:
     """
-    Return the first slot under a name that no process holds.
+    Return the first group under a name that no process holds.
 
     Raises:
         SinkError: There is no folder for it that is the user's own.
+        OSError: It can't be written.
     """
-    folder = spool.folder() / FOLDER
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _insist_on_own(folder)
-        digest = sha256("\n".join(name).encode()).hexdigest()[:12]
-        return next(slot for number in count() if (slot := _try(number, folder / f"{digest}-{number}.json")))
-    except OSError as error:
-        raise SinkError(f"{folder}: {error.strerror}") from error
+    folder = own_folder(own_folder(spool.folder()) / FOLDER)
+    digest = sha256("\n".join(name).encode()).hexdigest()[:12]
+    return next(group for number in count() if (group := _try(number, folder / f"{digest}-{number}.json")))
 
 
-def _try(number: int, path: Path) -> Slot | None:
-    fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _try(number: int, path: Path) -> Group | None:
+    fd = open_private(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -94,11 +91,4 @@ def _try(number: int, path: Path) -> Slot | None:
         if error.errno in TAKEN:
             return None
         raise
-    return Slot(number, path, fd)
-
-
-def _insist_on_own(folder: Path) -> None:
-    for place in (folder.parent, folder):
-        status = place.lstat()
-        if place.is_symlink() or status.st_uid != os.getuid():
-            raise SinkError(f"{place} is a link or belongs to somebody else: remove it")
+    return Group(number, path, fd)

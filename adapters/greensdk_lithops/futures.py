@@ -14,13 +14,13 @@ from weakref import WeakKeyDictionary
 
 from greensdk_lithops.job import at_stage
 
-_notes: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 DEPTH = 6
 """How many frames lie at most between a retry and the executor's own method; Lithops 3.8 has none."""
 
 
-def note(futures: Iterable[Any], known: Mapping[str, Any], before: Any = None) -> None:
+def remember(futures: Iterable[Any], known: Mapping[str, Any], before: Any = None) -> None:
     """
     Remember what is known of the jobs behind some futures.
 
@@ -33,15 +33,15 @@ def note(futures: Iterable[Any], known: Mapping[str, Any], before: Any = None) -
     calls = Counter(future.job_id for future in futures)
     for future in futures:
         job = at_stage(known, str(future.job_id).startswith("R"))
-        _notes[future] = {**job, "calls": calls[future.job_id], "before": before}
+        _known[future] = {**job, "calls": calls[future.job_id], "before": before}
 
 
-def noted(future: Any) -> Mapping[str, Any]:
+def known_of(future: Any) -> Mapping[str, Any]:
     """
     Return what is remembered of a future.
     """
     try:
-        return _notes.get(future, {})
+        return _known.get(future, {})
     except TypeError:  # nothing that could be a key: no future of Lithops
         return {}
 
@@ -51,7 +51,7 @@ def attempts(future: Any) -> list[Any]:
     Return the futures of all attempts of a call up to this one, as far as is known.
     """
     found = [future]
-    while (before := noted(found[0]).get("before")) is not None:
+    while (before := known_of(found[0]).get("before")) is not None:
         found.insert(0, before)
     return found
 

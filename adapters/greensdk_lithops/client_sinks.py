@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from greensdk.deliver import spool
-from greensdk_prometheus.families import number
-from greensdk_prometheus.numbers import Labels
+from greensdk.deliver.metrics import Labels, number
+from greensdk.deliver.notices import warn_once
+from greensdk_lithops.records import NOT_OVER
 
 METRIC = "greensdk_energy_joules"
 UNKNOWN = "unknown"
@@ -40,7 +41,7 @@ def hand_over(records: Iterable[Mapping[str, Any]], settings: Mapping[str, Any])
         feed(fresh)
         sinks = _sinks(settings)
     except Exception as error:
-        spool.warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
+        warn_once(f"greensdk could not hand over the records of a Lithops job: {error}")
         return
     for uri, target, config in sinks:
         _give(fresh, uri, target, config)
@@ -105,7 +106,7 @@ def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any
 
 
 def _is_clients(target: str) -> bool:
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     try:
         return getattr(load(target), "client_side", False) is True
@@ -114,7 +115,7 @@ def _is_clients(target: str) -> bool:
 
 
 def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: Mapping[str, Any]) -> None:
-    from greensdk.measure.runtime import load
+    from greensdk.configure.targets import load
 
     try:
         sink = load(target)(uri, **config)
@@ -132,6 +133,4 @@ def _give(records: Iterable[Mapping[str, Any]], uri: str, target: str, config: M
 
 
 def _is_over(record: Mapping[str, Any]) -> bool:
-    from greensdk_lithops.records import NOT_OVER
-
     return not (record.get("status") == "lost" and record.get("reason") == NOT_OVER)

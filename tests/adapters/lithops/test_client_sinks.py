@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from greensdk_prometheus.lithops import feed, hand_over
+from greensdk_lithops.client_sinks import feed, hand_over
 from otel_kit import receiver
 from prometheus_kit import nobody, pushgateway, record
 
@@ -22,9 +22,9 @@ def collected(number: int, **more):
     """
     Return the records of a job.
     """
-    from greensdk_prometheus import lithops
+    from greensdk_lithops import client_sinks
 
-    start = len(lithops._given)
+    start = len(client_sinks._given)
     return [record(record_id=f"{start + n:032x}", **more) for n in range(number)]
 
 

@@ -1,0 +1,117 @@
+"""
+The runtimes of this process, one for each specification: built when first needed, and built anew in a forked
+child, where descriptors and client objects of the parent must not be used.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from greensdk.measure.build import build
+from greensdk.measure.sources import Sources
+from greensdk.measure.state import shared
+
+if TYPE_CHECKING:
+    from greensdk.measure.build import Offering
+    from greensdk.measure.runtime import Runtime
+
+
+class Slot:
+    """
+    Holds the runtime of one specification.
+
+    Args:
+        spec: A plain dict: the arguments of a decoration, or a specification that a client has resolved.
+        sources: Where its monitors come from.
+
+    Attributes:
+        runtime: None before the first call, after a fork and after a reset.
+    """
+
+    __slots__ = ("_sources", "runtime", "spec")
+
+    def __init__(self, spec: Mapping[str, Any], sources: Offering) -> None:
+        self.spec = spec
+        self._sources = sources
+        self.runtime: Runtime | None = None
+
+    def open(self) -> Runtime:
+        """
+        Build the runtime. What fails is noted and left out.
+
+        Raises:
+            ConfigError: The configuration is wrong; raised before the first call, never during one.
+        """
+        self.runtime = runtime = build(self.spec, self._sources)
+        return runtime
+
+    def close(self) -> None:
+        """
+        Close the runtime and forget it.
+        """
+        runtime, self.runtime = self.runtime, None
+        if runtime is not None:
+            runtime.close()
+
+
+class Process:
+    """
+    All slots of this process, and its monitors.
+    """
+
+    def __init__(self) -> None:
+        self.sources = Sources()
+        self._slots: dict[str, Slot] = {}
+
+    def slot_for(self, spec: Mapping[str, Any]) -> Slot:
+        """
+        Return the slot for `spec`; equal specifications share one.
+        """
+        key = repr(sorted(spec.items(), key=lambda item: item[0]))
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots.setdefault(key, Slot(spec, self.sources))
+        return slot
+
+    def close(self) -> None:
+        """
+        Close all runtimes; at exit.
+        """
+        for slot in list(self._slots.values()):
+            slot.close()
+
+    def reset(self) -> None:
+        """
+        Close everything and forget it.
+        """
+        self.close()
+        self.sources.close()
+        shared.sampler = None
+
+    def forked(self) -> None:
+        """
+        Leave nothing of the parent in use: descriptors are closed and reopened, ids renewed, sinks dropped.
+        """
+        for slot in self._slots.values():
+            slot.runtime = None  # dropped, not closed: closing could flush the parent's buffers a second time
+        self.sources.close()
+        shared.forked()
+
+
+process = Process()
+slot_for = process.slot_for
+
+
+def reset() -> None:
+    """
+    Close everything and forget it; the next call builds anew from the configuration as it is then.
+    """
+    process.reset()
+
+
+atexit.register(process.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=process.forked)
