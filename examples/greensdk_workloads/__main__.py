@@ -57,8 +57,8 @@ def _run(workload: Workload, workers: int, scale: float, how: str) -> tuple[str,
 
 
 def _on_lithops(workload: Workload, workers: int, scale: float) -> tuple[str, Any]:
-    from greensdk.cli.demo import private_temp
     from greensdk.cli.extras import need
+    from greensdk_workloads.demo import private_temp
 
     need("lithops", "--how lithops")
     with private_temp():

@@ -20,12 +20,15 @@ from typing import Any
 
 import attrs
 
+from greensdk.configure.targets import load
 from greensdk.report import EnergyReport
 
 Record = dict[str, Any]
 Key = tuple[str | None, str, str | None, str | None]
 
 SERVERLESS = "aws_lambda"
+
+PRICE_LIST = "greensdk_cost.prices:list_price"
 
 
 @attrs.frozen
@@ -315,13 +318,4 @@ def list_price(region: str, arch: str | None) -> Price:
     Raises:
         ConfigError: There is no such price.
     """
-    from greensdk_cost.prices import ARCHITECTURES, PRICES, SOURCES, gb_s_usd, source
-
-    from greensdk.errors import ConfigError
-
-    name = {"aarch64": "arm64", "amd64": "x86_64", None: "x86_64"}.get(arch, arch)
-    price = gb_s_usd(region, name, 1) if region in PRICES and name in ARCHITECTURES else None
-    if price is None:
-        raise ConfigError(f"no AWS Lambda price for {region}, {name}: known regions are {', '.join(PRICES)}")
-    where = source(region)
-    return Price(price, PRICES[region][2], f"{where} {region} {SOURCES[where]}")
+    return Price(*load(PRICE_LIST)(region, arch))

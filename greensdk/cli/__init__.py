@@ -19,7 +19,7 @@ from greensdk.version import __version__
 
 COMMANDS = {
     "doctor": "greensdk.cli.doctor:doctor",
-    "demo": "greensdk.cli.demo:demo",
+    "demo": "greensdk_workloads.demo:demo",
     "run": "greensdk.cli.run:run",
     "report": "greensdk.cli.report:report",
     "compare": "greensdk.cli.compare:compare",
@@ -31,9 +31,9 @@ COMMANDS = {
     "validate": "greensdk.cli.validate:validate",
     "calibrate": "greensdk.cli.calibrate:calibrate",
     "verify": "greensdk.cli.verify:verify",
-    "agent": "greensdk.cli.agent:agent",
-    "k8s": "greensdk.cli.k8s:k8s",
-    "lambda": "greensdk.cli.aws_lambda:aws_lambda",
+    "agent": "greensdk_ebpf.agent.command:agent",
+    "k8s": "greensdk_lithops.k8s.command:k8s",
+    "lambda": "greensdk_lithops.aws_lambda.command:aws_lambda",
     "plugins": "greensdk.cli.plugins:plugins",
     "schema": "greensdk.cli.schema:schema",
 }

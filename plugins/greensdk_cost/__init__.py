@@ -148,7 +148,7 @@ class Cost:
             return self.gb_s_usd
         if self.region is None or architecture is None:
             return None
-        from . import prices
+        from greensdk_cost import prices
 
         price = prices.gb_s_usd(self.region, architecture, self.tier)
         if price is not None:
@@ -157,7 +157,7 @@ class Cost:
         return price
 
     def _request_price(self) -> float | None:
-        from .prices import PRICES
+        from greensdk_cost.prices import PRICES
 
         if self.request_usd is None and self.region in PRICES:
             return PRICES[self.region][2]
@@ -212,7 +212,7 @@ def notes(today: date | None = None) -> list[str]:
     """
     from datetime import date
 
-    from .prices import SOURCES
+    from greensdk_cost.prices import SOURCES
 
     now = today or date.today()
     old = [day for day in SOURCES.values() if (now - date.fromisoformat(day)).days > OUTDATED_DAYS]
@@ -231,7 +231,7 @@ def _region(region: str, gb_s_usd: float | None, *, in_lambda: bool) -> str | No
     """
     if region == "auto":  # AWS_REGION on a laptop only says where its owner's resources are
         return os.environ.get("AWS_REGION") if in_lambda else None
-    from .prices import PRICES
+    from greensdk_cost.prices import PRICES
 
     if region not in PRICES and gb_s_usd is None:
         from greensdk.configure.settings import unknown

@@ -57,8 +57,8 @@ def study(
     characterise  CPU, memory, I/O, parallel efficiency, joules per unit of work
     lithops       Lithops compared with a plain loop, on one worker
     """
-    from greensdk.cli.demo import private_temp
     from greensdk.cli.extras import need
+    from greensdk_workloads.demo import private_temp
 
     for library in ("matplotlib", "scipy"):
         need(library, "greensdk study")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from greensdk_lithops.aws_lambda import image
+from greensdk_lithops.aws_lambda.command import aws_lambda
 
-from greensdk.cli.aws_lambda import aws_lambda
 from greensdk.errors import GreensdkError
 from greensdk.version import __version__
 

@@ -62,10 +62,9 @@ def manifest(
     Pipe it to `kubectl apply -f -`. For pods of Lithops the table k8s of an executor's settings adds the same.
     """
     need("yaml", "k8s manifest")
+    from greensdk.errors import ConfigError
     from greensdk_lithops.k8s import manifests
     from greensdk_lithops.k8s.settings import read
-
-    from greensdk.errors import ConfigError
 
     if (rapl or coarsen) and not agent:
         raise ConfigError(f"k8s manifest: {'--coarsen' if coarsen else '--rapl'} needs --agent")

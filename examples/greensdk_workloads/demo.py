@@ -36,13 +36,12 @@ def demo(points: int, workers: int | None, out: str) -> int:
     from math import pi
     from shlex import quote
 
-    from greensdk_workloads.pi import SIGMAS, estimate
-    from greensdk_workloads.workload import split
-
     from greensdk.cli.extras import need
     from greensdk.configure.resolved import is_disabled
     from greensdk.deliver import spool
     from greensdk.deliver.sinks import JsonlSink
+    from greensdk_workloads.pi import SIGMAS, estimate
+    from greensdk_workloads.workload import split
 
     need("lithops", "greensdk demo")
     if is_disabled():
@@ -95,6 +94,7 @@ def measure(parts: Sequence[int], workers: int) -> tuple[int, EnergyReport]:
     Run one call per part, and return the points inside and the energy report.
     """
     from greensdk_lithops import EnergyFunctionExecutor
+
     from greensdk_workloads.pi import count_inside
 
     # data_cleaner would start a process at exit, to clean a folder that is gone by then.

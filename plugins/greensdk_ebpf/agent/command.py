@@ -40,9 +40,8 @@ def start(root: str, group: str, rapl: bool, coarsen: float | None, powercap_roo
     """
     Load the eBPF programs and open them to a group.
     """
-    from greensdk_ebpf import agent as control
-
     from greensdk.errors import GreensdkError
+    from greensdk_ebpf import agent as control
 
     if coarsen and not rapl:
         raise GreensdkError("agent start: --coarsen needs --rapl")

@@ -1,5 +1,5 @@
 """
-``greensdk demo``: pi, and what it cost, from real calls.
+``greensdk demo``: pi, and the energy of real calls.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from greensdk_workloads import demo
+from greensdk_workloads.demo import private_temp, show_calls
 
 from greensdk import track
-from greensdk.cli import cli, demo
-from greensdk.cli.demo import private_temp, show_calls
+from greensdk.cli import cli
 from greensdk.schema.check import problems
 
 
