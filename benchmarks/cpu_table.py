@@ -1,12 +1,17 @@
 """
 Make the generated part of the CPU table from codecarbon's list, or check that it is what this script makes.
 
-    python benchmarks/cpu_table.py CSV            # write plugins/greensdk_psutil_tdp/table_{intel,amd}.py
+    python benchmarks/cpu_table.py CSV            # write plugins/greensdk_psutil_tdp/data/{intel,amd}.py
     python benchmarks/cpu_table.py CSV --check    # exit 1 when the files there differ
+    python benchmarks/cpu_table.py --ark ARK      # compare what is written by hand with a list of Intel ARK's
 
 CSV is ``codecarbon/data/hardware/cpu_power.csv`` of the release named below: ``pip download --no-deps
 codecarbon==3.3.2`` and unpack the wheel. Another file than that is refused: a new release means a new RELEASE and
 SHA256 here, and a look at the counts that are printed.
+
+ARK is a CSV file with ARK's own columns (``CpuName``, ``ProcessorBasePower``, ``MaxTDP``, ``MaxTurboPower``,
+``CoreCount``, ``ThreadCount``), as scrapers of https://ark.intel.com write it. Nothing is taken from it: the
+differences are printed, for a person to look at.
 """
 
 from __future__ import annotations
@@ -20,25 +25,28 @@ import textwrap
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from greensdk_psutil_tdp.data import core, threads
+from greensdk_psutil_tdp.data.parts import PARTS
 from greensdk_psutil_tdp.names import normalise
-from greensdk_psutil_tdp.parts import PARTS
-from greensdk_psutil_tdp.table import split
+from greensdk_psutil_tdp.table import find, split
 
 from greensdk.machine.hardware import classify
 
-FOLDER = Path(__file__).resolve().parents[1] / "plugins" / "greensdk_psutil_tdp"
+FOLDER = Path(__file__).resolve().parents[1] / "plugins" / "greensdk_psutil_tdp" / "data"
 RELEASE = "3.3.2"
 SHA256 = "0fad5224a6c4037311a86f7a2baf578ccd08787a7ba31a930b2e857c74c91b9d"
 MAKERS = {"intel": "Intel", "amd": "AMD"}
 # AMD's lists leave the maker out: "FX-8350", "7th Gen A10-9700 APU", "Athlon II X2 250".
 AMD_FAMILIES = ("a4", "a6", "a8", "a9", "a10", "a12", "athlon", "e1", "e2", "fx", "pro", "sempron", "phenom")
 WIDTH = 120
+COLUMNS = ("MaxTurboPower", "CoreCount", "ThreadCount")
 
 HEAD = '''"""
 Thermal design power of {count} parts of {maker}. Made by benchmarks/cpu_table.py: change that, not this.
 
 Source: codecarbon {release}, data/hardware/cpu_power.csv, under the MIT licence that stands below; sha256
 {sha256}. The names were normalised, and some left out.
+A module, not a CSV file, because Lithops ships only ``*.py`` to its workers.
 
 ``LINES``: family to ``;=WATTS;name;name;=WATTS;name;``. Maker, family and name make the whole name.
 """
@@ -127,11 +135,50 @@ def body(group: dict[float, list[str]]) -> str:
     return "".join(f";{line.replace(' ', ';').replace('_', ' ')};\n" for line in lines)
 
 
+def names(lines: dict[str, str], maker: str) -> list[str]:
+    """
+    Return the names in a table of text.
+    """
+    words = [(family, word) for family, text in lines.items() for word in text.replace("\n", "").split(";")]
+    return [f"{maker} {family} {word}".replace("  ", " ") for family, word in words if word and word[0] != "="]
+
+
+def differences(text: str) -> list[str]:
+    """
+    Return where the tables written by hand and a list of ARK's say different things of one part.
+    """
+    said = []
+    by_hand = {*names(core.LINES, "intel"), *names(threads.LINES, "intel"), *PARTS}
+    for row in csv.DictReader(text.splitlines()):
+        name = normalise(re.sub(r"\bprocessor\b", "", row["CpuName"].lower()))
+        part = find(name) if name in by_hand else None
+        if part is None:
+            continue
+        base, peak, cores, count = (
+            float(re.sub(r"[^\d.]", "", value.partition("W")[0]) or 0)
+            for value in (row["ProcessorBasePower"] or row["MaxTDP"], *(row[key] for key in COLUMNS))
+        )
+        theirs = {
+            "W": (part[0], base),
+            "W turbo": (part[5], peak),
+            "cores": (part[1], cores),
+            "threads": (part[2], count),
+        }
+        said += [f"{name}: {a:g} {key}, there {b:g}" for key, (a, b) in theirs.items() if a and b and a != b]
+    return said
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("csv", type=Path)
+    parser.add_argument("csv", type=Path, nargs="?")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    parser.add_argument("--ark", type=Path, help="compare with a list of Intel ARK's instead")
     arguments = parser.parse_args()
+    if arguments.ark:
+        print("\n".join(differences(arguments.ark.read_text(encoding="utf-8-sig"))) or "no differences")
+        return 0
+    if arguments.csv is None:
+        parser.error("CSV or --ark ARK is missing")
     data = arguments.csv.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         print(f"{arguments.csv} is not the cpu_power.csv of codecarbon {RELEASE}")
@@ -139,7 +186,7 @@ def main() -> int:
     watts, dropped = read(data.decode())
     differ = 0
     for maker in MAKERS:
-        path = FOLDER / f"table_{maker}.py"
+        path = FOLDER / f"{maker}.py"
         text = module(maker, watts)
         if arguments.check:
             differ |= text != (path.read_text() if path.exists() else "")

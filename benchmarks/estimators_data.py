@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from greensdk_psutil_tdp.era import MODERN, is_desktop, launch_year, spelled
+from greensdk_psutil_tdp.era import INTEL_CLIENT, MODERN, kind_of, launch_year, peak_of, spelled
 from greensdk_psutil_tdp.names import normalise
 
 from greensdk.machine.hardware import classify
 
 LOADS = np.arange(0, 101, 10) / 100
 VARIABLE = "GREENSDK_SPECPOWER"
-RAPL_FILE = Path(__file__).with_name("data") / "codecarbon_rapl_vs_load.csv"
-
-SUSPECT = "E5-1240"
-"""Labelled as an E3-1240 v2 of 69 W and takes 94: left out."""
+POINTS_VARIABLE = "GREENSDK_RAPL_POINTS"
+POINTS_FILE = Path(__file__).with_name("data") / "rapl_points.csv"
 
 TEADS = ((0.0, 0.12), (0.1, 0.32), (0.5, 0.75), (1.0, 1.02))
 """
@@ -57,28 +55,50 @@ class Server(NamedTuple):
 
 class Point(NamedTuple):
     """
-    One package at one load, in parts of its TDP.
+    The packages of one machine at one load.
+
+    Attributes:
+        part: The CPU model, which is left out as a whole.
+        machine: Which machine and run.
+        server: Of a server, not of a desktop or laptop.
+        kind: As the power model sorts it.
+        tdp_w: Of all sockets.
+        sockets: Packages.
+        peak: As in the power model.
+        load: Busy part of all hardware threads.
+        watts: What RAPL counted.
+        trust: A, B or C; D is left out.
     """
 
+    part: str
     machine: str
+    server: bool
+    kind: str
+    tdp_w: float
+    sockets: int
+    peak: float
     load: float
-    part: float
+    watts: float
+    trust: str
 
 
-def data_file(argument: str | None) -> Path:
+def data_file(argument: str | None, *, needed: bool = True) -> Path | None:
     """
-    Return the file of SPECpower rows.
+    Return the file of SPECpower rows; None where there is none and none was `needed` or named.
 
     Raises:
         SystemExit: There is none; the text says where such a file comes from.
     """
-    path = Path(argument or os.environ.get(VARIABLE) or "specpower.csv")
-    if not path.is_file():
-        raise SystemExit(
-            f"no SPECpower rows at {path}: give --data FILE or set {VARIABLE}; results are published at "
-            "www.spec.org/power_ssj2008, github.com/green-coding-solutions/spec-power-model has them as a table"
-        )
-    return path
+    named = argument or os.environ.get(VARIABLE)
+    path = Path(named or "specpower.csv")
+    if path.is_file():
+        return path
+    if not (named or needed):
+        return None
+    raise SystemExit(
+        f"no SPECpower rows at {path}: give --data FILE or set {VARIABLE}; results are published at "
+        "www.spec.org/power_ssj2008, github.com/green-coding-solutions/spec-power-model has them as a table"
+    )
 
 
 def servers(path: Path) -> list[Server]:
@@ -104,7 +124,7 @@ def _server(row: dict[str, Any]) -> Server:
         memory_gb=float(row["memory_gb"]),
         hw_year=hw_year,
         year=launch_year(name) or hw_year,
-        desktop=is_desktop(name, classify(name)),
+        desktop=hw_year >= MODERN and kind_of(name, classify(name), hw_year, 0.0) == INTEL_CLIENT,
         watts=tuple(float(row[f"w_{percent}"]) for percent in range(0, 101, 10)),
     )
 
@@ -137,17 +157,40 @@ def measured_w(rows: Sequence[Server]) -> Any:
     return np.array([row.watts for row in rows])
 
 
-def rapl_points(path: Path = RAPL_FILE) -> list[Point]:
+def points_file(argument: str | None) -> Path:
     """
-    Read RAPL against load: codecarbon's machines above 5 % load, and Teads' average.
+    Return the file of RAPL against load; the one in ``data`` unless another is named.
 
-    At rest codecarbon's readings are 0.2 to 1.4 W: what a start-up of the counter leaves, no package.
+    Raises:
+        SystemExit: There is no such file.
+    """
+    path = Path(argument or os.environ.get(POINTS_VARIABLE) or POINTS_FILE)
+    if not path.is_file():
+        raise SystemExit(f"no RAPL points at {path}: give --points FILE or set {POINTS_VARIABLE}")
+    return path
+
+
+def points(path: Path) -> list[Point]:
+    """
+    Read RAPL against load: packages whose TDP is known, without the rows that can't be true (trust D).
     """
     with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["file"] != SUSPECT and float(row["cpu_load"]) > 5]
-    tdps_w = (float(row["tdp"]) * float(row["s"]) for row in rows)
-    points = [
-        Point(row["file"], float(row["cpu_load"]) / 100, float(row["rapl_power"]) / tdp_w)
-        for row, tdp_w in zip(rows, tdps_w, strict=True)
-    ]
-    return points + [Point("Teads, EC2 bare metal", load, part) for load, part in TEADS]
+        rows = [row for row in csv.DictReader(file) if row["boundary"] == "package" and row["tdp_w"]]
+    return [_point(row) for row in rows if row["trust"] != "D"]
+
+
+def _point(row: dict[str, str]) -> Point:
+    server, year, socket_w = row["cls"] == "server", int(row["year"]), float(row["tdp_w"])
+    kind = kind_of("", f"{row['vendor']}-{'server' if server else 'client'}", year, socket_w)
+    return Point(
+        part=row["part"],
+        machine=row["machine"],
+        server=server,
+        kind=kind,
+        tdp_w=socket_w * int(row["sockets"]),
+        sockets=int(row["sockets"]),
+        peak=peak_of(kind, socket_w, year, None),
+        load=float(row["load"]),
+        watts=float(row["pkg_w"]),
+        trust=row["trust"],
+    )

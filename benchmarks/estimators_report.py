@@ -8,20 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from estimators_data import LOADS, TEADS, Server, measured_w, modern, older, rapl_points
-from estimators_fit import (
-    WALL_START,
-    by_threads,
-    factors,
-    fit,
+from estimators_data import LOADS, TEADS, Point, Server, measured_w, modern, older
+from estimators_fit import WALL_START, by_threads, factors, fit, inside, left_out, old, wall
+from estimators_package import (
+    AWAKE,
+    errors,
     fit_package,
-    inside,
-    left_out,
-    most_of_a_package,
-    old,
+    load_range,
+    noise,
     package,
+    package_factors,
     package_left_out,
-    wall,
 )
 from estimators_rivals import RIVALS
 from greensdk_psutil_tdp.power import power_w
@@ -29,13 +26,19 @@ from greensdk_psutil_tdp.power import power_w
 HEAD = f"{'':44}{'MAPE':>7}{'>=10 %':>8}{'p90':>6}{'bias':>6}   by load 0, 10 .. 100 %"
 
 
-def report(rows: Sequence[Server]) -> str:
+def report(rows: Sequence[Server], rapl: Sequence[Point]) -> str:
     """
     Return all tables as text.
     """
-    return "\n".join(
-        [*_wall(modern(rows)), "", *_kept_sane(modern(rows)), "", *_old(rows), "", *_package(modern(rows))]
-    )
+    return "\n".join([*_wall(modern(rows)), "", *_kept_sane(modern(rows)), "", *_old(rows), "", package_report(rapl)])
+
+
+def package_report(rapl: Sequence[Point]) -> str:
+    """
+    Return the tables of the package model.
+    """
+    said = package_left_out(rapl)
+    return "\n".join([*_package(rapl, said), "", *_package_coverage(rapl, said)])
 
 
 def _wall(rows: Sequence[Server]) -> Iterator[str]:
@@ -88,30 +91,58 @@ def _old(rows: Sequence[Server]) -> Iterator[str]:
         yield line(name, rival(before), truth)
 
 
-def _package(rows: Sequence[Server]) -> Iterator[str]:
-    points, most = rapl_points(), most_of_a_package(fit(wall, WALL_START, rows))
-    load, part = (np.array([getattr(point, name) for point in points]) for name in ("load", "part"))
-    ratio = package_left_out(points, most)
-    low, high = np.quantile(ratio, (0.05, 0.95))
-    yield f"Watts of the package (RAPL), {len(points)} points of five machines; ours for machines left out of the fit"
-    yield f"{'':44}{'MAPE':>7}{'typical':>9}{'p90':>7}   (the last two: factors, either way; loads above 5 %)"
+def _package(rapl: Sequence[Point], said: Any) -> Iterator[str]:
+    models, load = len({point.part for point in rapl}), np.array([point.load for point in rapl])
+    tdp_w = np.array([point.tdp_w for point in rapl])
+    values = fit_package(rapl)
     formulas = {
-        "greensdk, package": part / ratio,
-        "greensdk, package (in sample)": package(fit_package(points, most), load),
-        "seeds: TDP * load (codecarbon, process)": load,
-        "codecarbon, constant 0.5 TDP": 0.5 * np.ones_like(load),
-        "codecarbon, machine TDP (.1 + .9 load^3)": 0.1 + 0.9 * load**3,
-        "Teads .12/.32/.75/1.02": np.interp(load, *zip(*TEADS, strict=True)),
+        "greensdk, package": said,
+        "greensdk, package (in sample)": np.array([package(values, point) for point in rapl]),
+        "seeds: TDP * load (codecarbon, process)": tdp_w * load,
+        "codecarbon, constant 0.5 TDP": 0.5 * tdp_w,
+        "codecarbon, machine TDP (.1 + .9 load^3)": tdp_w * (0.1 + 0.9 * load**3),
+        "Teads .12/.32/.75/1.02 (*)": tdp_w * np.interp(load, *zip(*TEADS, strict=True)),
     }
-    above = load > 0.05
-    for name, said in formulas.items():
-        off = np.abs(np.log(said[above] / part[above]))
-        mape = 100 * np.abs(said[above] / part[above] - 1).mean()
-        yield f"{name:44}{mape:7.1f}{'x':>5}{np.exp(off.mean()):4.2f}{'x':>3}{np.exp(np.quantile(off, 0.9)):4.2f}"
-    yield f"90 % of truth over prediction x{low:.2f} to x{high:.2f}; each machine's mean:"
-    for machine in sorted({point.machine for point in points}):
-        mine = [each for each, point in zip(ratio, points, strict=True) if point.machine == machine]
-        yield f"  {machine:42}      x{np.exp(np.log(mine).mean()):.2f}"
+    yield f"Watts of the package (RAPL), {len(rapl)} readings of {models} CPU models; mean error and bias in %"
+    yield "from 10 % load; each model counts once; ours for models left out of the fit"
+    yield f"{'':44}{'servers':>9}{'bias':>6}{'clients':>9}{'bias':>6}   servers at rest, low, above; clients low, above"
+    for name, watts in formulas.items():
+        yield f"{name:44}{_package_line(rapl, watts)}"
+    yield "(*) the average of the EC2 machines among these"
+    weak = lambda point: point.load >= AWAKE  # noqa: E731
+    ours = [errors(rapl, said, lambda p, s=server: weak(p) and p.server is s) for server in (True, False)]  # type: ignore[misc]
+    yield "with readings of trust C (off somebody's fit, machine doubtful): " + ", ".join(
+        f"{name} {off:.1f} ({bias:+.1f}, {count} models)"
+        for name, (count, off, bias) in zip(("servers", "clients"), ours, strict=True)
+    )
+
+
+def _package_line(rapl: Sequence[Point], watts: Any) -> str:
+    def told(server: bool, keep: Callable[[Point], bool]) -> tuple[int, float, float]:
+        return errors(rapl, watts, lambda point: point.server is server and point.trust != "C" and keep(point))
+
+    text = "".join("{1:9.1f}{2:+6.0f}".format(*told(server, lambda p: p.load >= AWAKE)) for server in (True, False))
+    ranges = [(True, 0), (True, 1), (True, 2), (False, 1), (False, 2)]
+    return text + "   " + " ".join(f"{told(server, lambda p, r=r: load_range(p) == r)[1]:4.0f}" for server, r in ranges)  # type: ignore[misc]
+
+
+def _package_coverage(rapl: Sequence[Point], said: Any) -> Iterator[str]:
+    found = package_factors(rapl, said)
+    names = ("at rest", "low load", "above")
+    yield "90 % of truth over prediction, and how many readings, and how many models' mean, it holds"
+    for (server, place), (low, high) in found.items():
+        here = [
+            (point, low <= point.watts / watts <= high)
+            for point, watts in zip(rapl, said, strict=True)
+            if (point.server, load_range(point)) == (server, place)
+        ]
+        parts = {point.part for point, _ in here}
+        by_model = np.mean([np.mean([hit for point, hit in here if point.part == part]) for part in parts])
+        yield (
+            f"  {'servers' if server else 'clients'}, {names[place]:10} x{low:.2f} to x{high:.2f}"
+            f"{100 * np.mean([hit for _, hit in here]):6.0f} %{100 * by_model:6.0f} % of {len(parts)}"
+        )
+    yield "readings of one machine around their own mean: x{:.2f} to x{:.2f}".format(*noise(rapl, said))
 
 
 def line(name: str, predicted: Any, truth: Any) -> str:

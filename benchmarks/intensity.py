@@ -1,5 +1,5 @@
 """
-Makes plugins/greensdk_carbon/countries.py: the carbon intensity of each country's electricity.
+Makes plugins/greensdk_carbon/data/countries.py: the carbon intensity of each country's electricity.
 
     python benchmarks/intensity.py [average-intensities.json]
 
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from urllib.request import urlopen
 
 COMMIT, DATE = "b459b5e", "2025-08-03"
 URL = f"https://raw.githubusercontent.com/thegreenwebfoundation/co2.js/{COMMIT}/data/output/average-intensities.json"
-TABLE = Path(__file__).parents[1] / "plugins" / "greensdk_carbon" / "countries.py"
+TABLE = Path(__file__).parents[1] / "plugins" / "greensdk_carbon" / "data" / "countries.py"
 
 HEAD = f'''"""
 The carbon intensity of electricity by country; made by benchmarks/intensity.py, not by hand.
@@ -39,8 +40,16 @@ SOURCE = f"Ember, Yearly Electricity Data ({{DATE}}), average of the country, CC
 COUNTRIES: dict[str, tuple[float, int]] = {{
 '''
 
-TAIL = '''}
+MIDDLE = '''}
 """ISO 3166-1 alpha-3 to (grams per kWh, year)."""
+
+_NAMES = """
+'''
+
+TAIL = '''"""
+
+NAMES = dict(entry.split("=") for entry in _NAMES.replace("\\n", " ").strip().split("; "))
+"""ISO 3166-1 alpha-3 to Ember's name of the country."""
 '''
 
 
@@ -48,11 +57,14 @@ def table(text: str) -> str:
     # Groups of countries have no code. An intensity of 0 is a grid so small that its emissions were rounded away.
     found = json.loads(text).values()
     rows = [row for row in found if row["country_code"] and row["emissions_intensity_gco2_per_kwh"]]
+    rows.sort(key=lambda row: row["country_code"])
     lines = [
         f'    "{row["country_code"]}": ({float(row["emissions_intensity_gco2_per_kwh"])}, {row["year"]}),\n'
-        for row in sorted(rows, key=lambda row: row["country_code"])
+        for row in rows
     ]
-    return HEAD + "".join(lines) + TAIL
+    names = "; ".join(f"{row['country_code']}={row['country_or_region']}" for row in rows)
+    wrapped = textwrap.fill(names, 120, break_long_words=False, break_on_hyphens=False)
+    return HEAD + "".join(lines) + MIDDLE + wrapped + "\n" + TAIL
 
 
 def main() -> None:

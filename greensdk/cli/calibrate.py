@@ -9,15 +9,20 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 if TYPE_CHECKING:
-    from greensdk.monitor import Monitor, Reading
+    from typing import TypeAlias
+
+    from greensdk.measure.cputime import HostClock
+    from greensdk.monitor import Estimator, Monitor, Reading
     from greensdk.report.drift import Drift
 
-NOTHING = "calibrate: no meter of the whole machine works here; `greensdk doctor` tells why"
+    Meter: TypeAlias = "Monitor | Modelled"
+
+NOTHING = "calibrate: no meter and no model of the whole machine works here; `greensdk doctor` tells why"
 WINDOW_S = 1.0
 QUIET = 0.05
 """A machine whose CPUs are busy for more than this part of the time is not at rest."""
@@ -28,13 +33,24 @@ WATCH_S = 0.1
 @click.command()
 @click.option("--seconds", default=20, type=click.IntRange(3, 3600), show_default=True, help="How long to measure.")
 @click.option("--out", metavar="FILE", help="Where to keep it, instead of the configured place.")
+@click.option(
+    "--reference",
+    metavar="WATTS|battery",
+    help="Scale the model by what a plug or a management controller shows on average meanwhile, or the battery.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def calibrate(seconds: int, out: str | None, as_json: bool) -> None:
+def calibrate(seconds: int, out: str | None, reference: str | None, as_json: bool) -> None:
     """
     Measure what the machine draws when it does nothing.
 
     Records then tell active_j as well: the joules above rest. Leave the machine alone while it measures. A calibration
-    holds for this machine and this kernel, for 90 days.
+    holds for this machine and this kernel, for 90 days. Without a meter it is the model's watts, at the load that the
+    machine has when nobody uses it.
+
+    With --reference the model of the machine's wall is compared with a real reading, at whatever load the machine has:
+    the watts that a plug meter or a management controller (BMC) shows on average, or `battery`, the battery's own gauge
+    of a laptop that runs on it. From then on the model is scaled by the ratio, and its interval is narrower. Repeat it
+    at other loads: all readings of the last 90 days count.
     """
     from greensdk.cli import show
     from greensdk.errors import GreensdkError
@@ -44,7 +60,12 @@ def calibrate(seconds: int, out: str | None, as_json: bool) -> None:
 
     path = out or place()
     _check(path)
-    meters = _meters()
+    if reference is not None:
+        from greensdk.cli.reference import refer
+
+        refer(reference, path, seconds, as_json)
+        return
+    meters: Sequence[Meter] = _meters() or modelled()
     if not meters:
         raise GreensdkError(NOTHING)
     windows, busy = watch(meters, seconds, quiet=as_json)
@@ -58,6 +79,13 @@ def calibrate(seconds: int, out: str | None, as_json: bool) -> None:
         show.json({**made, "path": path, "busy": busy, "drifts": [each._asdict() for each in drifts]})
         return
     _print(rows, busy, drifts)
+    said(path)
+
+
+def said(path: str) -> None:
+    """
+    Tell where a calibration is kept, and how to use it from there.
+    """
     click.echo(f"kept in {path}")
     if path != place():
         click.echo(f'to use it: calibration = "{path}" in the configuration, or GREENSDK_CALIBRATION={path}')
@@ -93,7 +121,53 @@ def _meters() -> list[Monitor]:
     return list(slot_for({"sink": []}).open().monitors)
 
 
-def watch(meters: Sequence[Monitor], seconds: float, quiet: bool) -> tuple[list[list[Reading]], float | None]:
+class Modelled:
+    """
+    An estimator of the whole machine, read like a meter.
+
+    Args:
+        estimator: Open.
+        clock: The machine's CPU time.
+    """
+
+    def __init__(self, estimator: Estimator, clock: HostClock) -> None:
+        self.name = estimator.name
+        self._estimator = estimator
+        self._clock = clock
+
+    def start(self) -> tuple[float, float]:
+        """
+        Read both clocks.
+        """
+        return time.perf_counter(), self._clock.read()
+
+    def stop(self, token: tuple[float, float]) -> Reading | Sequence[Reading]:
+        """
+        Return what the model says of the seconds since.
+        """
+        from greensdk.monitor import Usage
+
+        duration_s, host_cpu_s = time.perf_counter() - token[0], self._clock.read() - token[1]
+        return self._estimator.estimate(Usage(duration_s, None, host_cpu_s, self._clock.name))
+
+
+def modelled(calibration: str | None = None) -> list[Modelled]:
+    """
+    Return the estimators that a call would be measured with.
+
+    Args:
+        calibration: The file that scales them; None for the configured one.
+    """
+    from greensdk.measure.cputime import host_clock
+    from greensdk.measure.slots import slot_for
+
+    clock = host_clock()
+    own = {} if calibration is None else {"calibration": calibration}
+    estimators = slot_for({"sink": [], **own}).open().estimators
+    return [Modelled(each, clock) for each in estimators] if clock else []
+
+
+def watch(meters: Sequence[Meter], seconds: float, quiet: bool) -> tuple[list[list[Reading]], float | None]:
     """
     Return what each meter said in each second, and the part of the time the CPUs were busy.
 
@@ -114,8 +188,8 @@ def watch(meters: Sequence[Monitor], seconds: float, quiet: bool) -> tuple[list[
     return windows, busy_s / (elapsed_s * (os.cpu_count() or 1))
 
 
-def _one(meters: Sequence[Monitor]) -> list[Reading]:
-    tokens: list[tuple[Monitor, Any]] = []
+def _one(meters: Sequence[Meter]) -> list[Reading]:
+    tokens: list[tuple[Meter, Any]] = []
     readings: list[Reading] = []
     for meter in meters:
         try:
@@ -125,10 +199,17 @@ def _one(meters: Sequence[Monitor]) -> list[Reading]:
     time.sleep(WINDOW_S)
     for meter, token in reversed(tokens):
         try:
-            readings.append(meter.stop(token))
+            readings += listed(meter.stop(token))[::-1]
         except Exception:  # noqa: S112
             continue
     return readings[::-1]
+
+
+def listed(made: Reading | Sequence[Reading]) -> Sequence[Reading]:
+    """
+    Return one reading, or several, as several.
+    """
+    return made if isinstance(made, (list, tuple)) else [cast("Reading", made)]
 
 
 def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:
@@ -142,10 +223,12 @@ def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:
     return found
 
 
-def update_interval_s(meter: Monitor) -> float | None:
+def update_interval_s(meter: Meter) -> float | None:
     """
     Return the median time between two changes of a meter's counters; None where it does not show them.
     """
+    if isinstance(meter, Modelled):
+        return None
     changes: list[int] = []
     last: Any = None
     end_ns = time.perf_counter_ns() + int(WATCH_S * 1e9)
@@ -189,7 +272,7 @@ def _print(rows: Mapping[str, Mapping[str, Any]], busy: float | None, drifts: Se
                 f"{row['idle_w']:.4g}",
                 f"{row['low_w']:.4g} .. {row['high_w']:.4g}",
                 row["windows"],
-                row["update_interval_s"] and f"{row['update_interval_s'] * 1e3:.3g} ms",
+                f"{row['update_interval_s'] * 1e3:.3g} ms" if row["update_interval_s"] else "(a model)",
             ]
             for name, row in rows.items()
         ],

@@ -43,7 +43,10 @@ def _print(facts: Mapping[str, Any]) -> None:
     click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")
     for boundary, text in facts["basis"].get(primary or "", {}).items():
         click.echo(f"  {boundary}: {text}")
-    click.echo(f"active_j {_active(facts['calibration'])}\n")
+    click.echo(f"active_j {_active(facts['calibration'])}")
+    for name, scale in facts["calibration"]["references"].items():
+        click.echo(f"{name} at the wall: {scale['words']}")
+    click.echo()
     for note in facts["notes"]:
         click.echo(note)
     table(

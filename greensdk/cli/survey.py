@@ -98,13 +98,14 @@ def _notes() -> list[str]:
 
 def _calibration(path: str | None) -> dict[str, Any]:
     """
-    Return the idle watts that active_j is computed from, or the reason why there are none.
+    Return the idle watts that active_j is computed from, or the reason for none, and the scales by reference meters.
     """
-    from greensdk.machine.calibration import default_path, load
+    from greensdk.machine.calibration import default_path, load, references
 
     file = path or default_path()
     idle_w, reason = load(file, hardware.host_id())
-    return {"path": file, "idle_w": idle_w, "reason": reason}
+    scales = {name: each._asdict() for name, each in references(file, hardware.host_id()).items()}
+    return {"path": file, "idle_w": idle_w, "reason": reason, "references": scales}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:

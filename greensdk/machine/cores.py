@@ -45,10 +45,20 @@ _ARM_PARTS = {
         0xD87: "ARM Cortex-A725",
         0xD8E: "ARM Neoverse-N3",
     },
-    0x43: {0x0A1: "Cavium ThunderX", 0x0AF: "Cavium ThunderX2"},
+    0x42: {0x516: "Broadcom ThunderX2"},
+    0x43: {0x0A1: "Cavium ThunderX", 0x0AF: "Cavium ThunderX2", 0x0B8: "Marvell ThunderX3"},
     0x46: {0x001: "Fujitsu A64FX"},
-    0x48: {0xD01: "HiSilicon Kunpeng 920"},
-    0x4E: {0x004: "NVIDIA Carmel"},
+    0x48: {0xD01: "HiSilicon Kunpeng 920", 0xD02: "HiSilicon Kunpeng (HIP09)", 0xD06: "HiSilicon Kunpeng (HIP12)"},
+    0x4E: {0x003: "NVIDIA Denver 2", 0x004: "NVIDIA Carmel", 0x010: "NVIDIA Olympus"},
+    0x50: {0x000: "APM X-Gene", 0x001: "Ampere eMAG (X-Gene 3)"},
+    0x51: {
+        0x001: "Qualcomm Oryon",
+        0x800: "Qualcomm Kryo",
+        0x802: "Qualcomm Kryo",
+        0x803: "Qualcomm Kryo",
+        0x804: "Qualcomm Kryo",
+        0x805: "Qualcomm Kryo",
+    },
     0x61: {
         0x022: "Apple M1",
         0x023: "Apple M1",
@@ -64,10 +74,19 @@ _ARM_PARTS = {
         0x039: "Apple M2 Max",
     },
     0x6D: {0xD49: "Microsoft Azure Cobalt 100"},
+    0x70: {
+        0x303: "Phytium FTC310",
+        0x660: "Phytium FTC660",
+        0x661: "Phytium FTC661",
+        0x662: "Phytium FTC662",
+        0x663: "Phytium FTC663",
+        0x664: "Phytium FTC664",
+        0x862: "Phytium FTC862",
+    },
     0xC0: {0xAC3: "Ampere AmpereOne", 0xAC4: "Ampere AmpereOne"},
 }
 _ARM_MAKERS = {0x41: "ARM", 0x43: "Cavium", 0x46: "Fujitsu", 0x48: "HiSilicon", 0x4E: "NVIDIA", 0x51: "Qualcomm"}
-_ARM_MAKERS |= {0x61: "Apple", 0x6D: "Microsoft", 0xC0: "Ampere"}
+_ARM_MAKERS |= {0x42: "Broadcom", 0x50: "APM", 0x61: "Apple", 0x6D: "Microsoft", 0x70: "Phytium", 0xC0: "Ampere"}
 
 # Linux, Documentation/devicetree/bindings/arm/apple.yaml.
 _APPLE_SOCS = {
@@ -79,11 +98,31 @@ _APPLE_SOCS = {
     "apple,t6020": "Apple M2 Pro",
     "apple,t6021": "Apple M2 Max",
     "apple,t6022": "Apple M2 Ultra",
+    "apple,t8122": "Apple M3",
+    "apple,t6030": "Apple M3 Pro",
+    "apple,t6031": "Apple M3 Max",
+    "apple,t6034": "Apple M3 Max",
+    "apple,t6032": "Apple M3 Ultra",
+    "apple,t8132": "Apple M4",
+    "apple,t6040": "Apple M4 Pro",
+    "apple,t6041": "Apple M4 Max",
 }
 
 # Which core is in which Graviton: aws.amazon.com/ec2/graviton and the AWS Graviton technical guide.
 _GRAVITON = {"ARM Cortex-A72": "", "ARM Neoverse-N1": "2", "ARM Neoverse-V1": "3", "ARM Neoverse-V2": "4"}
 _GRAVITON_3E = ("c7gn", "hpc7g")
+
+# Arm's cores in servers other than AWS's: core, what DMI's vendor and product begin with, part. "" stands for any DMI:
+# Altra is the only Neoverse N1 that others sell, and Grace the only V2 outside of Google.
+_SERVERS = (
+    ("ARM Neoverse-N1", "", "Ampere Altra"),
+    ("ARM Neoverse-N2", "alibaba", "Alibaba Yitian 710"),
+    ("ARM Neoverse-N2", "microsoft", "Microsoft Azure Cobalt 100"),
+    ("ARM Neoverse-V2", "google", "Google Axion"),
+    ("ARM Neoverse-N3", "google", "Google Axion"),
+    ("ARM Neoverse-V3", "microsoft", "Microsoft Azure Cobalt 200"),
+    ("ARM Neoverse-V2", "", "NVIDIA Grace"),
+)
 
 # Linux, arch/x86/include/asm/intel-family.h: models of family 6.
 _INTEL = {
@@ -139,11 +178,18 @@ _AMD = (
     (0x19, 0x00, 0x0F, "Zen 3"),
     (0x19, 0x10, 0x1F, "Zen 4"),
     (0x19, 0x20, 0x5F, "Zen 3"),
-    (0x19, 0x60, 0xAF, "Zen 4"),
-    (0x1A, 0x00, 0x2F, "Zen 5"),
+    (0x19, 0x60, 0x9F, "Zen 4"),
+    (0x19, 0xA0, 0xAF, "Zen 4c"),
+    (0x1A, 0x00, 0x0F, "Zen 5"),
+    (0x1A, 0x10, 0x1F, "Zen 5c"),
+    (0x1A, 0x20, 0x2F, "Zen 5"),
     (0x1A, 0x40, 0x4F, "Zen 5"),
     (0x1A, 0x60, 0x7F, "Zen 5"),
 )
+# Of these, the models that are EPYC or Threadripper; and Intel's that are Xeon.
+_SERVER_MODELS = {0x17: (0x01, 0x31), 0x19: (*range(0x20), *range(0xA0, 0xB0)), 0x1A: tuple(range(0x20))}
+_XEON_WORDS = ("-EP", "-SP", "-DE", "-D", "Rapids", "Forest")
+_XEON_MODELS = (0x55, *(model for model, name in _INTEL.items() if name.endswith(_XEON_WORDS)))
 
 
 def arm_core(maker: int, part: int) -> str:
@@ -179,6 +225,32 @@ def graviton(core: str, instance: str) -> str:
     return f"AWS Graviton{generation}{'E' if kind in _GRAVITON_3E else ''} ({core})"
 
 
+def server_of(core: str, dmi: str) -> str:
+    """
+    Name the part that an ARM core is in, by who made the machine; the core as it is where that says nothing.
+
+    Args:
+        core: What :func:`arm_core` says.
+        dmi: DMI's vendor and product, in small letters; empty where there is none, as in a Lambda.
+
+    >>> server_of("ARM Neoverse-N1", "google google compute engine"), server_of("ARM Neoverse-N1", "")
+    ('Ampere Altra (ARM Neoverse-N1)', 'ARM Neoverse-N1')
+    """
+    if dmi.startswith("amazon ec2"):
+        return graviton(core, dmi.rpartition(" ")[2])
+    found = next((part for of, start, part in _SERVERS if of == core and dmi.startswith(start)), "") if dmi else ""
+    return f"{found} ({core})" if found else core
+
+
+def is_client(vendor: str, family: int, model: int) -> bool:
+    """
+    Whether CPUID's numbers are those of a desktop's or a laptop's part.
+    """
+    if vendor == "AuthenticAMD":
+        return model not in _SERVER_MODELS.get(family, ())
+    return vendor == "GenuineIntel" and model not in _XEON_MODELS
+
+
 def x86_microarch(vendor: str, family: int, model: int, stepping: int) -> str | None:
     """
     Name the microarchitecture behind CPUID's numbers; None where the table doesn't tell.
@@ -186,6 +258,8 @@ def x86_microarch(vendor: str, family: int, model: int, stepping: int) -> str | 
     >>> x86_microarch("AuthenticAMD", 26, 2, 1)
     'Zen 5'
     """
+    if vendor == "HygonGenuine" and family == 0x18:
+        return "Zen"  # made by AMD's licence
     if vendor == "AuthenticAMD":
         return next((name for fam, first, last, name in _AMD if fam == family and first <= model <= last), None)
     if vendor != "GenuineIntel" or family != 6:

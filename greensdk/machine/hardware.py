@@ -5,24 +5,7 @@ Which machine and which CPU this is.
 library only); :func:`identify` asks py-cpuinfo, which takes a second, and is for ``greensdk doctor`` alone.
 What nothing tells is None, never a guess.
 
-:func:`classify` sorts a CPU's name into one of `CPU_CLASSES`:
-
-==============  ===========================================================================
-class           names
-==============  ===========================================================================
-intel-server    Xeon with a model number
-intel-client    Core, Pentium, Celeron, Atom, N-series
-amd-server      EPYC and Opteron with a model number
-amd-client      Ryzen, Threadripper, Athlon, A-series, FX
-apple           Apple silicon, also under Rosetta (``VirtualApple``)
-graviton        AWS Graviton
-ampere          Ampere Altra and AmpereOne
-arm-server      Neoverse, Cobalt, Kunpeng, ThunderX, A64FX of any other maker
-arm-client      Cortex, Raspberry Pi, Snapdragon, Oryon, Carmel
-masked-intel    an Intel name without a model number, as hypervisors show (Lambda, GCP, QEMU)
-masked-amd      the same for AMD (``AMD EPYC``, ``AMD EPYC-Rome Processor``)
-unknown         everything else
-==============  ===========================================================================
+:func:`greensdk.machine.cpu_class.classify` sorts the CPU's name into one of `CPU_CLASSES`.
 """
 
 import os
@@ -31,51 +14,38 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypedDict
 
-CPU_CLASSES = (
-    "intel-server",
-    "intel-client",
-    "amd-server",
-    "amd-client",
-    "apple",
-    "graviton",
-    "ampere",
-    "arm-server",
-    "arm-client",
-    "masked-intel",
-    "masked-amd",
-    "unknown",
-)
+from greensdk.machine.cpu_class import CPU_CLASSES, classify
 
-# The first words found decide, so a maker's special names stand above its general ones.
-_CLASS_WORDS = (
-    ("apple", ("apple",)),
-    ("graviton", ("graviton",)),
-    ("ampere", ("ampere", "altra")),
-    ("arm-server", ("neoverse", "cobalt", "kunpeng", "thunderx", "a64fx")),
-    ("arm-client", ("cortex", "raspberry pi", "snapdragon", "oryon", "carmel")),
-    ("amd-server", ("epyc", "opteron")),
-    ("amd-client", ("ryzen", "threadripper", "athlon", "amd a", "amd pro a", "amd fx", "amd e1", "amd e2", "amd e-")),
-    ("amd-client", ("phenom", "sempron", "turion", "amd custom apu")),
-    ("intel-server", ("xeon",)),
-    ("intel-client", ("intel core", "intel n", "intel processor", "intel atom", "pentium", "celeron")),
-)
+__all__ = [
+    "CPU_CLASSES",
+    "Host",
+    "boot_id",
+    "classify",
+    "describe",
+    "host_id",
+    "identify",
+    "microarch",
+    "registry",
+    "sysctl",
+]
 
-# What hypervisors put where the name was, without a maker in it: QEMU's qemu64, kvm64 and Westmere, DigitalOcean.
-_NAMELESS = ("virtual cpu", "kvm processor", "westmere e56xx", "do-regular", "do-premium")
-_VENDORS = {"GenuineIntel": "masked-intel", "AuthenticAMD": "masked-amd"}
+# DMI's vendor and product of virtual machines: hypervisors, and clouds that put their own name there.
 _VIRTUAL_PRODUCTS = (
     "amazon ec2",
     "google compute engine",
+    "alibaba cloud",
+    "tencent cloud",
+    "hetzner vserver",
+    "droplet",
+    "openstack",
     "kvm",
     "qemu",
     "bochs",
     "vmware",
     "virtualbox",
     "virtual machine",
-    "openstack",
     "hvm domu",
     "parallels",
-    "droplet",
     "apple virtualization",
 )
 _host_ids: dict[str, str] = {}
@@ -88,10 +58,11 @@ class Host(TypedDict):
     Keys:
         host_id: See :func:`host_id`.
         boot_id: See :func:`boot_id`.
-        os: ``linux`` or ``darwin``, as `sys.platform`.
+        os: ``linux``, ``darwin`` or ``win32``, as `sys.platform`.
         arch: ``x86_64``, ``aarch64``, ``arm64``, as the kernel says.
         cpu_model: The CPU's name as the machine tells it; on ARM made from the part number.
         cpu_class: One of `CPU_CLASSES`.
+        cpu_generation: The microarchitecture, where the name hides the part and CPUID's numbers don't.
         cpus_logical: Hardware threads of the machine, not those this process may run on.
         cpus_physical: Cores.
         sockets: Packages; on a virtual machine what the hypervisor pretends.
@@ -105,6 +76,7 @@ class Host(TypedDict):
     arch: str
     cpu_model: str | None
     cpu_class: str
+    cpu_generation: str | None
     cpus_logical: int | None
     cpus_physical: int | None
     sockets: int | None
@@ -122,7 +94,7 @@ def host_id(root: str = "/") -> str:
     """
     if root not in _host_ids:
         ids = (_text(root, path) for path in ("etc/machine-id", "var/lib/dbus/machine-id"))
-        name = next((text for text in ids if len(text) == 32), None) or os.uname().nodename
+        name = next((text for text in ids if len(text) == 32), None) or _node()
         _host_ids[root] = _sha256(f"greensdk:{name}")[:16]
     return _host_ids[root]
 
@@ -148,12 +120,26 @@ def sysctl(name: str) -> bytes:
     return buffer.raw[: size.value]
 
 
+def registry(path: str, name: str) -> str:
+    """
+    Read one text under HKEY_LOCAL_MACHINE; empty when there is no such thing here, nor a registry.
+    """
+    try:
+        import winreg  # type: ignore[import-not-found,unused-ignore]
+
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:  # type: ignore[attr-defined,unused-ignore]
+            return str(winreg.QueryValueEx(key, name)[0])  # type: ignore[attr-defined,unused-ignore]
+    except (ImportError, OSError):
+        return ""
+
+
 def describe(
     root: str = "/",
     *,
     system: str | None = None,
     arch: str | None = None,
     sysctl: Callable[[str], bytes] = sysctl,
+    registry: Callable[[str, str], str] = registry,
 ) -> Host:
     """
     Describe this machine in well under a millisecond.
@@ -163,9 +149,10 @@ def describe(
         system: The operating system instead of `sys.platform`.
         arch: The architecture instead of the kernel's word.
         sysctl: How macOS is asked.
+        registry: How Windows is asked.
     """
     system = system or sys.platform
-    arch = arch or os.uname().machine
+    arch = arch or _machine()
     host: Host = {
         "host_id": host_id(root),
         "boot_id": boot_id(root),
@@ -173,37 +160,23 @@ def describe(
         "arch": arch,
         "cpu_model": None,
         "cpu_class": "unknown",
+        "cpu_generation": None,
         "cpus_logical": None,
         "cpus_physical": None,
         "sockets": None,
         "memory_bytes": None,
         "virtualised": None,
     }
-    vendor = _ask_macos(host, sysctl) if system == "darwin" else _read_linux(host, root)
-    host["cpu_class"] = classify(host["cpu_model"] or "", arch, vendor)
+    if system == "darwin":
+        numbers = _ask_macos(host, sysctl)
+    elif system == "win32":
+        numbers = _ask_windows(host, registry)
+    else:
+        numbers = _read_linux(host, root)
+    host["cpu_class"] = classify(host["cpu_model"] or "", arch, numbers.get("vendor_id", ""))
+    if host["cpu_class"] in ("masked-intel", "masked-amd", "hygon"):
+        _unmask(host, numbers)
     return host
-
-
-def classify(model: str, arch: str = "", vendor: str = "") -> str:
-    """
-    Sort a CPU's name into one of `CPU_CLASSES`; see the table at the top of this module.
-
-    Args:
-        model: The name.
-        arch: The kernel's architecture; an x86 name on ARM is that of an emulator's host.
-        vendor: ``vendor_id`` of ``/proc/cpuinfo``, which KVM leaves as it is under any name ("Common KVM
-            processor") that hides even the maker.
-    """
-    name = " ".join(model.lower().replace("(r)", " ").replace("(tm)", " ").replace("(c)", " ").split())
-    found = next((cls for cls, words in _CLASS_WORDS if any(word in name for word in words)), "unknown")
-    if found == "unknown" and any(word in name for word in _NAMELESS):
-        found = _VENDORS.get(vendor, "unknown")
-    maker = found.partition("-")[0]
-    if maker not in ("intel", "amd", "masked"):
-        return found
-    if arch in ("aarch64", "arm64"):
-        return "unknown"
-    return found if maker == "masked" or _has_model_number(name) else f"masked-{maker}"
 
 
 def microarch(root: str = "/") -> str | None:
@@ -213,15 +186,7 @@ def microarch(root: str = "/") -> str | None:
     A hypervisor's named CPU ("Intel Xeon Processor (Skylake, IBRS)") has the numbers of that name, whatever is below.
     """
     cpu = _first_cpu(root)
-    if "CPU implementer" in cpu:
-        return _arm_core(cpu)
-    keys = ("cpu family", "model", "stepping")
-    if not all(cpu.get(key, "").isdigit() for key in keys):
-        return None
-    from greensdk.machine.cores import x86_microarch
-
-    family, model, stepping = (int(cpu[key]) for key in keys)
-    return x86_microarch(cpu.get("vendor_id", ""), family, model, stepping)
+    return _arm_core(cpu) if "CPU implementer" in cpu else _microarch(cpu)
 
 
 def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -255,16 +220,10 @@ def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dic
     }
 
 
-def _has_model_number(name: str) -> bool:
-    # "xeon processor @ 2.50ghz" and "xeon processor (skylake, ibrs)" have none; "xeon e3-12xx v2" is QEMU's.
-    words = name.partition("@")[0].partition("(")[0]
-    return (sum(c.isdigit() for c in words) > 1 or "ryzen z" in words) and "xx" not in words
-
-
 def _text(root: str, path: str) -> str:
     # One read of at most 8 KB: the whole /proc/cpuinfo of a machine with 128 CPUs takes milliseconds to make.
     try:
-        fd = os.open(os.path.join(root, path), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(os.path.join(root, path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return ""
     try:
@@ -273,6 +232,26 @@ def _text(root: str, path: str) -> str:
         return ""
     finally:
         os.close(fd)
+
+
+def _microarch(cpu: Mapping[str, str]) -> str | None:
+    keys = ("cpu family", "model", "stepping")
+    if not all(cpu.get(key, "").isdigit() for key in keys):
+        return None
+    from greensdk.machine.cores import x86_microarch
+
+    family, model, stepping = (int(cpu[key]) for key in keys)
+    return x86_microarch(cpu.get("vendor_id", ""), family, model, stepping)
+
+
+def _unmask(host: Host, cpu: Mapping[str, str]) -> None:
+    # On bare metal the numbers are true: a sample or a nameless part of client silicon is recognised.
+    host["cpu_generation"] = _microarch(cpu)
+    if host["virtualised"] is False and host["cpu_generation"] and "xeon" not in (host["cpu_model"] or "").lower():
+        from greensdk.machine.cores import is_client
+
+        if is_client(cpu["vendor_id"], int(cpu["cpu family"]), int(cpu["model"])):
+            host["cpu_class"] = host["cpu_class"].replace("masked-", "") + "-client"
 
 
 def _sha256(text: str) -> str:
@@ -285,8 +264,29 @@ def _sha256(text: str) -> str:
     raise ImportError("this interpreter has no SHA-256")
 
 
-def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> str:
-    # Fills in the host and returns the maker's id, of which macOS has none on ARM and no need on Intel.
+def _node() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
+def _machine() -> str:
+    return os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "").lower()
+
+
+def _ask_windows(host: Host, ask: Callable[[str, str], str]) -> dict[str, str]:
+    # Fills in the host and returns CPUID's numbers, which Windows has as "Intel64 Family 6 Model 154 Stepping 3".
+    cpu, bios = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0", r"HARDWARE\DESCRIPTION\System\BIOS"
+    words = ask(cpu, "Identifier").lower().split()
+    numbers = dict(zip(words[1::2], words[2::2], strict=False))
+    product = f"{ask(bios, 'SystemManufacturer')} {ask(bios, 'SystemProductName')}".strip().lower()
+    host["cpu_model"] = " ".join(ask(cpu, "ProcessorNameString").split()) or None
+    host["cpus_logical"] = os.cpu_count()
+    host["virtualised"] = any(each in product for each in _VIRTUAL_PRODUCTS) if product else None
+    vendor = ask(cpu, "VendorIdentifier").strip()
+    return {"vendor_id": vendor, "cpu family": numbers.get("family", ""), **numbers}
+
+
+def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> dict[str, str]:
+    # Fills in the host. CPUID's numbers are of no use: a Mac tells its CPU's name.
     def number(name: str) -> int | None:
         return int.from_bytes(ask(name), "little") or None
 
@@ -298,11 +298,11 @@ def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> str:
     host["memory_bytes"] = number("hw.memsize")
     virtual = ask("kern.hv_vmm_present")
     host["virtualised"] = any(virtual) if virtual else None
-    return ""
+    return {}
 
 
-def _read_linux(host: Host, root: str) -> str:
-    # Fills in the host and returns the maker's id.
+def _read_linux(host: Host, root: str) -> dict[str, str]:
+    # Fills in the host and returns what the kernel says of the first CPU.
     cpu = _first_cpu(root)
     dmi = f"{_text(root, 'sys/class/dmi/id/sys_vendor')} {_text(root, 'sys/class/dmi/id/product_name')}".lower()
     logical = _count(_text(root, "sys/devices/system/cpu/online")) or (os.cpu_count() if root == "/" else None)
@@ -312,7 +312,7 @@ def _read_linux(host: Host, root: str) -> str:
     host["cpus_physical"], host["sockets"] = _cores_and_sockets(root, cpu, logical)
     host["memory_bytes"] = int(memory[0]) * 1024 if memory else None
     host["virtualised"] = _virtualised(root, cpu, dmi)
-    return cpu.get("vendor_id", "")
+    return cpu
 
 
 def _first_cpu(root: str) -> dict[str, str]:
@@ -323,17 +323,18 @@ def _first_cpu(root: str) -> dict[str, str]:
 
 def _model(root: str, cpu: Mapping[str, str], dmi: str) -> str | None:
     if "CPU implementer" not in cpu:
-        return cpu.get("model name") or cpu.get("cpu")
+        # "Model Name" on LoongArch, "cpu" on POWER, "uarch" on RISC-V, and "IBM/S390" as vendor
+        names = (cpu.get(key) for key in ("model name", "Model Name", "cpu", "uarch"))
+        return next((name for name in names if name), None) or (cpu["vendor_id"] if "# processors" in cpu else None)
     board = _text(root, "proc/device-tree/model")
     if board.startswith("Raspberry Pi"):
         return board
-    from greensdk.machine.cores import apple_soc, graviton
+    from greensdk.machine.cores import apple_soc, server_of
 
     core = _arm_core(cpu)
     if core.startswith("Apple"):
         return apple_soc(_text(root, "proc/device-tree/compatible")) or core
-    vendor, _, instance = dmi.rpartition(" ")
-    return graviton(core, instance) if vendor == "amazon ec2" else core
+    return server_of(core, dmi.strip())
 
 
 def _arm_core(cpu: Mapping[str, str]) -> str:
@@ -369,7 +370,7 @@ def _virtualised(root: str, cpu: Mapping[str, str], dmi: str) -> bool | None:
     # CPUID leaf 1, ECX bit 31 is 0 on every real x86 and 1 under a hypervisor: the kernel shows it as a flag.
     if "hypervisor" in cpu.get("flags", "").split() or _text(root, "sys/hypervisor/type"):
         return True
-    if "flags" in cpu or dmi.endswith(".metal"):
+    if "flags" in cpu or ".metal" in dmi:
         return False
     if _text(root, "proc/device-tree/hypervisor/compatible"):
         return True

@@ -14,7 +14,7 @@ from greensdk.configure.resolved import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part,
 from greensdk.configure.targets import load
 from greensdk.errors import ConfigError
 from greensdk.machine import hardware
-from greensdk.machine.calibration import default_path
+from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
 from greensdk.measure.cputime import HostClock, host_clock
 from greensdk.measure.faults import is_from_signal
@@ -76,7 +76,7 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
     clock = _clock() if asked and opened.cpu_clock is None else None
     record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
-    idle_w, _ = load_calibration(settings.get("calibration") or default_path(), opened.host.get("host_id"))
+    idle_w = _calibrate(settings.get("calibration") or default_path(), opened)
     return Runtime(
         blank=record,
         monitors=opened.monitors,
@@ -98,6 +98,18 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         worker_now=getattr(adapter, "call", None),
         counts=bool(asked) or detail != "none",
     )
+
+
+def _calibrate(path: str, opened: Opened) -> dict[str, float]:
+    """
+    Scale the estimators by what reference meters read, and return the meters' watts at rest.
+    """
+    host_id = opened.host.get("host_id")
+    scales = references(path, host_id) if opened.estimators else {}
+    for estimator in opened.estimators:
+        if estimator.name in scales and hasattr(estimator, "refer"):
+            estimator.refer(scales[estimator.name])
+    return load_calibration(path, host_id)[0]
 
 
 def settle(spec: Mapping[str, Any]) -> Resolved:

@@ -13,6 +13,7 @@ from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.attribution import quality_of
+from greensdk.monitor import ESTIMATED
 from greensdk.schema.keys import KEYS, SCHEMA
 from greensdk.version import __version__
 
@@ -157,6 +158,17 @@ class Subject:
         self.runtime = runtime
 
 
+def put_doubt(record: Record, primary: Reading) -> None:
+    """
+    Tell the model of an estimate, and the error that all its estimates share, apart from the record's own noise.
+    """
+    attributes = primary["attributes"]
+    if "model_id" in attributes:
+        record["model_id"] = attributes["model_id"]
+        record["common_factor_low"] = attributes.get("common_factor_low")
+        record["common_factor_high"] = attributes.get("common_factor_high")
+
+
 def put_energy(record: Record, primary: Reading, runs: int) -> None:
     """
     Fill the keys of a call's energy from its primary reading.
@@ -175,3 +187,5 @@ def put_energy(record: Record, primary: Reading, runs: int) -> None:
     record["energy_source"] = primary["monitor"]
     record["energy_quality"] = quality_of(primary)
     record["energy_boundary"] = primary["boundary"]
+    if record["energy_quality"] == ESTIMATED:
+        put_doubt(record, primary)

@@ -107,6 +107,7 @@ class Host(TypedDict, total=False):
     arch: str | None
     cpu_model: str | None
     cpu_class: str | None
+    cpu_generation: str | None
     cpus_logical: int | None
     cpus_physical: int | None
     sockets: int | None
@@ -220,6 +221,9 @@ class Record(TypedDict):
     energy_source: str | None
     energy_quality: str | None
     energy_boundary: str | None
+    model_id: NotRequired[str | None]
+    common_factor_low: NotRequired[float | None]
+    common_factor_high: NotRequired[float | None]
     energy_self_j: float | None
     energy_per_run_j: float | None
     active_j: float | None

@@ -54,7 +54,7 @@ class Carbon:
     The enricher behind a record's ``carbon``.
 
     Args:
-        country: Where this is, ISO 3166-1 alpha-3, for example ``ESP``.
+        country: Where this is: a code of ISO 3166-1 (``ESP``, ``ES``, ``UK``) or an English name (``Spain``).
         region: Of AWS, Google Cloud or Azure; ``auto`` takes the one that the cloud around us tells.
         intensity_g_per_kwh: Own grams of CO2 equivalent per kWh.
         intensity_source: Where those come from.
@@ -85,7 +85,7 @@ class Carbon:
         if intensity_g_per_kwh is None and (intensity_source or intensity_year):
             raise ConfigError("[carbon] intensity_source and intensity_year are those of intensity_g_per_kwh: set it")
         self.fields: dict[str, Any] = dict.fromkeys(FIELDS)
-        self.problem = self._place(country and country.upper(), region)
+        self.problem = self._place(_country(country), region)
         self._building(pue)
         if intensity_g_per_kwh is None:
             self._look_up()
@@ -123,7 +123,8 @@ class Carbon:
         Raises:
             ConfigError: The region is not known, or in another country.
         """
-        from .regions import CLOUDS, here, locate
+        from greensdk_carbon.data.regions import CLOUDS
+        from greensdk_carbon.places import here, locate
 
         asked = region != "auto"
         told = region if asked else here(os.environ)
@@ -139,7 +140,7 @@ class Carbon:
         return f"no country of the region {told!r} is known: set country in [carbon]" if told else NOWHERE
 
     def _building(self, pue: float | None) -> None:
-        from .regions import PUE
+        from greensdk_carbon.data.regions import PUE
 
         known = PUE.get(self.fields["provider"], (1.0, "not in a known cloud"))
         self.fields["pue"], self.fields["pue_source"] = known if pue is None else (pue, "configured")
@@ -151,13 +152,16 @@ class Carbon:
         Raises:
             ConfigError: The country is not in it.
         """
-        from .countries import COUNTRIES, SOURCE
+        from greensdk_carbon.data.countries import COUNTRIES, SOURCE
 
         country = self.fields["country"]
         if country is None:
             return
         if country not in COUNTRIES:
-            raise _unknown("country", country, list(COUNTRIES))
+            raise ConfigError(
+                f"[carbon] country = {country!r}: Ember publishes no intensity of its electricity; "
+                "set intensity_g_per_kwh, for example that of the country that it is supplied from"
+            )
         self._intensity(*COUNTRIES[country], SOURCE)
 
     def _intensity(self, g_per_kwh: float, year: int | None, source: str) -> None:
@@ -182,8 +186,8 @@ def notes(today: date | None = None) -> list[str]:
     """
     from datetime import date
 
-    from .countries import DATE
-    from .regions import PUE_DATE
+    from greensdk_carbon.data.countries import DATE
+    from greensdk_carbon.data.regions import PUE_DATE
 
     now = today or date.today()
     tables = (
@@ -197,6 +201,25 @@ def notes(today: date | None = None) -> list[str]:
     ]
 
 
+def _country(text: str | None) -> str | None:
+    """
+    Return the code of a country that may be written in several ways.
+
+    Raises:
+        ConfigError: There is no such country.
+    """
+    from greensdk_carbon.places import country_code
+
+    if not text:
+        return None
+    code = country_code(text)
+    if code is None:
+        from greensdk_carbon.data.countries import COUNTRIES, NAMES
+
+        raise _unknown("country", text, [*COUNTRIES, *NAMES.values()])
+    return code
+
+
 def _check(pue: float | None, intensity: float | None, share: float | None) -> None:
     """
     Check the numbers.
@@ -204,6 +227,9 @@ def _check(pue: float | None, intensity: float | None, share: float | None) -> N
     Raises:
         ConfigError: One is out of range.
     """
+    for key, value in (("pue", pue), ("intensity_g_per_kwh", intensity), ("machine_share", share)):
+        if value is not None and not isinstance(value, (int, float)):
+            raise ConfigError(f"[carbon] {key} = {value!r}: expected a number")
     if pue is not None and not pue >= 1:
         raise ConfigError(f"[carbon] pue = {pue!r}: a building takes no less than its computers: expected 1 or more")
     if intensity is not None and not intensity >= 0:
@@ -232,6 +258,6 @@ def _embodied(embodied_kg: float | None, lifetime_years: float | None) -> float 
 def _unknown(kind: str, name: str, known: list[str]) -> ConfigError:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known)
+    near = get_close_matches(name, known) or get_close_matches(name.title(), known)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {len(known)}, such as {known[0]!r}"
     return ConfigError(f"[carbon] {kind} = {name!r} is not known; {hint}; or set intensity_g_per_kwh instead")

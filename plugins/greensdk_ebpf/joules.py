@@ -77,7 +77,8 @@ def price(configured: float | None = None, root: str = "/") -> Price:
 
     host = hardware.describe(root)
     cpus, model = host["cpus_logical"], host["cpu_model"]
-    found = tdp.lookup(model, host["cpu_class"], os.path.join(root, "sys/class/powercap"))
+    powercap = os.path.join(root, "sys/class/powercap")
+    found = tdp.lookup(model, host["cpu_class"], powercap, generation=host["cpu_generation"])
     if found.source is None:
         return Price(None, f"{found.note}: {SET_IT}")
     base = base_frequency(model or "", root)

@@ -6,7 +6,7 @@ containers with limits.
 
     vcpu_j   = idle_w * vcpus * duration_s + (busy_w - idle_w) * cpu_s
     memory_j = memory_w_per_gb * memory_mb / 1024 * duration_s
-    energy_j = vcpu_j + memory_j                                  low_j = 0.5 * energy_j     high_j = 2 * energy_j
+    energy_j = vcpu_j + memory_j
 
 What our share of the machine takes at rest is the call's for as long as it lasts; what work adds goes by CPU seconds.
 :mod:`.places` knows the share, :mod:`.watts` the watts. A whole socket never comes into it.
@@ -20,18 +20,20 @@ from typing import TYPE_CHECKING, Any
 from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.monitor import CALL, ESTIMATED, Availability, Metric, Reading, Usage, reading
-
-from . import places
-from .model import Model
-from .watts import HIGH, LOW, MEMORY_SOURCE, MEMORY_W_PER_GB, Part, part_of
+from greensdk_lambda_estimator import places
+from greensdk_lambda_estimator.model import Model
+from greensdk_lambda_estimator.watts import MEMORY, MEMORY_SOURCE, MEMORY_W_PER_GB, Part, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .places import Place
+    from greensdk_lambda_estimator.places import Place
 
 NAME = "lambda-estimator"
 BOUNDARY = "vcpu+memory"
+
+USER = (0.5, 2.0)
+"""90 % factors of watts that somebody configured: what a vCPU's host and its neighbours do stays unknown."""
 
 _WATTS_FIX = f"set busy_w_per_vcpu and idle_w_per_vcpu in [tool.greensdk.{NAME}]"
 
@@ -82,6 +84,7 @@ class LambdaEstimator:
         self._root = root
         self._host = host
         self._model: Model | None = None
+        self._factors = self._memory_factors = USER
         self._reason = "open() was not called"
         self._attributes: dict[str, Any] = {}
         self.basis: dict[str, str] = {}
@@ -102,6 +105,7 @@ class LambdaEstimator:
             self._model, self._reason = None, f"{reason}; {fix}"
             return []
         memory_w = self._memory_w or MEMORY_W_PER_GB
+        low, high = part.factors
         self._model = Model(place.vcpus, place.memory_mb / 1024, part.idle_w, part.busy_w, memory_w)
         self._attributes = {
             "environment": place.name,
@@ -116,8 +120,12 @@ class LambdaEstimator:
             "memory_w_per_gb": memory_w,
             "memory_watts_source": "user" if self._memory_w else MEMORY_SOURCE,
             "basis": f"{place.name} {place.memory_mb:.6g} MB, {place.vcpus:.3f} vCPU, {part.arch} ({part.cpu}); "
-            f"watts x{LOW:g}..x{HIGH:g}, because public figures differ by that",
+            f"watts from {part.source}, 90 % between x{low:.2f} and x{high:.2f}",
+            "model_id": f"{NAME} {part.arch} {part.idle_w:.4g} {part.busy_w:.4g} {memory_w:.4g}",
+            "common_factor_low": part.common[0],
+            "common_factor_high": part.common[1],
         }
+        self._factors, self._memory_factors = part.factors, USER if self._memory_w else MEMORY
         self.basis = {BOUNDARY: self._attributes["basis"]}
         return [
             Metric("vcpu", "J", "vcpu", CALL, ESTIMATED, "Our share of the machine at rest, and CPU seconds on top."),
@@ -133,10 +141,11 @@ class LambdaEstimator:
             return _reading(None, reason=self._reason)
         cpu_s, fewest_s, most_s, basis = model.cpu_s(usage)
         vcpu_j, memory_j = model.joules(usage.duration_s, cpu_s)
+        (low, high), memory = self._factors, self._memory_factors
         return _reading(
             vcpu_j + memory_j,
-            energy_low_j=LOW * sum(model.joules(usage.duration_s, fewest_s)),
-            energy_high_j=HIGH * sum(model.joules(usage.duration_s, most_s)),
+            energy_low_j=low * model.joules(usage.duration_s, fewest_s)[0] + memory[0] * memory_j,
+            energy_high_j=high * model.joules(usage.duration_s, most_s)[0] + memory[1] * memory_j,
             domains={"vcpu": vcpu_j, "memory": memory_j},
             attributes={**self._attributes, "cpu_s_used": cpu_s, "cpu_basis": basis, "cpu_source": usage.cpu_source},
         )
@@ -153,7 +162,7 @@ class LambdaEstimator:
         place, reason = self._place()
         if reason:
             return None, None, reason, places.FIX
-        part, reason = self._part()
+        part, reason = self._part(place.name if place else "")
         return (place, None, reason, _WATTS_FIX) if reason else (place, part, "", "")
 
     def _place(self) -> tuple[Place | None, str]:
@@ -170,15 +179,20 @@ class LambdaEstimator:
             return None, f"{found.name}: nothing tells the {what}"
         return found, ""
 
-    def _part(self) -> tuple[Part | None, str]:
+    def _part(self, place: str) -> tuple[Part | None, str]:
         if self._host is None:
             self._host = hardware.describe(self._root)
         arch, busy_w, idle_w = self._host["arch"], self._busy_w, self._idle_w
-        part = part_of(arch, self._host["cpu_class"])
+        part = None
+        if place != places.LAMBDA:  # whose CPUs are few, and which spares a cold start the models of all others
+            from greensdk_lambda_estimator.which import part_here
+
+            part = part_here(self._host, place)
+        part = part or part_of(arch, self._host["cpu_class"], self._host.get("cpu_model") or "")
         if part is None:
             if not (busy_w and idle_w):
                 return None, f"no watts are known for a vCPU of {arch}"
-            part = Part(arch, "of the user", idle_w, busy_w, "user")
+            part = Part(arch, "of the user", idle_w, busy_w, USER, USER, "user")
         elif busy_w or idle_w:
             source = "user" if busy_w and idle_w else f"user, and {part.source}"
             part = part._replace(busy_w=busy_w or part.busy_w, idle_w=idle_w or part.idle_w, source=source)

@@ -6,6 +6,8 @@ place                       known by
 ==========================  ===================================================================================
 ``aws-lambda``              ``AWS_LAMBDA_FUNCTION_NAME``, ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``
                             (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html)
+``aws-fargate``             ``AWS_EXECUTION_ENV`` is ``AWS_ECS_FARGATE``
+                            (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-environment-variables.html)
 ``kubernetes``              ``KUBERNETES_SERVICE_HOST``
                             (https://kubernetes.io/docs/tutorials/services/connect-applications-service/)
 ``google-cloud-functions``  the next, and ``FUNCTION_TARGET``
@@ -13,13 +15,15 @@ place                       known by
 ``azure-functions``         ``FUNCTIONS_WORKER_RUNTIME``, which Azure's tools set on a laptop too, together with
                             ``WEBSITE_INSTANCE_ID`` or ``CONTAINER_NAME``, which they don't
                             (https://learn.microsoft.com/azure/azure-functions/functions-app-settings)
+``azure-container-apps``    ``CONTAINER_APP_NAME``
+                            (https://learn.microsoft.com/azure/container-apps/environment-variables)
 ``container``               a CPU quota and a memory limit
 ==========================  ===================================================================================
 
 Lambda says what it allots in a variable. The others use the kernel's limits (Documentation/scheduler/sched-bwc.rst,
 admin-guide/cgroup-v1/memory.rst, admin-guide/cgroup-v2.rst: ``cpu.max``, ``memory.max``), of which the lowest on the
-way up from our own group counts. A Google or Azure instance without one is a virtual machine of its own, all of which
-is ours; a pod without one shares its node, and nothing tells how much of it is its own.
+way up from our own group counts. A Google, Azure or Fargate instance without one is a virtual machine of its own, all
+of which is ours; a pod without one shares its node, and nothing tells how much of it is its own.
 """
 
 import os
@@ -36,6 +40,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html.
 
 LARGEST_MB = 10_240
 """The most memory that a Lambda can have, on the same page: 5.79 vCPUs."""
+
+LAMBDA = "aws-lambda"
 
 UNLIMITED_BYTES = 1 << 60
 """cgroup v1 writes the largest multiple of a page for "no limit"."""
@@ -76,15 +82,10 @@ def find(environ: Mapping[str, str], root: str = "/") -> tuple[Place | None, str
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         return _aws_lambda(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""))
-    if "KUBERNETES_SERVICE_HOST" in environ:
+    if "KUBERNETES_SERVICE_HOST" in environ and "CONTAINER_APP_NAME" not in environ:
         return _limited("kubernetes", root, NO_QUOTA)
-    if "K_SERVICE" in environ or "CLOUD_RUN_JOB" in environ:
-        name = "google-cloud-functions" if "FUNCTION_TARGET" in environ else "google-cloud-run"
+    if name := _instance_name(environ):
         return _instance(name, root)
-    if environ.get("FUNCTIONS_WORKER_RUNTIME") and (
-        environ.get("WEBSITE_INSTANCE_ID") or environ.get("CONTAINER_NAME")
-    ):
-        return _instance("azure-functions", root)
     return _limited("container", root, NOWHERE)
 
 
@@ -109,11 +110,25 @@ def memory_limit_mb(root: str = "/") -> float | None:
     return min(limits) / (1 << 20) if limits else None
 
 
+def _instance_name(environ: Mapping[str, str]) -> str:
+    """
+    Return the place whose instances are virtual machines of their own; "" elsewhere.
+    """
+    if environ.get("AWS_EXECUTION_ENV") == "AWS_ECS_FARGATE":
+        return "aws-fargate"
+    if "CONTAINER_APP_NAME" in environ:
+        return "azure-container-apps"
+    if "K_SERVICE" in environ or "CLOUD_RUN_JOB" in environ:
+        return "google-cloud-functions" if "FUNCTION_TARGET" in environ else "google-cloud-run"
+    azure = environ.get("WEBSITE_INSTANCE_ID") or environ.get("CONTAINER_NAME")
+    return "azure-functions" if azure and environ.get("FUNCTIONS_WORKER_RUNTIME") else ""
+
+
 def _aws_lambda(memory: str) -> tuple[Place | None, str]:
     if not memory.isdecimal() or int(memory) == 0:
         return None, f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE = {memory!r} is no number of MB"
     share = min(int(memory), LARGEST_MB) / MB_PER_VCPU
-    return Place("aws-lambda", share, float(memory), f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE / {MB_PER_VCPU}"), ""
+    return Place(LAMBDA, share, float(memory), f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE / {MB_PER_VCPU}"), ""
 
 
 def _limited(name: str, root: str, otherwise: str) -> tuple[Place | None, str]:

@@ -1,36 +1,29 @@
 """
 The watts of one vCPU and of a gigabyte, where nobody can measure them.
 
-Nobody outside the cloud providers has measured a function as a service. Two data sets give watts per vCPU of the
-machines below, at rest and fully busy:
+Nobody outside the cloud providers has measured a function as a service. The watts here are those that the package model
+of psutil-tdp, fitted on RAPL of EC2's bare metal among others, gives to one thread of the CPUs that Lambda shows: at
+rest, and busy on a host of 96 threads of which the others are half busy. A test keeps them what the model says.
 
-- Cloud Carbon Footprint (CCF), ``MIN_WATTS_BY_COMPUTE_PROCESSOR`` and ``MAX_WATTS_BY_COMPUTE_PROCESSOR`` of
-  ``packages/*/src/domain/*FootprintEstimationConstants.ts`` (Apache-2.0): whole servers of SPECpower over their
-  threads. Its Graviton2 is a copy of the second EPYC generation, for want of a measurement.
-- Teads, "Building an AWS EC2 Carbon Emissions Dataset", 2021: RAPL's package of bare-metal Intel instances over their
-  vCPUs. Its AMD and ARM are a profile times the TDP, not measured: 12 % at rest, 102 % busy.
-
-Neither is better known to be right than the other, and they differ by factors, so the model takes the geometric mean.
+Cloud Carbon Footprint and Teads' EC2 dataset, from which the watts were taken before, give 0.6 and 4.3 W for an Intel
+vCPU: the first are whole servers tuned for SPECpower, over all their threads; the second is RAPL of the package at full
+load of all threads, where each costs less than on a host that is half busy. Their 0.2 to 0.6 W for a gigabyte are four
+times too high: see `MEMORY_W_PER_GB`.
 """
 
-from math import sqrt
 from typing import NamedTuple
 
-LOW, HIGH = 0.5, 2.0
+MEMORY_W_PER_GB = 0.1
 """
-The ends of the interval. A busy vCPU of one chip, the Xeon 8259CL, is 3.97 W (CCF), 4.64 W (Teads, package) and 8.18 W
-(Teads, whole instance); a gigabyte is 0.2 W (Teads, at rest), 0.392 W (CCF) and 0.6 W (Teads, busy). The model itself
-is no better: at one and the same load a package takes 14 or 37 W, by how many of its cores share the work
-(codecarbon's ``cpu_load_profiling``, E3-1240 v2).
+RAPL's dram domain of eleven dual-socket Xeons of EC2: 0.04 to 0.06 W/GB at rest, 0.07 to 0.12 under CPU load, 0.17 to
+0.28 under memory load (github.com/github-benjamin-davy/turbostressreports, CC0). The published sheets of these machines
+(Teads), and Cloud Carbon Footprint's 0.392 W/GB beside them, are four times as high: turbostat before May 2021 took the
+energy unit of DRAM on Skylake and Cascade Lake for 61 uJ instead of 15.3 (Linux, commit abdc75ab53b7).
 """
+MEMORY = (0.4, 3.0)
+"""90 % factors: 0.04 W/GB at rest to 0.3 for work that waits for memory."""
 
-MEMORY_W_PER_GB = 0.392
-"""
-CCF's ``MEMORY_COEFFICIENT``: the mean of what two makers of memory say, Crucial (3 W for 8 GB) and Micron (TN-40-07,
-0.4083 W for 1 GB). https://www.cloudcarbonfootprint.org/docs/methodology/, "Memory".
-"""
-
-MEMORY_SOURCE = "Cloud Carbon Footprint"
+MEMORY_SOURCE = "RAPL's dram domain of EC2 bare metal"
 
 
 class Part(NamedTuple):
@@ -42,6 +35,8 @@ class Part(NamedTuple):
         cpu: Its name, for people.
         idle_w: Watts of one vCPU that has nothing to do.
         busy_w: Watts of one that is fully busy.
+        factors: 90 % ones, around both: which part it is, what its host and its neighbours do.
+        common: Those of them that all calls on this kind of CPU share: without the kind of work and the neighbours.
         source: Where the watts come from.
     """
 
@@ -49,37 +44,48 @@ class Part(NamedTuple):
     cpu: str
     idle_w: float
     busy_w: float
+    factors: tuple[float, float]
+    common: tuple[float, float]
     source: str
 
 
-def _mean(arch: str, cpu: str, ccf: tuple[float, float], teads: tuple[float, float], note: str = "") -> Part:
-    idle_w, busy_w = (sqrt(one * other) for one, other in zip(ccf, teads, strict=True))
-    return Part(arch, cpu, idle_w, busy_w, f"geometric mean of Cloud Carbon Footprint and Teads{note}")
+MODEL = "the package model of psutil-tdp"
+_INTEL = (0.46, 2.17), (0.49, 1.67)
+
+# "Intel(R) Xeon(R) Processor @ 2.50GHz", the name that Lambda shows most: 33 or 35.75 MB of L3
+INTEL_25 = Part("x86_64", "Intel Xeon 8175M or 8259CL", 0.70, 5.26, *_INTEL, MODEL)
+# "... @ 2.90GHz"
+INTEL_29 = Part("x86_64", "Intel Xeon 8375C", 1.13, 5.14, *_INTEL, MODEL)
+# "... @ 3.00GHz"
+INTEL_30 = Part("x86_64", "Intel Xeon 8124M or 8275CL", 0.86, 6.49, *_INTEL, MODEL)
+INTEL = Part("x86_64", "Intel Xeon, one of Lambda's", 0.89, 5.20, *_INTEL, f"{MODEL}, between 2.50 and 2.90 GHz")
+AMD = Part("x86_64", "AMD EPYC 7R32 or 7R13", 0.63, 2.86, (0.42, 2.81), (0.45, 2.40), MODEL)
+ARM = Part(
+    "arm64", "Neoverse N1 (Graviton2)", 0.48, 2.19, (0.37, 2.61), (0.40, 2.21), f"{MODEL}; no ARM server was measured"
+)
 
 
-# Teads' profile over a TDP per thread: 225 W / 96 threads of the EPYC 7R13.
-INTEL = _mean("x86_64", "Intel Xeon, Cascade Lake class", (0.64, 3.97), (0.57, 4.64))
-AMD = _mean("x86_64", "AMD EPYC", (0.47, 1.69), (0.28, 2.39), ", neither measured by RAPL")
-ARM = _mean("arm64", "Neoverse N1 (Graviton2)", (0.47, 1.69), (0.27, 2.39), ", neither measured")
+_BY_CLOCK = {"2.50ghz": INTEL_25, "2.90ghz": INTEL_29, "3.00ghz": INTEL_30}
 
 
-def part_of(arch: str, cpu_class: str = "unknown") -> Part | None:
+def part_of(arch: str, cpu_class: str = "unknown", model: str = "") -> Part | None:
     """
     Return what stands for a CPU; None for an architecture that no function runs on.
 
     Lambda's arm64 is Graviton2 (https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html). Of an x86 the
-    providers hide the model, but not the maker.
+    providers hide the model, but neither the maker nor, of an Intel, the clock.
 
     Args:
         arch: The kernel's word: ``x86_64``, ``aarch64``, ``arm64``.
         cpu_class: What :func:`greensdk.machine.hardware.classify` says of it.
+        model: The brand string.
 
     Example:
         >>> part_of("aarch64").arch, part_of("x86_64", "masked-amd").cpu
-        ('arm64', 'AMD EPYC')
+        ('arm64', 'AMD EPYC 7R32 or 7R13')
     """
     if arch in ("aarch64", "arm64"):
         return ARM
     if arch not in ("x86_64", "amd64"):
         return None
-    return AMD if "amd" in cpu_class else INTEL
+    return AMD if "amd" in cpu_class else _BY_CLOCK.get(model.lower().rpartition("@ ")[2], INTEL)

@@ -15,18 +15,36 @@ itself used. All seconds are the window's, so this package needs no psutil in sp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
-
-from . import tdp
-from .hosts import interval, machine_of, machine_w
-from .power import BOUNDARIES, PACKAGE, TYPICAL_LOAD, Curve, curve, explain, power_w, watts
+from greensdk_psutil_tdp import tdp as parts
+from greensdk_psutil_tdp.basis import explain
+from greensdk_psutil_tdp.coefficients import NOISE
+from greensdk_psutil_tdp.hosts import interval, is_guest, machine_of, machine_w, threads_of_machine, with_threads
+from greensdk_psutil_tdp.interval import Factors, narrow, widen
+from greensdk_psutil_tdp.power import (
+    BOUNDARIES,
+    PACKAGE,
+    TYPICAL_LOAD,
+    WALL,
+    Curve,
+    Machine,
+    common,
+    curve,
+    fitted_into,
+    power_w,
+    scaled,
+    watts,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from greensdk.machine.calibration import Reference
 
 __all__ = ["PsutilTdpEstimator", "explain", "linear_j", "power_w"]
 
@@ -58,9 +76,10 @@ class PsutilTdpEstimator:
     Estimates energy from CPU seconds.
 
     Args:
-        tdp_w: TDP of one socket in watts; None looks it up. On a virtual machine whose part is not known it is
-            taken as the watts of the virtual CPUs together, unless `tdp_threads` is given.
+        tdp_w: TDP of one socket in watts; None looks it up. A virtual machine gets its threads' share of it.
         tdp_threads: Hardware threads of the socket that `tdp_w` belongs to; None asks the table or the machine.
+        tdp: TDP by CPU, for settings that several machines share: brand string to the watts of a socket, or to a table
+            with ``tdp_w`` and ``threads``.
         model: ``power`` or ``linear``.
         boundary: ``package`` or ``wall``: which of the power model's two readings comes first, and so stands for the
             call; the other stands beside it. ``linear`` has the package only.
@@ -81,6 +100,7 @@ class PsutilTdpEstimator:
         *,
         tdp_w: float | None = None,
         tdp_threads: int | None = None,
+        tdp: Mapping[str, Any] | None = None,
         model: str = MODELS[0],
         boundary: str = PACKAGE,
         powercap_root: str = "/sys/class/powercap",
@@ -96,6 +116,7 @@ class PsutilTdpEstimator:
                 raise ConfigError(f"psutil-tdp: {key} is {value!r}, and must be above 0")
         self._user_w = tdp_w
         self._user_threads = tdp_threads
+        self._user_parts = parts.checked(tdp or {})
         self._model = model
         self._boundaries = sorted(BOUNDARIES, key=lambda each: each != boundary) if model == "power" else [PACKAGE]
         self._powercap_root = powercap_root
@@ -103,7 +124,8 @@ class PsutilTdpEstimator:
         self._cpus = 0
         self._total_w = 0.0
         self._low = self._high = 1.0
-        self._curves: list[tuple[str, Curve]] = []
+        self._curves: list[tuple[str, Curve, dict[str, Any]]] = []
+        self._of: Machine | None = None
         self._reason: str | None = "open() was not called"
         self._attributes: dict[str, Any] = {}
         self.host_facts: dict[str, Any] = {}
@@ -125,15 +147,19 @@ class PsutilTdpEstimator:
             self._reason = f"{self._reason}; {_FIX}"
             return []
         host = self._machine()
-        self._cpus = host["cpus_logical"]
+        self._cpus = threads_of_machine(found, host)
         if self._model == "linear":
             self._know(found, machine_w(found, host))
-            self._low, self._high = interval(found, virtual=host["virtualised"] is True)
+            self._low, self._high = interval(with_threads(found, host), virtual=is_guest(found, host))
+            factors = narrow((self._low, self._high), NOISE)
+            self._attributes |= _model("linear", (self._total_w, self._cpus, factors), factors)
             return [Metric(PACKAGE, "J", PACKAGE, CALL, ESTIMATED, "TDP of one hardware thread times CPU seconds")]
-        machine = machine_of(found, host)
+        self._of = machine = machine_of(found, host)
         self._know(found, machine.tdp_w)
-        self.basis = {each: explain(machine, each) for each in self._boundaries}
-        self._curves = [(each, curve(machine, each)) for each in self._boundaries]
+        self._draw(
+            {each: (curve(machine, each), common(machine, each)) for each in self._boundaries},
+            {each: explain(machine, each, brief=True) for each in self._boundaries},
+        )
         return [Metric(each, "J", each, MACHINE, ESTIMATED, _METRICS[each]) for each in self._boundaries]
 
     def estimate(self, usage: Usage) -> Reading | Sequence[Reading]:
@@ -148,12 +174,37 @@ class PsutilTdpEstimator:
             return self._of_machine(usage, usage.host_cpu_s)
         return self._nothing(NO_CLOCKS, usage) if usage.cpu_s is None else self._of_call(usage, usage.cpu_s)
 
+    def refer(self, reference: Reference) -> None:
+        """
+        Scale the model by what `greensdk calibrate --reference` read at the plug or the battery of this machine.
+
+        The package keeps its own estimate, but is never more than fits into the wall.
+        """
+        if self._of is None:
+            return
+        factors = reference.low, reference.high
+        wall = scaled(curve(self._of, WALL), reference.factor, widen(factors, NOISE))
+        package = fitted_into(curve(self._of, PACKAGE), wall, self._of.memory_gb)
+        self._draw(
+            {PACKAGE: (package, common(self._of, PACKAGE)), WALL: (wall, factors)},
+            {
+                PACKAGE: f"{self.basis[PACKAGE]}, within the wall of a reference",
+                WALL: f"{self.basis[WALL].partition(', no less')[0]}, {reference.words}",
+            },
+        )
+
+    def _draw(self, curves: Mapping[str, tuple[Curve, Factors]], basis: dict[str, str]) -> None:
+        self.basis = {each: basis[each] for each in self._boundaries}
+        self._curves = [
+            (each, curves[each][0], {"basis": basis[each], **_model(each, *curves[each])}) for each in self._boundaries
+        ]
+
     def close(self) -> None:
         """
         Nothing was taken, so nothing is given back.
         """
 
-    def _know(self, found: tdp.Tdp, total_w: float) -> None:
+    def _know(self, found: parts.Tdp, total_w: float) -> None:
         self._total_w = total_w
         self.host_facts = {"tdp_w": total_w, "tdp_source": found.source}
         self._attributes = {
@@ -174,7 +225,7 @@ class PsutilTdpEstimator:
         load = host_cpu_s / room_s if 0.0 <= host_cpu_s < room_s else 1.0
         readings = []
         about = self._about(usage)
-        for boundary, of in self._curves:
+        for boundary, of, fixed in self._curves:
             low_w, middle_w, high_w = watts(of, load)
             energy_j = middle_w * duration_s
             readings.append(
@@ -187,7 +238,7 @@ class PsutilTdpEstimator:
                     energy_low_j=low_w * duration_s,
                     energy_high_j=high_w * duration_s,
                     domains={boundary: energy_j},
-                    attributes={**about, "basis": self.basis[boundary], "load": load},
+                    attributes={**about, **fixed, "load": load},
                 )
             )
             about = {"model": self._model}  # the first reading has told the rest
@@ -205,7 +256,7 @@ class PsutilTdpEstimator:
         load = own if own > TYPICAL_LOAD else TYPICAL_LOAD
         readings = []
         about = self._about(usage)
-        for boundary, of in self._curves:
+        for boundary, of, fixed in self._curves:
             energy_j = watts(of, load)[1] / load * cpu_s / self._cpus
             crowded_j = watts(of, 1.0)[0] * cpu_s / self._cpus
             alone_j = watts(of, own)[2] * duration_s
@@ -219,7 +270,7 @@ class PsutilTdpEstimator:
                     energy_low_j=min(crowded_j, energy_j),
                     energy_high_j=max(energy_j, alone_j),
                     domains={boundary: energy_j},
-                    attributes={**about, "basis": f"{self.basis[boundary]}; {NO_HOST_CLOCK}", "load": None},
+                    attributes={**about, **fixed, "basis": f"{fixed['basis']}; {NO_HOST_CLOCK}", "load": None},
                 )
             )
             about = {"model": self._model}
@@ -260,15 +311,27 @@ class PsutilTdpEstimator:
             self._host = hardware.describe()
         return self._host
 
-    def _look(self) -> tuple[tdp.Tdp, str]:
+    def _look(self) -> tuple[parts.Tdp, str]:
         host = self._machine()
         if not host["cpus_logical"]:
-            return tdp.NOTHING, "nothing tells how many CPUs this machine has"
-        found = tdp.lookup(
+            return parts.NOTHING, "nothing tells how many CPUs this machine has"
+        found = parts.lookup(
             host["cpu_model"],
             host["cpu_class"],
             self._powercap_root,
             user_w=self._user_w,
             user_threads=self._user_threads,
+            user_parts=self._user_parts,
+            generation=host.get("cpu_generation"),
         )
         return found, "" if found.source else found.note
+
+
+def _model(name: str, constants: Any, factors: Factors) -> dict[str, Any]:
+    """
+    Return what tells the common error of all readings of one model from each reading's own.
+    """
+    from zlib import crc32
+
+    model_id = f"psutil-tdp {name} {crc32(repr(constants).encode()):08x}"
+    return {"model_id": model_id, "common_factor_low": factors[0], "common_factor_high": factors[1]}

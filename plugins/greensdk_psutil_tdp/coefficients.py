@@ -6,11 +6,11 @@ SPECpower_ssj2008 results, www.spec.org, by way of github.com/green-coding-solut
 retrieved 2026-11-21. SPEC and the benchmark name SPECpower_ssj are trademarks of the Standard Performance Evaluation
 Corporation. These are our estimates, not SPEC metrics; no result is reproduced here.
 
-Package: fitted on 82 points of 5 machines: codecarbon's data/hardware/cpu_load_profiling (MIT), and
-Teads' average of Intel EC2 bare metal (B. Davy, "Estimating AWS EC2 Instances Power Consumption", 2021); retrieved
-2026-11-21.
+Package: fitted on 255 RAPL readings of 33 CPU models, retrieved 2026-11-30. Most are codecarbon's
+data/hardware/cpu_load_profiling (MIT) and github.com/github-benjamin-davy/turbostressreports (CC0: EC2 bare metal); the
+source of each reading is in benchmarks/data/rapl_points.csv.
 
-Intervals: 5 and 95 % of truth over prediction for CPU families (package: machines) left out of the fit.
+Intervals: 4 and 96 % of truth over prediction for CPU families (package: models) left out of the fit.
 """
 
 # Watts of an awake machine at no load, per watt of TDP; per GB of memory; per socket and year before 2014
@@ -19,7 +19,7 @@ MEMORY_W = 0.261
 AGE_W = 8.9
 # Of these, what is left at rest
 ASLEEP = 0.607
-# What full load adds, per watt of TDP; for desktop silicon from 2017 times DESKTOP; EXPONENT is not fitted
+# What full load adds, per watt of TDP; for client silicon from 2017 times DESKTOP; EXPONENT is not fitted
 DYNAMIC = 0.664
 DESKTOP = 0.604
 EXPONENT = 1.5
@@ -28,13 +28,29 @@ EXPONENT = 1.5
 THREAD_W = {"intel": 3.32, "amd": 1.88}
 THREAD_GROWTH = 1.18
 
-# 90 % factors of the wall, from 10 % load up and at rest; for parts from 2017, and older ones
-BUSY = (0.73, 1.43)
-REST = (0.64, 1.96)
-OLD_BUSY = (0.76, 1.53)
-OLD_REST = (0.82, 2.49)
+# 90 % factors of the wall: a low load; at rest; there; from here up; then. For parts from 2017, and older ones
+WALL_KNOTS = (0.05, (0.63, 2.0), (0.67, 1.7), 0.1, (0.72, 1.44))
+OLD_WALL_KNOTS = (0.05, (0.81, 2.51), (0.78, 1.98), 0.1, (0.74, 1.57))
 
-# Package watts, per watt of TDP, and never more than the wall's; five machines can't say less than a factor of two
-PACKAGE_IDLE = 0.135
-PACKAGE_DYNAMIC = 0.664
-PACKAGE_BUSY = (0.5, 2.05)
+# Package watts at rest and at full load, per watt of TDP; DESKTOP_REST_W is a socket's; PACKAGE_EXPONENT is not fitted
+REST_OLD = 0.149
+REST_SERVER = 0.24
+FULL_SERVER = 0.891
+REST_CLIENT = 0.029
+DESKTOP_REST_W = 9.067
+FULL_CLIENT = 0.865
+PACKAGE_EXPONENT = 0.6
+
+# 90 % factors of the package, as above
+SERVER_KNOTS = (0.01, (0.64, 2.3), (0.25, 1.56), 0.15, (0.51, 1.54))
+CLIENT_KNOTS = (0.1, (0.27, 1.83), (0.27, 1.83), 0.4, (0.48, 1.35))
+# What of them is not common to all readings of one machine: points around their machine's mean, from 10 % load
+NOISE = (0.75, 1.22)
+
+# The CPU models behind it
+MEASURED = {
+    "intel-server-old": "8124M, 8175M, 8252C, 8275CL, E5-2620v3, E5-2650v4, Gold6130, P5362",
+    "server": "7713, 7742, 7763, 8024P, 8380, 8488C, 9354, 9374F, 9654, SRF-250W",
+    "amd-desktop": "1950X, 7700, 7900X, 7950X, 9700X, 9950X",
+    "intel-client": "14900K, 265H, 285K, E3-1240v2, RyzenAI-255, i5-10600K, i7-1260P, i7-13700, i7-2600K",
+}

@@ -1,15 +1,31 @@
 """
-When a part was launched, told by its name; and whether it is one for desktops.
+When a part was launched, told by its name; and which kind of CPU it is to the power model.
 
 Makers number their parts by generation, so the year of a whole generation is enough: the power model only asks
-whether a part is from before 2014 (and by how many years) and whether it is from 2017 or later. Years of launch:
-Intel ARK (ark.intel.com) and AMD's product pages (amd.com/en/products/specifications).
+whether a part is from before 2014 (and by how many years), and whether it is from 2017, 2021 or 2022 on. Years of
+launch: Intel ARK (ark.intel.com) and AMD's product pages (amd.com/en/products/specifications).
 """
 
 import re
 
+INTEL_OLD = "intel-server-old"
+SERVER = "server"
+AMD_DESKTOP = "amd-desktop"
+INTEL_CLIENT = "intel-client"
+
 MODERN = 2017
-"""From this year on the parts are those that the power model was fitted on."""
+"""From this year on the parts are those that the wall model was fitted on."""
+
+NEW_SERVERS = 2021
+"""Intel's servers launched before (up to Cascade Lake) rest at a smaller part of their TDP than all later ones."""
+
+LAPTOP_W = 60
+"""Base power of a socket below which client silicon is taken for a laptop's: they have 15 to 55 W, desktops 65 W."""
+
+# Kinds with a limit above base power: since which year, and how many times it at most. AMD's "Package Power Tracking",
+# product pages of Ryzen 7000 and 9000: 65 W and 88, 105 and 142, 170 and 230. Intel ARK, "Maximum Turbo Power".
+_PEAKS = {AMD_DESKTOP: (2022, 1.35), INTEL_CLIENT: (2021, 2.0)}
+_CLIENTS = ("intel-client", "arm-client", "apple")
 
 _XEON = {"51": 2006, "30": 2006, "32": 2007, "52": 2007, "53": 2007, "54": 2007, "72": 2007, "73": 2007}
 _XEON |= {"31": 2008, "33": 2008, "74": 2008, "34": 2009, "35": 2009, "55": 2009, "36": 2010, "56": 2010}
@@ -26,7 +42,10 @@ _GENERATIONS: tuple[tuple[str, str, dict[str, int] | int], ...] = (
     ("xeon e", r"e[357]-[1248]\d{3}", 2012),
     ("xeon d", r"d-(\d)", {"1": 2015, "2": 2018}),
     ("xeon", r"xeon [elwx]?(\d\d)\d\d$", _XEON),
-    ("xeon", r"xeon (?:w\d?-|[36]\d{3}|max)", 2017),
+    ("xeon 6", r"xeon 6\d{3}[ep]", 2024),
+    ("xeon max", "max", 2023),
+    ("xeon w", r"xeon w\d-", 2023),
+    ("xeon", r"xeon (?:w\d?-|[36]\d{3})", 2017),
     ("opteron", r"opteron (\d\d)\d\d", _OPTERON),
     ("epyc", r"epyc \d\w\w(\d)", {"1": 2017, "2": 2019, "3": 2021, "4": 2022, "5": 2024}),
     ("core i", r"core i[3579]-(1\d|\d)\d{3}", {"2": 2011, "3": 2012, "4": 2013, "5": 2015, "6": 2015}),
@@ -77,10 +96,44 @@ def spelled(cpu: str) -> str:
     return re.sub(r"^(?:intel )?(?=xeon |e[357]-\d|[elx]\d{4}\b)(?:xeon )?", "intel xeon ", name)
 
 
-def is_desktop(name: str, cpu_class: str) -> bool:
+def kind_of(name: str, cpu_class: str, year: int | None, socket_w: float) -> str:
     """
-    Whether the part is one for desktops from 2017 on: Core and its kin, and the Xeon E3 and E made of the same silicon.
+    Return which of the power model's curves fits a CPU.
+
+    Xeon E3 and E are made of client silicon. AMD's parts below `LAPTOP_W` are one die without the separate die for
+    input and output that keeps a desktop Ryzen at a dozen watts, and rest like Intel's. Servers of unknown year count
+    as new.
+
+    Args:
+        name: The normalised name.
+        cpu_class: What :func:`greensdk.machine.hardware.classify` says.
+        year: Of the part's launch.
+        socket_w: Base power of a socket.
     """
-    if cpu_class != "intel-client" and not name.startswith(("intel xeon e-", "intel xeon e3-")):
-        return False
-    return (launch_year(name) or MODERN) >= MODERN
+    if cpu_class in _CLIENTS or name.startswith(("intel xeon e-", "intel xeon e3-")):
+        return INTEL_CLIENT
+    if cpu_class == "amd-client":
+        return AMD_DESKTOP if socket_w >= LAPTOP_W else INTEL_CLIENT
+    if "intel" in cpu_class and year is not None and year < NEW_SERVERS:
+        return INTEL_OLD
+    return SERVER
+
+
+def peak_of(kind: str, socket_w: float, year: int | None, peak_w: float | None) -> float:
+    """
+    Return the watts that a client part takes for long at full load, over its base power.
+
+    Makers let desktops run at the limit that they publish beside the base power: AMD's PPT is 1.35 times the TDP from
+    Ryzen 7000 (2022) on; Intel's maximum turbo power from the 12th generation on is 2 times for the K parts, and where
+    it is more, cooling and boards end it there. A laptop falls back to its base power within a minute.
+
+    Args:
+        kind: What :func:`kind_of` says.
+        socket_w: Base power of a socket.
+        year: Of the part's launch.
+        peak_w: The limit, where it is published.
+    """
+    since, most = _PEAKS.get(kind, (9999, 1.0))
+    if socket_w < LAPTOP_W or (year or 0) < since:
+        return 1.0
+    return most if peak_w is None else max(1.0, min(most, peak_w / socket_w))

@@ -1,15 +1,94 @@
 """
 This machine as the models see it: how many watts of TDP are its own, and which part of a host it is.
+
+=======================================  ==============================================================================
+what the kernel shows                    what it is
+=======================================  ==============================================================================
+a hypervisor                             a guest: its CPUs are threads of a socket, and have their share of its watts
+fewer CPUs than a socket has, and files  a container whose CPUs are hidden (lxcfs): shared out like a guest
+that say how many the socket has
+the same without such files              a machine with CPUs offline: the socket's watts, at a load of all its threads
+as many CPUs as cores                    SMT is off: the socket's watts, and full load when all cores are busy
+nothing of a hypervisor, on ARM          a machine if it has all of the socket's threads, else a guest
+=======================================  ==============================================================================
+
+A guest with all threads of its sockets has the host's watts. Quotas and cpusets of containers hide no CPU: there the
+machine is the whole, and attribution gives the call its share.
 """
 
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from .interval import LINEAR, VIRTUAL, Factors, widen
-from .names import normalise
-from .power import GB_PER_THREAD, HOST_THREADS, Machine, described
-from .tdp import Tdp
+from greensdk_psutil_tdp.interval import EXACT, LINEAR, VIRTUAL, Factors, widen
+from greensdk_psutil_tdp.names import normalise
+from greensdk_psutil_tdp.power import GB_PER_THREAD, HOST_THREADS, Machine, described
+from greensdk_psutil_tdp.tdp import USER, Tdp, threads_of
+
+THREADS: Factors = (0.5, 2.0)
+"""Of a share where the threads of the socket are estimated from its watts: parts of one class differ by as much."""
+
+MOST_W_PER_THREAD = 20.0
+"""No part has more watts of TDP for a thread (Xeon X5570: 12, Core i9-9900KS: 8, a Pentium of 2006: 65 of one)."""
+
+
+def with_threads(found: Tdp, host: Mapping[str, Any]) -> Tdp:
+    """
+    Return what is known of a CPU, with an estimate of the socket's threads where a guest's share asks for them.
+    """
+    if found.tdp_w is None or found.threads or found.watts_per_thread is not None or not is_guest(found, host):
+        return found
+    if found.source == USER:
+        return found._replace(threads=HOST_THREADS // 2, note=f"{found.note}, taken as of {HOST_THREADS // 2} threads")
+    threads = threads_of(found.tdp_w, host["cpu_class"])
+    low, high = widen((found.low, found.high), THREADS)
+    return found._replace(threads=threads, low=low, high=high, note=f"{found.note}; threads estimated: {threads}")
+
+
+def is_guest(found: Tdp, host: Mapping[str, Any]) -> bool:
+    """
+    Whether this machine's CPUs are only some of its sockets' threads, so that others run on the rest.
+    """
+    if host["virtualised"] is not None and (host["virtualised"] or host["sockets"] is not None):
+        return bool(host["virtualised"])
+    return bool(found.threads and host["cpus_logical"] < (found.cores or found.threads))
+
+
+def share_of(found: Tdp, host: Mapping[str, Any]) -> float | None:
+    """
+    Return a guest's part of its host's threads; None for a machine, and for a guest that has them all.
+
+    Sockets are shared out one by one; a host of which nothing is known is taken as a whole.
+    """
+    if not is_guest(found, host):
+        return None
+    cpus, threads = host["cpus_logical"], found.threads or HOST_THREADS
+    share: float = cpus / (threads * ceil(cpus / threads))
+    return None if share == 1.0 else share
+
+
+def sockets_of(found: Tdp, host: Mapping[str, Any]) -> float:
+    """
+    Return the sockets of a machine, or the part of sockets that a guest's CPUs are.
+    """
+    cpus = host["cpus_logical"]
+    if is_guest(found, host):
+        return float(cpus / (found.threads or HOST_THREADS / 2))
+    sockets: int | None = found.sockets or host["sockets"]
+    return sockets or (ceil(cpus / found.threads) if found.threads else 1)
+
+
+def threads_of_machine(found: Tdp, host: Mapping[str, Any]) -> int:
+    """
+    Return how many CPUs are busy at full load: those that are there, but for a machine of which some are offline.
+    """
+    cpus: int = host["cpus_logical"]
+    if found.threads is None or is_guest(found, host):
+        return cpus
+    sockets = int(sockets_of(found, host))
+    if cpus % sockets == 0 and cpus // sockets == found.cores:
+        return cpus  # SMT is off
+    return max(cpus, found.threads * sockets)
 
 
 def machine_w(found: Tdp, host: Mapping[str, Any]) -> float:
@@ -21,11 +100,8 @@ def machine_w(found: Tdp, host: Mapping[str, Any]) -> float:
     cpus: int = host["cpus_logical"]
     if found.watts_per_thread is not None:
         return found.watts_per_thread * cpus
-    socket_w = found.tdp_w or 0.0
-    sockets: int | None = found.sockets or (host["sockets"] if host["virtualised"] is False else None)
-    if sockets is None and found.threads:
-        return socket_w / found.threads * cpus
-    return socket_w * (sockets or 1)
+    found = with_threads(found, host)
+    return (found.tdp_w or 0.0) * sockets_of(found, host)
 
 
 def machine_of(found: Tdp, host: Mapping[str, Any]) -> Machine:
@@ -37,26 +113,35 @@ def machine_of(found: Tdp, host: Mapping[str, Any]) -> Machine:
         host: As :func:`greensdk.machine.hardware.describe` puts it.
     """
     cpus: int = host["cpus_logical"]
-    virtual = host["virtualised"] is True
-    share = None
-    sockets: float = host["sockets"] or 1
-    if virtual:
-        # Sockets are shared out one by one; a host nobody knows is taken as a whole.
-        threads = found.threads or HOST_THREADS
-        share = cpus / (threads * ceil(cpus / threads))
-        sockets = cpus / (found.threads or HOST_THREADS / 2)
     memory: int | None = host["memory_bytes"]
+    found = with_threads(found, host)
     made = described(
         found,
         host["cpu_class"],
         normalise(host["cpu_model"] or ""),
         tdp_w=machine_w(found, host),
-        sockets=sockets,
+        sockets=sockets_of(found, host),
         threads=cpus,
         memory_gb=memory / 2**30 if memory else GB_PER_THREAD * cpus,
-        share=share,
+        share=share_of(found, host),
     )
-    return made if memory else made._replace(words=f"{made.words}, memory unknown: {GB_PER_THREAD:g} GB a thread")
+    words = [made.words, *_remarks(found, host)]
+    if not memory:
+        words.append(f"memory unknown: {GB_PER_THREAD:g} GB a thread")
+    return made._replace(words=", ".join(words))
+
+
+def warning(found: Tdp, host: Mapping[str, Any]) -> str:
+    """
+    Return what is wrong with a configured TDP; "" for nothing.
+    """
+    per_thread_w = machine_w(found, host) / host["cpus_logical"]
+    if found.source != USER or per_thread_w <= MOST_W_PER_THREAD:
+        return ""
+    return (
+        f"tdp_w = {found.tdp_w:g} makes {per_thread_w:.3g} W a thread, and no part has more than "
+        f"{MOST_W_PER_THREAD:g}: set tdp_threads to the hardware threads of the socket that tdp_w belongs to"
+    )
 
 
 def interval(found: Tdp, *, virtual: bool) -> Factors:
@@ -64,3 +149,21 @@ def interval(found: Tdp, *, virtual: bool) -> Factors:
     Return the two factors around the linear model's estimate that hold the truth nine times in ten.
     """
     return widen(LINEAR, (found.low, found.high), *([VIRTUAL] if virtual else []))
+
+
+def _remarks(found: Tdp, host: Mapping[str, Any]) -> list[str]:
+    """
+    Return what a person should know of how the watts came about.
+    """
+    cpus, of = host["cpus_logical"], threads_of_machine(found, host)
+    said = [warning(found, host)]
+    if is_guest(found, host) and found.tdp_w and found.threads:
+        several = ceil(cpus / found.threads)
+        whole = f"{several} sockets" if several > 1 else "a socket"
+        mine = "all" if share_of(found, host) is None else f"{cpus} of {found.threads * several}"
+        said.append(f"{mine} threads of {whole} of {found.tdp_w:g} W")
+    if of > cpus:
+        said.append(f"{of - cpus} of {of} CPUs are offline")
+    if found.tdp_w and ((found.low, found.high) != EXACT or found.source == USER):
+        said.append(found.note)
+    return [each for each in said if each]

@@ -47,3 +47,19 @@ def cores(model: str) -> int | None:
 def _is_count(word: str) -> bool:
     # "64-core", "64-cores", and the "11th" of "11th Gen"
     return word.endswith(("-core", "-cores")) or (word[:1].isdigit() and word.endswith(("st", "nd", "rd", "th")))
+
+
+def letters(name: str) -> str:
+    """
+    Return the letters after a client part's model number, which say what it was made for; "" where there are none.
+
+    >>> letters("intel core i7-13700hx"), letters("intel core ultra 7 356h"), letters("amd ryzen 9 9950x3d")
+    ('hx', 'h', 'x3d')
+    """
+    plain = name.translate(str.maketrans("", "", " -+")).isalnum()
+    if not plain or sum(sum(each.isdigit() for each in word) >= 3 for word in name.split()) != 1:
+        return ""  # no model number, or two
+    last = name.rpartition(" ")[2].rpartition("-")[2]
+    number = last[: len(last) - len(last.lstrip("0123456789"))]
+    ending = last[len(number) :]
+    return ending if 3 <= len(number) <= 5 and ending.isalnum() else ""

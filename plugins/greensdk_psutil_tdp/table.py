@@ -1,30 +1,47 @@
 """
 The table of CPU parts: exact names only, each with its watts, cores, threads, year and source.
 
-The lines checked by hand (`parts`) win over the generated ones (`table_intel`, `table_amd`, made by
-``benchmarks/cpu_table.py``), which are loaded for their maker only, when the first name asks for them. The generated
-lines are text that is searched as it stands: nothing is parsed, and nothing is held in memory twice.
+The lines checked by hand (`data.parts`) win over Intel's client parts (`data.core`), and those over the generated ones
+(`data.intel`, `data.amd`, made by ``benchmarks/cpu_table.py``), for which `data.threads` knows the threads. Each is
+loaded when a name asks for it. The tables are text that is searched as it stands: nothing is parsed, and nothing is
+held in memory twice.
 """
 
-from .parts import PARTS, Part
+from importlib import import_module
+
+from greensdk_psutil_tdp.data.parts import ARK, PARTS
 
 CODECARBON = "codecarbon 3.3.2 data/hardware/cpu_power.csv (MIT)"
+
+
+# A named tuple costs a fresh worker a quarter of a millisecond to make.
+Part = tuple[float | None, int | None, int | None, int | None, str, float | None]
+"""
+What a table says of one socket, None where it doesn't: thermal design power (base power where the maker publishes a
+turbo power beside it), cores, hardware threads, year of launch, who says so, and the turbo power.
+"""
 
 
 def find(name: str) -> Part | None:
     """
     Return the part of exactly this name, as :func:`~greensdk_psutil_tdp.names.normalise` makes it; else None.
     """
-    part = PARTS.get(name)
-    if part is not None:
-        return part
-    watts = _generated_w(name)
-    return None if watts is None else (watts, None, None, None, CODECARBON)
+    if name in PARTS:
+        return (*PARTS[name], None)
+    if name.startswith("intel ") and (client := _said("core", name)):
+        base_w, peak_w, cores, threads, year = (int(number) for number in client.split("/"))
+        return float(base_w), cores, threads, year, ARK, float(peak_w) or None
+    watts = _said(name.partition(" ")[0], name)
+    if not watts:
+        return None
+    counts: list[int | None] = [int(count) for count in _said("threads", name).split("/") if count]
+    counts = counts or [None, None]
+    return float(watts), counts[0], counts[1], None, CODECARBON, None
 
 
 def split(name: str) -> tuple[str, str, str]:
     """
-    Split a name as the generated tables do: maker, family, the rest.
+    Split a name as the tables do: maker, family, the rest.
 
     >>> split("intel xeon gold 6130"), split("intel n100")
     (('intel', 'xeon', 'gold 6130'), ('intel', '', 'n100'))
@@ -34,24 +51,16 @@ def split(name: str) -> tuple[str, str, str]:
     return (maker, family, rest) if space else (maker, "", family)
 
 
-def _generated_w(name: str) -> float | None:
+def _said(table: str, name: str) -> str:
+    """
+    Return what a table of text says of a name; "" where it has none.
+    """
     # No part is without a digit, so a masked name ("intel xeon", a Lambda's) loads no table.
-    if ";" in name or "=" in name or not any("0" <= letter <= "9" for letter in name):
-        return None
     maker, family, rest = split(name)
-    lines = _lines(maker).get(family, "")
+    if maker not in ("intel", "amd") or ";" in name or "=" in name or not any("0" <= letter <= "9" for letter in name):
+        return ""
+    tables: dict[str, str] = import_module(f"{__package__}.data.{table}").LINES
+    lines = tables.get(family, "")
     found = lines.find(f";{rest};") if rest else -1
-    # ";=65;name;name;": the watts of a name are the last before it.
-    return float(lines[lines.rindex("=", 0, found) + 1 : found].partition(";")[0]) if found >= 0 else None
-
-
-def _lines(maker: str) -> dict[str, str]:
-    if maker == "intel":
-        from .table_intel import LINES
-
-        return LINES
-    if maker == "amd":
-        from .table_amd import LINES
-
-        return LINES
-    return {}
+    # ";=65;name;name;": what is said of a name is the last before it.
+    return lines[lines.rindex("=", 0, found) + 1 : found].partition(";")[0] if found >= 0 else ""

@@ -1,17 +1,23 @@
 """
-How many watts this CPU is built for.
+How many watts this CPU is built for, and how many hardware threads share them.
 """
 
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, NamedTuple
 
-from .names import cores, normalise
-from .parts import CLASS_DEFAULTS, Part
-from .table import find
+from greensdk.errors import ConfigError
+from greensdk_psutil_tdp.data.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
+from greensdk_psutil_tdp.era import launch_year
+from greensdk_psutil_tdp.names import cores, letters, normalise
+from greensdk_psutil_tdp.table import Part, find
 
 USER = "user"
 RAPL = "rapl-constraint"
 EXACT = "exact"
+GENERATION = "generation"
+SERIES = "series"
 CLASS_DEFAULT = "class-default"
 
 
@@ -20,17 +26,19 @@ class Tdp(NamedTuple):
     A thermal design power and where it comes from.
 
     Attributes:
-        tdp_w: Watts of one socket; None when only a class is known, or nothing.
-        source: `USER`, `RAPL`, `EXACT`, `CLASS_DEFAULT`; None when nothing is known.
-        threads: Hardware threads of the socket as the part's maker says. None for most parts of the generated tables,
-            though their watts are known: a virtual machine with such a part gets its share from :func:`of_class`.
+        tdp_w: Watts of one socket (the base power, never a turbo power); None when only a class is known, or nothing.
+        source: `USER`, `RAPL`, `EXACT`, `GENERATION`, `SERIES`, `CLASS_DEFAULT`; None when nothing is known.
+        threads: Hardware threads of the socket. None for some parts of the generated tables, though their watts are
+            known: :func:`greensdk_psutil_tdp.hosts.with_threads` estimates them for a virtual machine.
         sockets: Sockets that `tdp_w` was read from; None when the caller has to know.
-        watts_per_thread: Of a class default, or where the user told the threads; else None.
-        low: 90 % factor of the class below its default; 1 for a known part.
+        watts_per_thread: Of a class default, or where the user configured the threads; else None.
+        low: 90 % factor of the generation, series or class below its default; 1 for a known part.
         high: The same above.
         note: The origin of the number, or the reason why there is none.
         cores: Cores of the socket.
         year: Of the part's launch.
+        kind: Which curve of the power model fits, by the table; None asks :func:`greensdk_psutil_tdp.era.kind_of`.
+        peak_w: The most watts that the socket may take for long (Intel's maximum turbo power, AMD's PPT), if published.
     """
 
     tdp_w: float | None
@@ -43,9 +51,12 @@ class Tdp(NamedTuple):
     note: str = ""
     cores: int | None = None
     year: int | None = None
+    kind: str | None = None
+    peak_w: float | None = None
 
 
 NOTHING = Tdp(None, None)
+_UNLISTED: Part = (None, None, None, None, "", None)
 
 
 def lookup(
@@ -55,32 +66,53 @@ def lookup(
     *,
     user_w: float | None = None,
     user_threads: int | None = None,
+    user_parts: Mapping[str, Any] | None = None,
+    generation: str | None = None,
 ) -> Tdp:
     """
-    Find the TDP of a CPU: the user's word, the kernel's limit, the exact part, the class, or none.
+    Find the TDP of a CPU: the user's word, the kernel's limit, the exact part, its generation or series, its class.
 
     Args:
         model: The brand string, as in ``/proc/cpuinfo``.
         cpu_class: What :func:`greensdk.machine.hardware.classify` says of it.
         powercap_root: The kernel's power capping tree.
-        user_w: Watts of one socket that somebody configured.
+        user_w: Watts of one socket, as configured.
         user_threads: Hardware threads that share `user_w`.
+        user_parts: The user's own table: brand string to watts of a socket, or to ``{"tdp_w": ..., "threads": ...}``.
+        generation: Where the brand string hides the part, what :func:`greensdk.machine.hardware.describe` says of it.
     """
     model = model or ""
-    part = find(normalise(model))
-    count, threads, year = _counts(model, part)
+    name = normalise(model)
+    if user_w is None:
+        user_w, user_threads = _of_user(name, user_parts or {}, user_threads)
+    found = _counted(model, name, cpu_class, find(name), generation)
     if user_w is not None:
         per_thread = user_w / user_threads if user_threads else None
-        found = Tdp(user_w, USER, watts_per_thread=per_thread, note="configured")
-        threads = user_threads or threads
+        threads = user_threads or found.threads
+        known = Tdp(user_w, USER, threads, watts_per_thread=per_thread, note="configured")
     elif limits := rapl_limits_w(powercap_root):
         note = f"constraint_0_max_power_uw of {len(limits)} package zone(s)"
-        found = Tdp(sum(limits) / len(limits), RAPL, sockets=len(limits), note=note)
-    elif part and part[0] is not None:
-        found = Tdp(part[0], EXACT, note=part[-1])
+        known = Tdp(sum(limits) / len(limits), RAPL, found.threads, len(limits), note=note)
     else:
-        found = of_class(cpu_class, f"no TDP is known for {model or 'a CPU without a name'}")
-    return found._replace(cores=count, threads=threads, year=year)
+        return found
+    return known._replace(cores=found.cores, year=found.year, peak_w=found.peak_w)
+
+
+def checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return the user's own table of parts.
+
+    Raises:
+        ConfigError: A row is neither watts nor a table of watts and threads, or has numbers that no part has.
+    """
+    for brand, value in table.items():
+        row = value if isinstance(value, Mapping) else {"tdp_w": value}
+        numbers = [row.get("tdp_w"), row.get("threads", 1)]
+        real = all(isinstance(each, (int, float)) and not isinstance(each, bool) and each > 0 for each in numbers)
+        if not real or row.keys() - {"tdp_w", "threads"}:
+            expected = "the watts of a socket, or { tdp_w = 225, threads = 128 }"
+            raise ConfigError(f"psutil-tdp: tdp: {brand!r} is {value!r}, and must be {expected}")
+    return table
 
 
 def of_class(cpu_class: str, why: str = "") -> Tdp:
@@ -111,13 +143,61 @@ def rapl_limits_w(root: str) -> list[float]:
     return watts if len(watts) == len(packages) else []
 
 
-def _counts(model: str, part: Part | None) -> tuple[int | None, int | None, int | None]:
-    # Cores, threads, year.
-    count, threads, year = part[1:4] if part else (None, None, None)
+def _of_user(name: str, parts: Mapping[str, Any], threads: int | None) -> tuple[float | None, int | None]:
+    """
+    Return watts and threads of the user's own table, in which names are written as anybody does.
+    """
+    for brand, value in parts.items():
+        if normalise(brand) == name:
+            row = value if isinstance(value, Mapping) else {"tdp_w": value}
+            return row["tdp_w"], row.get("threads", threads)
+    return None, threads
+
+
+def _counted(model: str, name: str, cpu_class: str, part: Part | None, generation: str | None) -> Tdp:
+    """
+    Return what tables, names and numbers know together.
+    """
+    watts, count, threads, year, source, peak_w = part or _UNLISTED
     count = count or cores(model)
-    if threads is None and count and model.startswith("AMD EPYC"):
-        threads = 2 * count  # AMD's product pages, 7001 to 9005 series; the exception, 9754S, is a part by hand
-    return count, threads, year
+    if threads is None and count and model.startswith(("AMD EPYC", "AMD Ryzen")):
+        threads = 2 * count  # AMD's product pages, all Zen parts with their cores in the name but those in the tables
+    if watts is not None:
+        found = Tdp(watts, EXACT, note=source)
+    else:
+        found = _of_kind(name, cpu_class, count, year, generation)
+        if found.source is None:
+            return NOTHING._replace(note=f"no TDP is known for {model or 'a CPU without a name'}")
+    return found._replace(
+        cores=count or found.cores, threads=threads or found.threads, year=year or found.year, peak_w=peak_w
+    )
+
+
+def _of_kind(name: str, cpu_class: str, count: int | None, year: int | None, generation: str | None) -> Tdp:
+    """
+    Return the watts of a part that is in no table: by its generation, by the letters of its series, or by its class.
+    """
+    if generation is None and cpu_class in ("intel-server", "amd-server") and "phi" not in name:
+        generation = BY_YEAR[cpu_class.partition("-")[0]].get(year or launch_year(name) or 0)
+    if generation in GENERATIONS and cpu_class not in SUFFIXES:
+        per_core_w, usual, since, low, high, such_as = GENERATIONS[generation]
+        size = count or usual
+        note = f"{generation}: {per_core_w:g} W a core (such as {such_as})"
+        threads = size if generation in ONE_THREAD else 2 * size
+        return Tdp(per_core_w * size, GENERATION, threads, low=low, high=high, note=note, cores=size, year=since)
+    ending = "" if "threadripper" in name else letters(name)
+    for suffix, watts, low, high in SUFFIXES.get(cpu_class, ()):
+        if ending == suffix:
+            return Tdp(watts, SERIES, low=low, high=high, note=f"parts whose number ends in {suffix.upper()}")
+    return of_class(cpu_class)
+
+
+def threads_of(tdp_w: float, cpu_class: str) -> int:
+    """
+    Estimate the threads of a socket from its watts and those of a thread of its class; at least one.
+    """
+    watts, *_ = CLASS_DEFAULTS.get(cpu_class, CLASS_DEFAULTS["x86"])
+    return max(1, ceil(tdp_w / watts))
 
 
 def _read(*path: str) -> str:

@@ -160,7 +160,7 @@ class TestNumbers:
             "calls": 1,
         }
         x86, arm = (dte.cell([run], "w", arch, 1769) for arch in ("x86_64", "arm64"))
-        memory_j = 0.392 * 1769 / 1024 * 10.0
+        memory_j = 0.1 * 1769 / 1024 * 10.0
 
         assert pytest.approx(INTEL.busy_w * 10.0 + memory_j) == x86["energy_j"]
         assert pytest.approx(dte.ARM_TIME * (ARM.busy_w * 10.0 + memory_j)) == arm["energy_j"]

@@ -14,7 +14,20 @@ from hypothesis import strategies as st
 
 from greensdk import capture, energy_tracked, reset
 from greensdk.cli import cli
-from greensdk.machine.calibration import FRESH_DAYS, active, default_path, load, save
+from greensdk.cli.reference import battery_w
+from greensdk.errors import GreensdkError
+from greensdk.machine.calibration import (
+    FRESH_DAYS,
+    METER,
+    WORK,
+    active,
+    add_reference,
+    default_path,
+    load,
+    reference,
+    references,
+    save,
+)
 from greensdk.machine.hardware import host_id
 from greensdk.report import EnergyReport
 from greensdk.report.drift import compare
@@ -102,6 +115,126 @@ class TestFile:
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
         assert str(tmp_path / "greensdk" / "calibration.json") == default_path()
+
+
+def point(watts=30.0, model_w=20.0, days_ago=0.0):
+    """
+    Return a reading of a plug.
+    """
+    taken_s = time.time() - days_ago * 86400
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(taken_s))
+    return {"watts": watts, "model_w": model_w, "source": "plug", "measured_at": at, "measured_s": taken_s}
+
+
+class TestReference:
+    """
+    What a plug or a battery reads over what a model says.
+    """
+
+    def test_one_reading_scales_by_its_ratio(self):
+        """
+        Its interval is that of other loads, and of the meter.
+        """
+        found = reference([point()], time.time())
+
+        assert pytest.approx(1.5) == found.factor
+        assert 1 / (WORK * METER) < found.low < 1 / WORK
+        assert WORK < found.high < WORK * METER
+        assert found.words.startswith("scaled x1.50 by 1 reading (plug, ")
+        assert ", 0 days ago), 90 % between x0.77 and x1.31 of that" in found.words
+
+    def test_more_readings_narrow_it(self):
+        """
+        The middle is the geometric mean, and four that agree halve the doubt about other loads.
+        """
+        one, four = (reading.high for reading in (reference([point()] * n, time.time()) for n in (1, 4)))
+
+        assert METER < four < one
+        assert pytest.approx(3.0) == reference([point(20.0), point(180.0)], time.time()).factor
+
+    @given(st.lists(st.tuples(st.floats(0.1, 1e4), st.floats(0.1, 1e4)), min_size=1, max_size=6))
+    def test_readings_that_differ_widen_it(self, pairs):
+        """
+        A single one off by more than work explains is no reason to trust the rest.
+        """
+        found = reference([point(watts, model_w) for watts, model_w in pairs], time.time())
+
+        assert 0 < found.low < 1 / METER * 1.001
+        assert found.high > METER * 0.999
+        ratios = [watts / model_w for watts, model_w in pairs]
+        assert min(ratios) * 0.999 <= found.factor <= max(ratios) * 1.001
+
+    def test_old_readings_do_not_count(self):
+        """
+        Neither alone nor beside others.
+        """
+        old = point(200.0, days_ago=FRESH_DAYS + 1)
+
+        assert reference([old], time.time()) is None
+        assert reference([point()], time.time()).factor == reference([old, point()], time.time()).factor
+
+    def test_it_is_kept_beside_the_watts_at_rest(self, file):
+        """
+        Measuring rest keeps references; a reference keeps the rest of other meters, but not of the model it scales.
+        """
+        save(file, "host", {**ROW, "psutil-tdp wall": {"idle_w": 5.0}}, 20)
+        add_reference(file, "host", "psutil-tdp", 30.0, 20.0, "battery")
+
+        assert {"rapl package": 12.5} == load(file, "host").idle_w
+        save(file, "host", ROW, 20)
+        assert pytest.approx(1.5) == references(file, "host")["psutil-tdp"].factor
+
+    def test_without_watts_at_rest_it_stands_alone(self, file):
+        """
+        And what is missing is said.
+        """
+        add_reference(file, "host", "psutil-tdp", 30.0, 20.0, "battery")
+
+        assert ({}, "without watts at rest: greensdk calibrate") == load(file, "host")
+        assert "battery" in references(file, "host")["psutil-tdp"].words
+
+    @pytest.mark.parametrize("changes", [{"host_id": "other"}, {"kernel": "2.6"}, {"references": 7}, {"schema": "x"}])
+    def test_what_does_not_fit_scales_nothing(self, file, changes):
+        """
+        Another machine's, another kernel's, or nonsense.
+        """
+        add_reference(file, "host", "psutil-tdp", 30.0, 20.0, "battery")
+        with open(file, encoding="utf-8") as text:
+            made = json.load(text)
+        with open(file, "w", encoding="utf-8") as out:
+            json.dump({**made, **changes}, out)
+
+        assert {} == references(file, "host")
+
+    def test_a_battery_tells_its_watts(self, tmp_path):
+        """
+        By power, or by current and voltage; a full one, a charging one and the mains tell nothing.
+        """
+        for name, facts in {
+            "BAT0": {"type": "Battery", "status": "Discharging", "power_now": "7250000"},
+            "BAT1": {"type": "Battery", "status": "Discharging", "current_now": "500000", "voltage_now": "12000000"},
+            "BAT2": {"type": "Battery", "status": "Full", "power_now": "9000000"},
+            "AC": {"type": "Mains", "online": "0"},
+        }.items():
+            (tmp_path / name).mkdir()
+            for key, value in facts.items():
+                (tmp_path / name / key).write_text(f"{value}\n")
+
+        assert pytest.approx(7.25 + 6.0) == battery_w(str(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("status", "message"), [(None, "no battery under"), ("Charging", "no battery runs down: pull the plug")]
+    )
+    def test_no_battery_is_one_line(self, tmp_path, status, message):
+        """
+        And what helps.
+        """
+        if status:
+            (tmp_path / "BAT0").mkdir()
+            (tmp_path / "BAT0" / "type").write_text("Battery\n")
+            (tmp_path / "BAT0" / "status").write_text(f"{status}\n")
+        with pytest.raises(GreensdkError, match=message):
+            battery_w(str(tmp_path))
 
 
 class TestActive:
@@ -258,15 +391,75 @@ class TestCommand:
         assert "rapl package" in done.output
         assert f"kept in {file}" in done.output
 
-    def test_without_a_meter_it_says_so(self, monkeypatch):
+    @pytest.fixture
+    def model(self, monkeypatch, file):
+        """
+        A machine without a meter: a model of 65 W, and where its calibration is kept.
+        """
+        for key, value in {"MONITORS": "psutil-tdp", "PSUTIL_TDP_TDP_W": "65", "CALIBRATION": file}.items():
+            monkeypatch.setenv(f"GREENSDK_{key}", value)
+        reset()
+        yield file
+        reset()
+
+    def test_without_a_meter_the_model_tells_the_rest(self, model):
+        """
+        At the load that the machine has when nobody uses it, at both boundaries; then records tell active_j.
+        """
+        done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3", "--json"])
+        meters = json.loads(done.output)["meters"]
+        with capture() as records:
+            energy_tracked(sink="memory:")(lambda: sum(range(3_000_000)))()
+
+        assert {"psutil-tdp package", "psutil-tdp wall"} == set(meters)
+        assert 0 < meters["psutil-tdp package"]["idle_w"] < meters["psutil-tdp wall"]["idle_w"]
+        assert records[0]["active_j"] is not None
+        assert 0 <= records[0]["active_j"] <= records[0]["energy_j"]
+
+    def test_a_reference_scales_the_model_from_then_on(self, model):
+        """
+        The record's wall is the reference's, narrower, and says when it was read; doctor says it too.
+        """
+
+        def call():
+            reset()
+            with capture() as records:
+                energy_tracked(sink="memory:")(lambda: time.sleep(0.2))()
+            return next(each for each in records[0]["readings"] if each["boundary"] == "wall")
+
+        before = call()
+        done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3", "--reference", "1000"])
+        after, found = call(), references(model, host_id())["psutil-tdp"]
+        doctor = CliRunner().invoke(cli, ["doctor"])
+
+        assert 0 == done.exit_code
+        assert "1e+03 W by the reference" in done.output
+        assert found.factor > 1.0
+        assert found.words in after["attributes"]["basis"]
+        assert found.words in doctor.output
+        narrow, wide = (each["high_j"] / each["low_j"] for each in (after, before))
+        assert narrow < wide
+
+    @pytest.mark.parametrize("text", ["0", "-5", "nan", "many"])
+    def test_a_reference_that_is_no_watts_is_one_line(self, model, text):
+        """
+        Before anything is measured.
+        """
+        done = CliRunner().invoke(cli, ["calibrate", "--reference", text])
+
+        assert 2 == done.exit_code
+        assert "must be watts above 0, or battery" in done.output
+
+    def test_without_meter_and_model_it_says_so(self, monkeypatch):
         """
         One line, exit code 2.
         """
-        monkeypatch.setenv("GREENSDK_MONITORS", "psutil-tdp")
+        monkeypatch.setenv("GREENSDK_MONITORS", "nvml")
+        reset()
         done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3"])
 
         assert 2 == done.exit_code
-        assert "no meter of the whole machine works here" in done.output
+        assert "no meter and no model of the whole machine works here" in done.output
 
     def test_a_place_that_can_not_be_written_is_named_first(self, tmp_path):
         """

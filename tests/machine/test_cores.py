@@ -4,6 +4,7 @@ What a CPU's numbers say where its name says nothing: makers, microarchitectures
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,8 +45,9 @@ def guest(root: Path, model: str, vendor: str, family: int, number: int, steppin
         ("QEMU Virtual CPU version 2.5+", "AuthenticAMD", (15, 107, 1), ("masked-amd", None)),
         ("Westmere E56xx/L56xx/X56xx (Nehalem-C)", "GenuineIntel", (6, 44, 1), ("masked-intel", "Westmere-EP")),
         ("DO-Premium-AMD", "AuthenticAMD", (23, 49, 0), ("masked-amd", "Zen 2")),
-        ("Common KVM processor", "HygonGenuine", (24, 0, 1), ("unknown", None)),
-        ("AMD Eng Sample: 100-000000897-03", "AuthenticAMD", (25, 97, 2), ("unknown", "Zen 4")),
+        ("Common KVM processor", "HygonGenuine", (24, 0, 1), ("hygon", "Zen")),
+        ("AMD Eng Sample: 100-000000897-03", "AuthenticAMD", (25, 97, 2), ("masked-amd", "Zen 4")),
+        ("AMD EPYC Processor", "AuthenticAMD", (25, 160, 1), ("masked-amd", "Zen 4c")),
     ],
 )
 def test_a_masked_cpu_still_has_a_maker_and_numbers(
@@ -81,7 +83,7 @@ def test_the_class_of_a_nameless_cpu_needs_its_vendor() -> None:
     assert hardware.classify("Common KVM processor") == "unknown"
     assert hardware.classify("Common KVM processor", vendor="GenuineIntel") == "masked-intel"
     assert hardware.classify("AMD EPYC", vendor="") == "masked-amd"
-    assert hardware.classify("Common KVM processor", "aarch64", "GenuineIntel") == "unknown"
+    assert hardware.classify("Common KVM processor", "aarch64", "GenuineIntel") == "arm"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_numbers_that_no_table_has_are_nothing(tmp_path: Path) -> None:
     assert x86_microarch("GenuineIntel", 6, 0xFFFF, 0) is None
     assert x86_microarch("GenuineIntel", 15, 0x55, 0) is None
     assert x86_microarch("AuthenticAMD", 26, 0x50, 0) is None
-    assert x86_microarch("HygonGenuine", 24, 0, 1) is None
+    assert x86_microarch("HygonGenuine", 25, 0, 1) is None
     assert hardware.microarch(str(tmp_path)) is None
     assert hardware.microarch(machine(tmp_path, x86("POWER9", cpus=1, siblings=1, cores=1), cpus=1)) is None
 
@@ -140,7 +142,10 @@ def test_every_cpuid_has_some_answer(vendor: str, family: int, model: int, stepp
         (0x46, 0x001, ("Fujitsu A64FX", "arm-server")),
         (0x61, 0x024, ("Apple M1 Pro", "apple")),
         (0x61, 0x000, ("Apple part 0x0", "apple")),
-        (0x51, 0x001, ("Qualcomm part 0x1", "unknown")),
+        (0x70, 0x662, ("Phytium FTC662", "arm-server")),
+        (0x48, 0xD02, ("HiSilicon Kunpeng (HIP09)", "arm-server")),
+        (0x99, 0x001, ("maker 0x99 part 0x1", "arm")),
+        (0x51, 0x001, ("Qualcomm Oryon", "arm-client")),
     ],
 )
 def test_an_arm_core_is_named_by_its_maker_and_part(
@@ -227,3 +232,86 @@ def test_a_mac_names_its_part(tmp_path: Path, brand: str) -> None:
     answers = {"machdep.cpu.brand_string": brand.encode() + b"\0"}
     host = hardware.describe(str(tmp_path), system="darwin", arch="arm64", sysctl=lambda name: answers.get(name, b""))
     assert (host["cpu_model"], host["cpu_class"]) == (brand, "apple")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "arch", "expected"),
+    [
+        ("processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 3800MHz\n\n", "ppc64le", ("POWER9", "power")),
+        (
+            "vendor_id       : IBM/S390\n# processors    : 4\nbogomips per cpu: 3241.00\n\n",
+            "s390x",
+            ("IBM/S390", "s390x"),
+        ),
+        (
+            "processor\t: 0\nhart\t\t: 1\nisa\t\t: rv64imafdc\nuarch\t\t: sifive,u74-mc\n\n",
+            "riscv64",
+            ("sifive", "riscv"),
+        ),
+        ("processor\t\t: 0\nModel Name\t\t: Loongson-3A6000\n\n", "loongarch64", ("Loongson-3A6000", "loongarch")),
+        ("processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\n\n", "armv7l", ("ARMv7", "arm-client")),
+        ("processor\t: 0\nisa\t\t: rv64imafdc\n\n", "riscv64", ("", "riscv")),
+        ("", "mips64", ("", "unknown")),
+    ],
+)
+def test_every_architecture_of_linux_has_a_class(
+    tmp_path: Path, cpuinfo: str, arch: str, expected: tuple[str, str]
+) -> None:
+    """
+    Their /proc/cpuinfo have other keys, and some no name at all.
+    """
+    host = hardware.describe(machine(tmp_path, cpuinfo, cpus=4), system="linux", arch=arch)
+    assert expected == ((host["cpu_model"] or "")[: len(expected[0])], host["cpu_class"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "model", "numbers", "expected"),
+    [
+        ("fpu", "AMD Eng Sample: 100-000000894-04_38/24_Y", ("AuthenticAMD", 25, 97, 2), ("amd-client", "Zen 4")),
+        ("fpu", "AMD Eng Sample: 100-000000997-01", ("AuthenticAMD", 26, 17, 0), ("masked-amd", "Zen 5c")),
+        ("fpu", "Genuine Intel(R) CPU 0000%@", ("GenuineIntel", 6, 151, 2), ("intel-client", "Alder Lake")),
+        ("fpu", "Genuine Intel(R) CPU 0000%@", ("GenuineIntel", 6, 143, 2), ("masked-intel", "Sapphire Rapids")),
+        (
+            "fpu hypervisor",
+            "Intel Core Processor (Broadwell)",
+            ("GenuineIntel", 6, 61, 2),
+            ("masked-intel", "Broadwell"),
+        ),
+    ],
+)
+def test_a_sample_on_bare_metal_is_told_by_its_numbers(
+    tmp_path: Path, flags: str, model: str, numbers: tuple[str, int, int, int], expected: tuple[str, str]
+) -> None:
+    """
+    Client silicon or a server's; under a hypervisor QEMU makes the numbers up.
+    """
+    vendor, family, number, stepping = numbers
+    fields = {"vendor_id": vendor, "cpu__family": family, "model": number, "stepping": stepping}
+    root = machine(tmp_path, x86(model, cpus=8, siblings=8, cores=8, flags=flags, **fields), cpus=8)
+    host = hardware.describe(root, system="linux", arch="x86_64")
+    assert expected == (host["cpu_class"], host["cpu_generation"])
+
+
+def test_windows_is_asked_by_its_registry() -> None:
+    """
+    A Hyper-V guest on a Xeon that hides its name: CPUID's numbers stand in a sentence.
+    """
+    answers = {
+        "ProcessorNameString": "Intel(R) Xeon(R) Processor @ 2.50GHz   ",
+        "Identifier": "Intel64 Family 6 Model 85 Stepping 7",
+        "VendorIdentifier": "GenuineIntel",
+        "SystemManufacturer": "Microsoft Corporation",
+        "SystemProductName": "Virtual Machine",
+    }
+    host = hardware.describe(system="win32", arch="amd64", registry=lambda _path, name: answers.get(name, ""))
+    assert ("Intel(R) Xeon(R) Processor @ 2.50GHz", "masked-intel") == (host["cpu_model"], host["cpu_class"])
+    assert ("Cascade Lake-SP", True) == (host["cpu_generation"], host["virtualised"])
+    empty = hardware.describe(system="win32", arch="amd64", registry=lambda _path, _name: "")
+    assert (None, "x86", None) == (empty["cpu_model"], empty["cpu_class"], empty["virtualised"])
+
+
+def test_there_is_no_registry_outside_of_windows() -> None:
+    """
+    Empty, as everything that is not told.
+    """
+    assert hardware.registry("HARDWARE", "SystemManufacturer") == "" or sys.platform == "win32"

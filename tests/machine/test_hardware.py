@@ -82,10 +82,20 @@ if TYPE_CHECKING:
         ("Snapdragon(R) X Elite - X1E80100 - Qualcomm(R) Oryon(TM) CPU", "arm-client"),
         ("QEMU Virtual CPU version 2.5+", "unknown"),
         ("Common KVM processor", "unknown"),
-        ("Hygon C86 7185 32-core Processor", "unknown"),
+        ("Hygon C86 7185 32-core Processor", "hygon"),
         ("AMD Eng Sample: 100-000000897-03 8-Core Processor", "unknown"),
-        ("VIA Nano X2 U4025 @ 1.2 GHz", "unknown"),
-        ("POWER9 (raw), altivec supported", "unknown"),
+        ("VIA Nano X2 U4025 @ 1.2 GHz", "zhaoxin"),
+        ("ZHAOXIN KaiXian KX-6640MA@2.2+GHz", "zhaoxin"),
+        ("AMD Instinct MI300A Accelerator", "amd-server"),
+        ("AMD GX-412TC SOC", "amd-client"),
+        ("Ampere Altra (ARM Neoverse-N1)", "ampere"),
+        ("NVIDIA Grace (ARM Neoverse-V2)", "arm-server"),
+        ("Phytium FTC662", "arm-server"),
+        ("Qualcomm Oryon", "arm-client"),
+        ("ARMv7 Processor rev 3 (v7l)", "arm-client"),
+        ("Loongson-3A6000", "loongarch"),
+        ("IBM/S390", "s390x"),
+        ("POWER9 (raw), altivec supported", "power"),
         ("", "unknown"),
     ],
 )
@@ -125,6 +135,7 @@ def test_two_intel_sockets_with_hyperthreads(tmp_path: Path) -> None:
         "arch": "x86_64",
         "cpu_model": model,
         "cpu_class": "intel-server",
+        "cpu_generation": None,
         "cpus_logical": 96,
         "cpus_physical": 48,
         "sockets": 2,
@@ -154,16 +165,21 @@ def test_an_amd_virtual_machine(tmp_path: Path) -> None:
     [
         (0xD0C, ("Amazon EC2", "t4g.small"), ("AWS Graviton2 (ARM Neoverse-N1)", "graviton", True)),
         (0xD40, ("Amazon EC2", "c7g.metal"), ("AWS Graviton3 (ARM Neoverse-V1)", "graviton", False)),
-        (0xD0C, ("Google", "Google Compute Engine"), ("ARM Neoverse-N1", "arm-server", True)),
-        (0xD0C, ("Some Maker", "Some Board"), ("ARM Neoverse-N1", "arm-server", None)),
-        (0xEEE, ("Some Maker", "Some Board"), ("ARM part 0xeee", "unknown", None)),
+        (0xD4F, ("Amazon EC2", "m8g.metal-24xl"), ("AWS Graviton4 (ARM Neoverse-V2)", "graviton", False)),
+        (0xD0C, ("Google", "Google Compute Engine"), ("Ampere Altra (ARM Neoverse-N1)", "ampere", True)),
+        (0xD4F, ("Google", "Google Compute Engine"), ("Google Axion (ARM Neoverse-V2)", "arm-server", True)),
+        (0xD0C, ("Hetzner", "vServer"), ("Ampere Altra (ARM Neoverse-N1)", "ampere", True)),
+        (0xD49, ("Alibaba Cloud", "Alibaba Cloud ECS"), ("Alibaba Yitian 710 (ARM Neoverse-N2)", "arm-server", True)),
+        (0xD0C, ("Some Maker", "Some Board"), ("Ampere Altra (ARM Neoverse-N1)", "ampere", None)),
+        (0xD4F, ("Some Maker", "Some Board"), ("NVIDIA Grace (ARM Neoverse-V2)", "arm-server", None)),
+        (0xEEE, ("Some Maker", "Some Board"), ("ARM part 0xeee", "arm", None)),
     ],
 )
 def test_an_arm_server_is_named_by_its_part_number(
     tmp_path: Path, part: int, dmi: tuple[str, str], expected: tuple[str, str, bool | None]
 ) -> None:
     """
-    Graviton only where DMI says Amazon; virtualised is None where nothing tells.
+    Who made the machine tells the part; bare metal of EC2 is none of its guests; None where nothing tells.
     """
     root = machine(
         tmp_path,
@@ -245,7 +261,7 @@ def test_an_empty_tree_is_a_machine_about_which_nothing_is_known(tmp_path: Path)
     host = hardware.describe(str(tmp_path), system="linux", arch="x86_64")
     unknown = ("boot_id", "cpu_model", "cpus_logical", "cpus_physical", "sockets", "memory_bytes", "virtualised")
     assert [None] * len(unknown) == [host[key] for key in unknown]  # type: ignore[literal-required]
-    assert host["cpu_class"] == "unknown"
+    assert host["cpu_class"] == "x86"
 
 
 def test_a_mac_is_asked_by_sysctl(tmp_path: Path) -> None:
@@ -269,6 +285,7 @@ def test_a_mac_is_asked_by_sysctl(tmp_path: Path) -> None:
         "arch": "arm64",
         "cpu_model": "Apple M4 Pro",
         "cpu_class": "apple",
+        "cpu_generation": None,
         "cpus_logical": 14,
         "cpus_physical": 14,
         "sockets": 1,

@@ -28,7 +28,7 @@ def test_the_profilers_period_is_taken_where_it_is_one(monkeypatch, config, expe
     Anything else is as if nobody had asked.
     """
     here = SimpleNamespace(runner=SimpleNamespace(job=SimpleNamespace(config=config)))
-    monkeypatch.setattr(worker, "place", lambda: here)
+    monkeypatch.setattr(worker, "context", lambda: here)
 
     assert expected == worker.LithopsCall({}).sample_every_s
 

@@ -30,10 +30,13 @@ FOLDERS = (
     "greensdk/schema",
     "greensdk_aws_lambda",
     "greensdk_carbon",
+    "greensdk_carbon/data",
     "greensdk_cost",
+    "greensdk_cost/data",
     "greensdk_lambda_estimator",
     "greensdk_lithops",
     "greensdk_psutil_tdp",
+    "greensdk_psutil_tdp/data",
 )
 """Folders of the modules that a call in a Lambda imports: no machine's meter can be read there."""
 

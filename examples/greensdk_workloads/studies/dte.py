@@ -15,7 +15,7 @@ from typing import Any
 from greensdk_cost.prices import PRICES, SOURCES, gb_s_usd, source
 from greensdk_lambda_estimator.model import Model
 from greensdk_lambda_estimator.places import MB_PER_VCPU
-from greensdk_lambda_estimator.watts import HIGH, LOW, MEMORY_W_PER_GB, Part, part_of
+from greensdk_lambda_estimator.watts import MEMORY, MEMORY_W_PER_GB, Part, part_of
 
 from greensdk.errors import GreensdkError
 from greensdk_workloads.studies.command import Settings, progress
@@ -126,7 +126,11 @@ def cell(rows: Iterable[Mapping[str, Any]], name: str, arch: str, memory_mb: int
     part = (x86 if arch == "x86_64" else None) or part_of(arch)
     assert part is not None
     model = Model(memory_mb / MB_PER_VCPU, memory_mb / 1024, part.idle_w, part.busy_w, MEMORY_W_PER_GB)
-    joules = sum(model.joules(ratio * medians["seconds"], ratio * medians["cpu_s"]))
+    parts_j = model.joules(ratio * medians["seconds"], ratio * medians["cpu_s"])
+    low_j, high_j = (
+        sum(factor * part_j for factor, part_j in zip(factors, parts_j, strict=True))
+        for factors in zip(part.factors, MEMORY, strict=True)
+    )
     price = gb_s_usd(REGION, arch, 1)
     assert price is not None
     usd = ratio * medians["seconds"] * memory_mb / 1024 * price + medians["calls"] * PRICES[REGION][2]
@@ -139,9 +143,9 @@ def cell(rows: Iterable[Mapping[str, Any]], name: str, arch: str, memory_mb: int
         "seconds": ratio * medians["busiest_s"],
         "seconds_least": min(spread),
         "seconds_most": max(spread),
-        "energy_j": joules,
-        "energy_low_j": LOW * joules,
-        "energy_high_j": HIGH * joules,
+        "energy_j": sum(parts_j),
+        "energy_low_j": low_j,
+        "energy_high_j": high_j,
         "time_is": "run" if arch == "x86_64" else f"run on x86_64 x {ARM_TIME}",
         "cpu": part.cpu,
     }
@@ -159,7 +163,8 @@ def legend() -> list[str]:
         f"$: cost of 1,000 runs; price of a GB-second and a request in {REGION}, {where}, read on {SOURCES[where]}",
         "T: time of one run: the sum of each stage's longest call; x86_64 run here, each call within the "
         f"CPU quota of its memory size; arm64 is that times {ARM_TIME} (353 pairs of the same applications on Lambda)",
-        f"e: estimated energy of one run, vCPU and memory; 90% interval ×{LOW:g} to ×{HIGH:g}",
+        "e: estimated energy of one run, vCPU and memory; 90% interval of a vCPU's watts "
+        f"×{x86.factors[0]:g} to ×{x86.factors[1]:g} (x86_64), ×{arm.factors[0]:g} to ×{arm.factors[1]:g} (arm64)",
         f"watts of a vCPU, idle and busy: x86_64 {x86.idle_w:.2f} and {x86.busy_w:.2f} ({x86.cpu}), "
         f"arm64 {arm.idle_w:.2f} and {arm.busy_w:.2f} ({arm.cpu}); {arm.source}",
         "times come from this machine's cores, not Lambda's: compare rows of this table, not times of other machines",

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from greensdk_carbon import Carbon, notes
-from greensdk_carbon.countries import COUNTRIES, DATE
-from greensdk_carbon.regions import CLOUDS, PUE
+from greensdk_carbon.data.countries import COUNTRIES, DATE, NAMES
+from greensdk_carbon.data.regions import CLOUDS, PUE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,7 +82,7 @@ def test_no_two_clouds_share_a_name():
     names = [region for _, region, _ in REGIONS]
 
     assert len(names) == len(set(names))
-    assert [39, 43] == [len(CLOUDS["aws"]), len(CLOUDS["google"])]
+    assert [45, 43] == [len(CLOUDS["aws"]), len(CLOUDS["google"])]
 
 
 def test_the_table_is_plausible():
@@ -231,8 +231,12 @@ def test_the_share_of_a_machine_is_that_of_its_cpus(record, share):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"country": "ES"}, "'ESP'"),
-        ({"country": "Atlantis"}, "there are 208, such as 'ABW'"),
+        ({"country": "Spian"}, "did you mean 'Spain'"),
+        ({"country": "AND"}, "Ember publishes no intensity"),
+        ({"country": "Liechtenstein"}, "'LIE': Ember publishes no intensity"),
+        ({"intensity_g_per_kwh": "42,0"}, "'42,0': expected a number"),
+        ({"intensity_g_per_kwh": float("nan")}, "expected 0 or more"),
+        ({"country": "Xyzzy"}, "there are 416, such as 'ABW'"),
         ({"region": "eu-west-9"}, "did you mean 'eu-west-"),
         ({"region": "westeurop"}, "did you mean 'westeurope'"),
         ({"country": "ESP", "region": "eu-west-1"}, "'eu-west-1' is in IRL"),
@@ -302,7 +306,12 @@ def test_the_table_of_countries_comes_from_the_script(tmp_path):
     script: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     rows = {
-        code: {"country_code": code, "year": year, "emissions_intensity_gco2_per_kwh": grams}
+        code: {
+            "country_code": code,
+            "country_or_region": NAMES[code],
+            "year": year,
+            "emissions_intensity_gco2_per_kwh": grams,
+        }
         for code, (grams, year) in reversed(COUNTRIES.items())
     }
     rows["Africa"] = {"country_code": "", "year": 2024, "emissions_intensity_gco2_per_kwh": 545.09}

@@ -11,11 +11,11 @@ from greensdk_lambda_estimator import LambdaEstimator
 from greensdk.monitor import Usage
 
 
-def host(arch: str = "x86_64", cpu_class: str = "masked-intel") -> Any:
+def host(arch: str = "x86_64", cpu_class: str = "masked-intel", model: str | None = None) -> Any:
     """
     Return the part of a host's description that the estimator looks at.
     """
-    return {"arch": arch, "cpu_class": cpu_class}
+    return {"arch": arch, "cpu_class": cpu_class, "cpu_model": model}
 
 
 def opened(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from greensdk_lambda_estimator import LambdaEstimator
 from greensdk_lambda_estimator.model import Model
-from greensdk_lambda_estimator.watts import INTEL, MEMORY_W_PER_GB
+from greensdk_lambda_estimator.watts import ARM, INTEL, MEMORY, MEMORY_W_PER_GB
 from hypothesis import given
 from hypothesis import strategies as st
 from lambda_estimator_kit import host, opened, use
@@ -24,12 +24,12 @@ machines = st.sampled_from([("x86_64", "masked-intel"), ("x86_64", "masked-amd")
 @pytest.mark.parametrize(
     ("arch", "memory_mb", "share", "vcpu_j", "memory_j", "energy_j"),
     [
-        ("x86_64", 512, 0.2894, 2.1936, 0.3920, 2.5856),
-        ("x86_64", 1024, 0.5789, 2.5432, 0.7840, 3.3272),
-        ("x86_64", 2048, 1.1577, 3.2425, 1.5680, 4.8105),
-        ("aarch64", 512, 0.2894, 1.0330, 0.3920, 1.4250),
-        ("aarch64", 1024, 0.5789, 1.2392, 0.7840, 2.0232),
-        ("aarch64", 2048, 1.1577, 1.6516, 1.5680, 3.2196),
+        ("x86_64", 512, 0.2894, 2.6702, 0.1, 2.7702),
+        ("x86_64", 1024, 0.5789, 3.1854, 0.2, 3.3854),
+        ("x86_64", 2048, 1.1577, 4.2157, 0.4, 4.6157),
+        ("aarch64", 512, 0.2894, 1.1329, 0.1, 1.2329),
+        ("aarch64", 1024, 0.5789, 1.4107, 0.2, 1.6107),
+        ("aarch64", 2048, 1.1577, 1.9664, 0.4, 2.3664),
     ],
 )
 def test_lambdas_of_both_architectures(
@@ -51,7 +51,9 @@ def test_lambdas_of_both_architectures(
     reading = estimator.estimate(use(0.5))
     assert energy_j == pytest.approx(reading["energy_j"], abs=1e-4)
     assert {"vcpu": vcpu_j, "memory": memory_j} == pytest.approx(reading["domains"], abs=1e-4)
-    assert (energy_j / 2, energy_j * 2) == pytest.approx((reading["energy_low_j"], reading["energy_high_j"]), abs=2e-4)
+    part = INTEL if arch == "x86_64" else ARM
+    ends = [factor * vcpu_j + more * memory_j for factor, more in zip(part.factors, MEMORY, strict=True)]
+    assert ends == pytest.approx([reading["energy_low_j"], reading["energy_high_j"]], abs=4e-4)
     assert share == pytest.approx(reading["attributes"]["vcpu_share"], abs=1e-4)
 
 
@@ -68,19 +70,22 @@ def test_a_reading_says_what_it_is_and_how_it_came_about() -> None:
         reading["boundary"],
         reading["meter_id"],
     )
-    assert (0.604, 4.292) == pytest.approx((idle_w, busy_w), abs=1e-3)
+    assert (0.89, 5.2) == (idle_w, busy_w)
     assert {
         "environment": "configured",
         "vcpu_share": 512 / 1769,
         "memory_mb": 512,
         "limits_source": "user",
         "arch": "x86_64",
-        "cpu": "Intel Xeon, Cascade Lake class",
-        "watts_source": "geometric mean of Cloud Carbon Footprint and Teads",
-        "memory_w_per_gb": 0.392,
-        "memory_watts_source": "Cloud Carbon Footprint",
-        "basis": "configured 512 MB, 0.289 vCPU, x86_64 (Intel Xeon, Cascade Lake class); watts x0.5..x2, "
-        "because public figures differ by that",
+        "cpu": "Intel Xeon, one of Lambda's",
+        "watts_source": INTEL.source,
+        "memory_w_per_gb": 0.1,
+        "memory_watts_source": "RAPL's dram domain of EC2 bare metal",
+        "basis": "configured 512 MB, 0.289 vCPU, x86_64 (Intel Xeon, one of Lambda's); watts from the package model of "
+        "psutil-tdp, between 2.50 and 2.90 GHz, 90 % between x0.46 and x2.17",
+        "model_id": "lambda-estimator x86_64 0.89 5.2 0.1",
+        "common_factor_low": INTEL.common[0],
+        "common_factor_high": INTEL.common[1],
         "cpu_s_used": 0.25,
         "cpu_basis": "counted",
         "cpu_source": "process",
@@ -108,10 +113,10 @@ def test_a_vcpu_that_is_busy_all_the_time_takes_its_busy_watts() -> None:
 
 def test_the_most_is_far_below_a_socket() -> None:
     """
-    The largest Lambda, all CPUs busy, twice over: a fifth of the 225 W and more that such sockets are built for.
+    The largest Lambda, all CPUs busy, at the top of the interval: a third of the 210 W that such a socket is built for.
     """
     reading = opened(10_240).estimate(use(5.79, duration_s=1.0))
-    assert 45 < reading["energy_high_j"] < 60
+    assert 45 < reading["energy_high_j"] < 70
 
 
 def test_a_short_call_may_run_ahead_of_its_share() -> None:

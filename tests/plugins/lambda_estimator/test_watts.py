@@ -8,7 +8,21 @@ from typing import Any
 
 import pytest
 from greensdk_lambda_estimator import LambdaEstimator
-from greensdk_lambda_estimator.watts import AMD, ARM, HIGH, INTEL, LOW, MEMORY_W_PER_GB, part_of
+from greensdk_lambda_estimator.watts import (
+    AMD,
+    ARM,
+    INTEL,
+    INTEL_25,
+    INTEL_29,
+    INTEL_30,
+    MEMORY,
+    MEMORY_W_PER_GB,
+    Part,
+    part_of,
+)
+from greensdk_psutil_tdp.era import INTEL_OLD, SERVER
+from greensdk_psutil_tdp.power import BOUNDARIES, DRAM, DRAM_W_PER_GB, HOST_THREADS, PACKAGE, Machine, common, curve
+from greensdk_psutil_tdp.power import watts as watts_of
 from lambda_estimator_kit import host, opened, use
 
 from greensdk.errors import ConfigError
@@ -48,9 +62,9 @@ def test_a_cpu_that_takes_more_at_rest_than_at_work_is_refused() -> None:
     """
     Half of the watts are the user's, so that only the machine tells whether they fit.
     """
-    available = LambdaEstimator(vcpus=1.0, memory_mb=512, idle_w_per_vcpu=5.0, host=host()).probe()
+    available = LambdaEstimator(vcpus=1.0, memory_mb=512, idle_w_per_vcpu=9.0, host=host()).probe()
     assert not available.ok
-    assert "5 W at rest and 4.29 W when it is busy" in available.reason
+    assert "9 W at rest and 5.2 W when it is busy" in available.reason
     assert "busy_w_per_vcpu" in available.fix
 
 
@@ -80,6 +94,76 @@ def test_every_class_of_cpu_has_its_part(cpu_class: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("clock", "part"), [("2.50", INTEL_25), ("2.90", INTEL_29), ("3.00", INTEL_30), ("3.10", INTEL)], ids=str
+)
+def test_the_clock_tells_which_intel_it_is(clock: str, part: Part) -> None:
+    """
+    The only thing in the name that Lambda leaves.
+    """
+    name = f"Intel(R) Xeon(R) Processor @ {clock}GHz"
+    assert part == part_of("x86_64", "masked-intel", name)
+    assert AMD == part_of("x86_64", "masked-amd", "AMD EPYC")
+
+
+def thread(tdp_w: float, threads: int, kind: str, **more: Any) -> Machine:
+    """
+    Make one thread of a socket, on a host of 96.
+    """
+    return Machine(tdp_w / threads, 1 / threads, 0.0, kind=kind, share=1 / HOST_THREADS, **more)
+
+
+OF_2_50 = [thread(240, 48, INTEL_OLD), thread(210, 48, INTEL_OLD)]
+OF_2_90 = [thread(300, 64, SERVER)]
+
+
+@pytest.mark.parametrize(
+    ("part", "machines"),
+    [
+        (INTEL_25, OF_2_50),
+        (INTEL_29, OF_2_90),
+        (INTEL_30, [thread(240, 36, INTEL_OLD), thread(240, 48, INTEL_OLD)]),
+        (AMD, [thread(280, 96, SERVER), thread(225, 96, SERVER)]),
+        (ARM, [thread(128, 64, SERVER)]),
+    ],
+    ids=lambda value: value.cpu if isinstance(value, Part) else "",
+)
+def test_the_watts_are_what_the_package_model_gives_to_a_thread(part: Part, machines: list[Machine]) -> None:
+    """
+    At rest and busy, the geometric mean where it may be one of two; 2 W of TDP a thread for Graviton2.
+    """
+    for load, expected in ((0.0, part.idle_w), (1.0, part.busy_w)):
+        said = [watts_of(curve(each, PACKAGE), load)[1] for each in machines]
+        assert expected == pytest.approx((said[0] * said[-1]) ** 0.5, rel=0.01)
+
+
+def test_an_intel_of_unknown_clock_lies_between_the_two_that_are_seen_most() -> None:
+    """
+    The geometric mean.
+    """
+    assert INTEL.busy_w == pytest.approx((INTEL_25.busy_w * INTEL_29.busy_w) ** 0.5, rel=0.01)
+    assert INTEL.idle_w == pytest.approx((INTEL_25.idle_w * INTEL_29.idle_w) ** 0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("part", "of"),
+    [
+        (INTEL_25, thread(1, 1, INTEL_OLD, part=(0.7, 1.4))),
+        (AMD, thread(1, 1, SERVER, part=(0.6, 2.2))),
+        (ARM, thread(1, 1, SERVER, seen=())),
+    ],
+    ids=lambda value: value.cpu if isinstance(value, Part) else "",
+)
+def test_the_interval_is_a_guests(part: Part, of: Machine) -> None:
+    """
+    The package's, the neighbours', and that of the class of its CPU; for ARM that of a kind nobody measured.
+    """
+    *_, busy = curve(of, PACKAGE)[6]
+    assert part.factors == pytest.approx(busy, abs=0.006)
+    assert part.common == pytest.approx(common(of, PACKAGE), abs=0.006)
+    assert of.seen in (BOUNDARIES, ())
+
+
+@pytest.mark.parametrize(
     ("part", "published"),
     [
         (INTEL, {"idle_w": (0.64, 0.57), "busy_w": (3.97, 4.26, 4.64, 8.18)}),
@@ -87,17 +171,37 @@ def test_every_class_of_cpu_has_its_part(cpu_class: str) -> None:
         (ARM, {"idle_w": (0.47, 0.27), "busy_w": (1.69, 2.39)}),
     ],
 )
-def test_the_interval_holds_every_published_figure(part: Any, published: dict[str, tuple[float, ...]]) -> None:
+def test_the_interval_holds_every_published_figure(part: Part, published: dict[str, tuple[float, ...]]) -> None:
     """
     Cloud Carbon Footprint's and Teads', the whole instance around the vCPU included.
     """
+    low, high = part.factors
     for key, watts in published.items():
-        assert LOW * getattr(part, key) <= min(watts) <= max(watts) <= HIGH * getattr(part, key)
+        assert low * getattr(part, key) <= min(watts) <= max(watts) <= high * getattr(part, key)
 
 
-@pytest.mark.parametrize("memory_w", [0.2, 0.284, 0.375, 0.38, 0.4, 0.4083, 0.6])
-def test_the_interval_holds_what_is_said_of_memory(memory_w: float) -> None:
+def test_memory_is_what_the_power_model_takes() -> None:
     """
-    Teads at rest, half busy and busy, Boavizta, Crucial, Micron.
+    One figure in the whole project.
     """
-    assert LOW * MEMORY_W_PER_GB <= memory_w <= HIGH * MEMORY_W_PER_GB
+    assert (MEMORY_W_PER_GB, MEMORY) == (DRAM_W_PER_GB, DRAM)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected_j"),
+    [("Intel(R) Xeon(R) Processor @ 2.50GHz", 5.4), ("Intel(R) Xeon(R) Processor @ 2.90GHz", 5.4), ("AMD EPYC", 3.1)],
+)
+def test_a_busy_second_of_one_vcpu(model: str, expected_j: float) -> None:
+    """
+    A Lambda of 1769 MB; the call's reading tells the factor that all calls share, and it is inside the whole interval.
+    """
+    reading = opened(1769, 1.0, host("x86_64", "masked-amd" if "AMD" in model else "masked-intel", model)).estimate(
+        use(1.0, duration_s=1.0)
+    )
+    assert reading["energy_j"] == pytest.approx(expected_j, rel=0.1)
+    assert reading["energy_low_j"] is not None
+    assert reading["energy_high_j"] is not None
+    about = reading["attributes"]
+    assert reading["energy_low_j"] / reading["energy_j"] < about["common_factor_low"] < 1
+    assert reading["energy_high_j"] / reading["energy_j"] > about["common_factor_high"] > 1
+    assert about["model_id"].startswith("lambda-estimator x86_64 ")

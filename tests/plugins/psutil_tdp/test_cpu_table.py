@@ -10,11 +10,21 @@ from statistics import median
 
 import greensdk_psutil_tdp
 import pytest
-from greensdk_psutil_tdp import table_amd, table_intel
-from greensdk_psutil_tdp.names import normalise
-from greensdk_psutil_tdp.parts import ALTRA_MEDIAN, CLASS_DEFAULTS, CLOUD, CLOUD_MEDIAN, MEDIAN, PARTS
+from cpu_brands import BRANDS
+from greensdk_psutil_tdp.data import amd, core, intel, threads
+from greensdk_psutil_tdp.data.classes import (
+    ALTRA_MEDIAN,
+    BY_YEAR,
+    CLASS_DEFAULTS,
+    CLOUD_MEDIAN,
+    GENERATIONS,
+    MEDIAN,
+    SUFFIXES,
+)
+from greensdk_psutil_tdp.data.parts import ARK, CLOUD, PARTS
+from greensdk_psutil_tdp.names import letters, normalise
 from greensdk_psutil_tdp.table import CODECARBON, find
-from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, EXACT, RAPL, USER, lookup, of_class
+from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, EXACT, GENERATION, RAPL, SERIES, USER, lookup, of_class
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,97 +32,23 @@ from greensdk.machine.hardware import CPU_CLASSES, classify
 from greensdk.testing import PowercapTree
 
 NO_POWERCAP = "/nonexistent/powercap"
-GENERATED = {
-    f"{maker} {family} {rest}".replace("  ", " ")
-    for maker, lines in (("intel", table_intel.LINES), ("amd", table_amd.LINES))
-    for family, text in lines.items()
-    for rest in text.replace("\n", "").split(";")
-    if rest and rest[0] != "="
-}
-NAMES = sorted(GENERATED | PARTS.keys())
 
-BRANDS = [
-    # Clouds that show the name
-    ("Intel(R) Xeon(R) CPU E5-2686 v4 @ 2.30GHz", "intel-server", 145, EXACT),
-    ("Intel(R) Xeon(R) CPU E5-2676 v3 @ 2.40GHz", "intel-server", None, CLASS_DEFAULT),
-    ("Intel(R) Xeon(R) Platinum 8124M CPU @ 3.00GHz", "intel-server", 240, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8151 CPU @ 3.40GHz", "intel-server", 240, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8171M CPU @ 2.60GHz", "intel-server", 165, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8175M CPU @ 2.50GHz", "intel-server", 240, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz", "intel-server", 210, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8272CL CPU @ 2.60GHz", "intel-server", 195, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8275CL CPU @ 3.00GHz", "intel-server", 240, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz", "intel-server", 300, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8488C", "intel-server", None, CLASS_DEFAULT),
-    ("Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz", "intel-server", None, CLASS_DEFAULT),
-    ("AMD EPYC 7571", "amd-server", None, CLASS_DEFAULT),
-    ("AMD EPYC 7R32", "amd-server", None, CLASS_DEFAULT),
-    ("AMD EPYC 7R13 Processor", "amd-server", 225, EXACT),
-    ("AMD EPYC 7R13 48-Core Processor", "amd-server", 225, EXACT),
-    ("AMD EPYC 9R14", "amd-server", None, CLASS_DEFAULT),
-    ("AMD EPYC 7B12", "amd-server", 240, EXACT),
-    ("AMD EPYC 7B13", "amd-server", None, CLASS_DEFAULT),
-    # Clouds that hide it
-    ("Intel(R) Xeon(R) Processor @ 2.50GHz", "masked-intel", None, CLASS_DEFAULT),
-    ("Intel(R) Xeon(R) Processor @ 2.90GHz", "masked-intel", None, CLASS_DEFAULT),
-    ("Intel(R) Xeon(R) Processor @ 3.00GHz", "masked-intel", None, CLASS_DEFAULT),
-    ("Intel(R) Xeon(R) CPU @ 2.20GHz", "masked-intel", None, CLASS_DEFAULT),
-    ("Intel Xeon Processor (Skylake, IBRS)", "masked-intel", None, CLASS_DEFAULT),
-    ("Intel Xeon Processor (Cascadelake)", "masked-intel", None, CLASS_DEFAULT),
-    ("Intel Core Processor (Broadwell, no TSX, IBRS)", "masked-intel", None, CLASS_DEFAULT),
-    ("AMD EPYC", "masked-amd", None, CLASS_DEFAULT),
-    ("AMD EPYC Processor", "masked-amd", None, CLASS_DEFAULT),
-    ("AMD EPYC Processor (with IBPB)", "masked-amd", None, CLASS_DEFAULT),
-    ("AMD EPYC-Rome Processor", "masked-amd", None, CLASS_DEFAULT),
-    ("Common KVM processor", "unknown", None, None),
-    ("QEMU Virtual CPU version 2.5+", "unknown", None, None),
-    # ARM
-    ("AWS Graviton (ARM Cortex-A72)", "graviton", None, CLASS_DEFAULT),
-    ("AWS Graviton2 (ARM Neoverse-N1)", "graviton", None, CLASS_DEFAULT),
-    ("AWS Graviton3 (ARM Neoverse-V1)", "graviton", None, CLASS_DEFAULT),
-    ("AWS Graviton4 (ARM Neoverse-V2)", "graviton", None, CLASS_DEFAULT),
-    ("ARM Neoverse-N1", "arm-server", None, CLASS_DEFAULT),
-    ("Microsoft Azure Cobalt 100", "arm-server", None, CLASS_DEFAULT),
-    ("Ampere(R) Altra(R) Processor Q80-30 CPU @ 3.0GHz", "ampere", 210, EXACT),
-    ("Ampere AmpereOne", "ampere", None, CLASS_DEFAULT),
-    ("Raspberry Pi 4 Model B Rev 1.4", "arm-client", None, CLASS_DEFAULT),
-    # Apple tells no watts, and the parts of one family are not each other
-    ("Apple M1", "apple", None, CLASS_DEFAULT),
-    ("Apple M1 Pro", "apple", None, CLASS_DEFAULT),
-    ("Apple M2 Ultra", "apple", None, CLASS_DEFAULT),
-    ("Apple M4 Pro", "apple", None, CLASS_DEFAULT),
-    ("VirtualApple @ 2.50GHz", "apple", None, CLASS_DEFAULT),
-    # Servers
-    ("Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz", "intel-server", 130, EXACT),
-    ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "intel-server", 120, EXACT),
-    ("Intel(R) Xeon(R) CPU E3-1240 V2 @ 3.40GHz", "intel-server", 69, EXACT),
-    ("Intel(R) Xeon(R) CPU           X5650  @ 2.67GHz", "intel-server", 95, EXACT),
-    ("Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", "intel-server", 125, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8480+", "intel-server", 350, EXACT),
-    ("Intel(R) Xeon(R) Platinum 8358P CPU @ 2.60GHz", "intel-server", 240, EXACT),
-    ("Intel(R) Xeon(R) CPU Max 9460", "intel-server", 350, EXACT),
-    ("Intel(R) Xeon(R) 6979P", "intel-server", 500, EXACT),
-    ("Intel(R) Xeon Phi(TM) CPU 7210F @ 1.30GHz", "intel-server", 230, EXACT),
-    ("AMD EPYC 7763 64-Core Processor", "amd-server", 280, EXACT),
-    ("AMD EPYC 7713 64-Core Processor", "amd-server", 225, EXACT),
-    ("AMD EPYC 4124P 4-Core Processor", "amd-server", 65, EXACT),
-    ("AMD EPYC 9754S 128-Core Processor", "amd-server", 360, EXACT),
-    # Desktops and laptops
-    ("11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", "intel-client", 28, EXACT),
-    ("Intel(R) Core(TM) i7-9700 CPU @ 3.00GHz", "intel-client", 65, EXACT),
-    ("Intel(R) Core(TM) i7 CPU         860  @ 2.80GHz", "intel-client", 95, EXACT),
-    ("Intel(R) Core(TM)2 Duo CPU     E8400  @ 3.00GHz", "intel-client", 65, EXACT),
-    ("Intel(R) Core(TM) Ultra 7 155H", "intel-client", 28, EXACT),
-    ("Intel(R) N100", "intel-client", 6, EXACT),
-    ("Intel(R) Pentium(R) Silver N5000 CPU @ 1.10GHz", "intel-client", 6, EXACT),
-    ("AMD Ryzen 7 5800X3D 8-Core Processor", "amd-client", 105, EXACT),
-    ("AMD Ryzen 7 PRO 6850U with Radeon Graphics", "amd-client", 28, EXACT),
-    ("AMD Ryzen AI 9 HX 370 w/ Radeon 890M", "amd-client", 28, EXACT),
-    ("AMD Ryzen Threadripper PRO 3995WX 64-Cores", "amd-client", 280, EXACT),
-    ("AMD FX(tm)-8350 Eight-Core Processor", "amd-client", 125, EXACT),
-    ("AMD A10-7850K Radeon R7, 12 Compute Cores 4C+8G", "amd-client", 95, EXACT),
-    ("AMD Eng Sample: 100-000000897-03 8-Core Processor", "unknown", None, None),
-]
+
+def names_in(maker: str, lines: dict[str, str]) -> set[str]:
+    """
+    Return the names of a table of text.
+    """
+    return {
+        f"{maker} {family} {rest}".replace("  ", " ")
+        for family, text in lines.items()
+        for rest in text.replace("\n", "").split(";")
+        if rest and rest[0] != "="
+    }
+
+
+GENERATED = names_in("intel", intel.LINES) | names_in("amd", amd.LINES)
+KNOWN = GENERATED | names_in("intel", core.LINES) | PARTS.keys()
+NAMES = sorted(KNOWN)
 
 
 @pytest.mark.parametrize(("brand", "cpu_class", "tdp_w", "source"), BRANDS)
@@ -120,21 +56,22 @@ def test_a_brand_string_has_its_class_its_watts_and_their_source(
     brand: str, cpu_class: str, tdp_w: float | None, source: str | None
 ) -> None:
     """
-    As the CPUs and the hypervisors really print them; no watts of one socket without a part.
+    As the CPUs and the hypervisors really print them; no watts of one socket without a part, a generation or a series.
     """
     found = lookup(brand, classify(brand), NO_POWERCAP)
-    assert (cpu_class, tdp_w, source) == (classify(brand), found.tdp_w, found.source)
+    assert (cpu_class, source) == (classify(brand), found.source)
+    assert (None if tdp_w is None else pytest.approx(tdp_w)) == found.tdp_w
     assert (found.watts_per_thread is not None) == (source == CLASS_DEFAULT)
     assert found.note
 
 
 def test_the_list_above_is_long_enough() -> None:
     """
-    Every class but none twice.
+    Every class that a name can tell, and no name twice; RISC-V and unnamed CPUs are told by their architecture.
     """
-    assert len(BRANDS) >= 60
+    assert len(BRANDS) >= 150
     assert len(BRANDS) == len({brand for brand, *_ in BRANDS})
-    assert set(CPU_CLASSES) == {cpu_class for _, cpu_class, *_ in BRANDS}
+    assert set(CPU_CLASSES) - {"riscv", "arm", "x86"} == {cpu_class for _, cpu_class, *_ in BRANDS}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +100,7 @@ def test_a_name_that_is_not_a_parts_finds_nothing(brand: str) -> None:
     One letter more or less is another part; two names are none, nor is a watt figure or a family.
     """
     assert find(normalise(brand)) is None
-    assert lookup(brand, classify(brand), NO_POWERCAP).source in (None, CLASS_DEFAULT)
+    assert lookup(brand, classify(brand), NO_POWERCAP).source in (None, CLASS_DEFAULT, GENERATION)
 
 
 @given(st.sampled_from(NAMES), st.data())
@@ -182,7 +119,7 @@ def test_a_part_of_a_name_or_more_than_it_is_another_name(name: str, data: st.Da
             st.sampled_from(NAMES).map(lambda other: f"{name};{other.partition(' ')[2]}"),
         )
     )
-    assert (find(near) is not None) == (near in GENERATED or near in PARTS)
+    assert (find(near) is not None) == (near in KNOWN)
 
 
 @given(st.text(max_size=80))
@@ -191,6 +128,7 @@ def test_any_text_is_looked_up_without_an_error(brand: str) -> None:
     /proc/cpuinfo can hold anything.
     """
     assert lookup(brand, "unknown", NO_POWERCAP).source in (None, EXACT)
+    assert lookup(brand, "intel-client", NO_POWERCAP).source in (EXACT, SERIES, CLASS_DEFAULT)
 
 
 @given(st.one_of(st.text(max_size=60), st.sampled_from([brand for brand, *_ in BRANDS]), st.sampled_from(NAMES)))
@@ -206,7 +144,7 @@ def test_every_name_in_the_tables_can_be_found_and_is_a_known_cpu() -> None:
     A key that normalising changes would never match, and one without a model number would match masked names.
     """
     for name in NAMES:
-        tdp_w, *_, source = find(name) or (None, "")
+        tdp_w, *_, source, _ = find(name) or (None, "", None)
         assert name == normalise(name)
         assert name in PARTS or (tdp_w or 0) > 0, name
         assert source
@@ -220,27 +158,103 @@ def test_the_generated_tables_are_as_large_as_they_say() -> None:
     """
     assert len(GENERATED) > 4300
     folder = Path(greensdk_psutil_tdp.__file__).parent
-    assert sum(path.stat().st_size for path in folder.glob("*.py")) <= 300_000
-    for path in folder.glob("table_*.py"):
-        text = path.read_text()
+    assert sum(path.stat().st_size for path in folder.rglob("*.py")) <= 300_000
+    for maker in ("intel", "amd"):
+        text = (folder / "data" / f"{maker}.py").read_text()
         assert "# Copyright (c) 2019 Mila, BCG Gamma, CometML, Haverford College\n" in text
         assert "# Permission is hereby granted, free of charge" in text
-        assert f"Thermal design power of {sum(name.startswith(path.stem[6:]) for name in GENERATED)} parts" in text
-    assert find("intel core i7-9700") == (65.0, None, None, None, CODECARBON)
+        assert f"Thermal design power of {sum(name.startswith(maker) for name in GENERATED)} parts" in text
+    assert find("intel core i7-9700") == (65.0, 8, 8, None, CODECARBON, None)
+    assert find("intel core i7-12700k") == (125.0, 12, 20, 2021, ARK, 190.0)
+
+
+def test_every_table_says_where_it_comes_from() -> None:
+    """
+    Source, licence, date, and why it is a module.
+    """
+    folder = Path(greensdk_psutil_tdp.__file__).parent / "data"
+    assert "Lithops ships only" in (folder / "__init__.py").read_text()
+    for path in folder.glob("[a-z]*.py"):
+        text = path.read_text().lower()
+        assert "licence" in text, path
+        assert "2026" in text or "codecarbon 3.3.2" in text, path
+
+
+def test_threads_are_plausible_and_of_parts_that_have_watts() -> None:
+    """
+    One to eight threads a core, of names that are found; those that only a cloud has are parts by hand.
+    """
+    for maker, families in (("intel", ("xeon", "core")), ("amd", ("ryzen",))):
+        for name in names_in(maker, {family: threads.LINES[family] for family in families}):
+            part = find(name)
+            if part is None or part[0] is None:
+                continue
+            cores, count = part[1], part[2]
+            assert cores, name
+            assert count in (cores, 2 * cores), name
+            assert 0.5 <= part[0] / count <= 40, name
+    known = names_in("intel", {"xeon": threads.LINES["xeon"]})
+    assert sum(name in KNOWN for name in known) >= 0.97 * len(known)
+
+
+def test_base_power_is_never_turbo_power() -> None:
+    """
+    The table by hand wins over the list that mixes them; the turbo power stands beside.
+    """
+    for name in names_in("intel", core.LINES):
+        tdp_w, cores, count, year, _, peak_w = find(name) or (None,) * 6
+        assert tdp_w, name
+        assert cores <= count <= 2 * cores, name
+        assert 2020 <= year <= 2026, name
+        assert peak_w is None or tdp_w < peak_w <= 5 * tdp_w, name
+
+
+def test_generations_are_those_that_the_hardware_names() -> None:
+    """
+    With plausible watts, factors around 1, and a name for each that a year tells.
+    """
+    from greensdk.machine.cores import _AMD, _INTEL, _SKYLAKE_SP
+
+    named = {*(row[3] for row in _AMD), *_INTEL.values(), *(name for _, name in _SKYLAKE_SP)}
+    assert GENERATIONS.keys() <= named
+    assert {name for years in BY_YEAR.values() for name in years.values()} <= GENERATIONS.keys()
+    for per_core_w, cores, year, low, high, such_as in GENERATIONS.values():
+        assert 1 < per_core_w < 30
+        assert 4 <= cores <= 192
+        assert 2009 <= year <= 2026
+        assert 0.3 < low < 1 < high < 3
+        assert such_as
+
+
+@pytest.mark.parametrize("cpu_class", sorted(SUFFIXES))
+def test_the_letters_of_a_series_hold_most_of_its_parts(cpu_class: str) -> None:
+    """
+    From 2021 on: nine of ten parts of the tables lie between the factors.
+    """
+    ryzen = names_in("amd", {"ryzen": amd.LINES["ryzen"]})
+    family = {
+        "intel-client": names_in("intel", core.LINES),
+        "amd-client": {name for name in ryzen if "threadripper" not in name},
+    }
+    for suffix, watts, low, high in SUFFIXES[cpu_class]:
+        tdps = [(find(name) or (0.0,))[0] or 0.0 for name in family[cpu_class] if letters(name) == suffix]
+        if tdps:
+            inside = sum(0.99 * low <= tdp_w / watts <= 1.01 * high for tdp_w in tdps)
+            assert inside >= 0.8 * len(tdps), (suffix, sorted(tdps))
 
 
 def test_parts_by_hand_are_plausible() -> None:
     """
     0.5 to 20 W a thread is what parts have had since 2010, and a core has one thread or two.
     """
-    for name, (tdp_w, cores, threads, year, source) in PARTS.items():
+    for name, (tdp_w, cores, count, year, source) in PARTS.items():
         assert 2010 <= (year or 0) <= 2026, name
         assert source
-        assert (threads is None) == (cores is None)
-        if cores and threads:
-            assert cores <= threads <= 2 * cores, name
-        if tdp_w and threads:
-            assert 0.5 <= tdp_w / threads <= 20, name
+        assert (count is None) == (cores is None)
+        if cores and count:
+            assert cores <= count <= 2 * cores, name
+        if tdp_w and count:
+            assert 0.5 <= tdp_w / count <= 20, name
 
 
 @pytest.mark.parametrize(
@@ -252,11 +266,17 @@ def test_parts_by_hand_are_plausible() -> None:
         ("Apple M1 Ultra", (20, 20, 2022)),
         ("Apple M4 Pro", (None, None, 2024)),
         ("AMD EPYC 7713 64-Core Processor", (64, 128, None)),
-        ("AMD EPYC 9V74 80-Core Processor", (80, 160, None)),
+        ("AMD EPYC 9V74 80-Core Processor", (80, 160, 2022)),
         ("AMD EPYC 9754S 128-Core Processor", (128, 128, 2023)),
-        ("AMD Ryzen 7 5800X3D 8-Core Processor", (8, None, None)),
+        ("AMD Ryzen 7 5800X3D 8-Core Processor", (8, 16, None)),
+        ("AMD Ryzen 5 3500X 6-Core Processor", (6, 6, None)),
+        ("AMD Ryzen 7 5700G with Radeon Graphics", (8, 16, None)),
+        ("Intel(R) Xeon(R) Platinum 8269CY CPU @ 2.50GHz", (26, 52, None)),
+        ("Intel(R) Xeon(R) CPU E3-1225 v5 @ 3.30GHz", (4, 4, None)),
+        ("12th Gen Intel(R) Core(TM) i7-12700K", (12, 20, 2021)),
         ("AMD FX(tm)-8350 Eight-Core Processor", (None, None, None)),
-        ("Intel(R) Core(TM) i7-9700 CPU @ 3.00GHz", (None, None, None)),
+        ("Intel(R) Core(TM) i7-9700 CPU @ 3.00GHz", (8, 8, None)),
+        ("Intel(R) Core(TM) i7-4558U CPU @ 2.80GHz", (None, None, None)),
     ],
 )
 def test_cores_threads_and_year_come_with_the_part(brand: str, expected: tuple[int | None, ...]) -> None:
@@ -295,10 +315,11 @@ def test_a_class_default_is_the_median_of_its_parts(cpu_class: str) -> None:
     real = {"masked-intel": "intel-server", "masked-amd": "amd-server", "arm-server": "ampere"}.get(
         cpu_class, cpu_class
     )
+    parts = {name: find(name) for name in NAMES if classify(name) == real}
     per_thread = [
-        tdp_w / threads
-        for name, (tdp_w, _, threads, _, origin) in PARTS.items()
-        if tdp_w and threads and classify(name) == real and (source != CLOUD_MEDIAN or origin == CLOUD)
+        part[0] / part[2]
+        for part in parts.values()
+        if part and part[0] and part[2] and (source != CLOUD_MEDIAN or part[4] == CLOUD)
     ]
     assert watts == pytest.approx(median(per_thread), abs=0.06)
     assert sum(low <= value / watts <= high for value in per_thread) >= 0.85 * len(per_thread)

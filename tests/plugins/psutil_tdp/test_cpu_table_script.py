@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from greensdk_psutil_tdp import table_amd, table_intel
+from greensdk_psutil_tdp.data import amd, intel
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "cpu_table.py"
 LIST = """Name,TDP
@@ -70,7 +70,7 @@ def test_rows_become_keys_and_every_row_left_out_has_a_reason(script: ModuleType
     }
 
 
-@pytest.mark.parametrize(("maker", "table"), [("intel", table_intel), ("amd", table_amd)])
+@pytest.mark.parametrize(("maker", "table"), [("intel", intel), ("amd", amd)])
 def test_the_tables_in_the_package_are_what_the_script_makes_of_their_names(
     script: ModuleType, maker: str, table: ModuleType
 ) -> None:
@@ -120,15 +120,33 @@ def test_another_list_than_the_named_release_is_refused(
     monkeypatch.setattr(script, "FOLDER", tmp_path)
     monkeypatch.setattr(sys, "argv", ["cpu_table.py", str(path)])
     assert script.main() == 2
-    assert list(tmp_path.glob("table_*.py")) == []
+    assert list(tmp_path.glob("*.py")) == []
     assert "3.3.2" in capsys.readouterr().out
 
     monkeypatch.setattr(script, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setattr(sys, "argv", ["cpu_table.py", str(path), "--check"])
     assert script.main() == 1
-    assert list(tmp_path.glob("table_*.py")) == []
+    assert list(tmp_path.glob("*.py")) == []
     monkeypatch.setattr(sys, "argv", ["cpu_table.py", str(path)])
     assert script.main() == 0
     monkeypatch.setattr(sys, "argv", ["cpu_table.py", str(path), "--check"])
     assert script.main() == 0
     assert "left out, malformed watts: 1, such as Intel Celeron 1200: 29.32.9" in capsys.readouterr().out
+
+
+def test_what_is_written_by_hand_is_compared_with_ark(script: ModuleType) -> None:
+    """
+    Base power, turbo power, cores and threads; what ARK leaves out, or we do, is no difference.
+    """
+    rows = [
+        "CpuName,ProcessorBasePower,MaxTDP,MaxTurboPower,CoreCount,ThreadCount",
+        "Intel® Core™ i7-12700K Processor,125 W,,190 W,12,20",
+        "Intel® Core™ i7-1270P Processor,64 W,,64 W,12,16",
+        "Intel® Xeon® Gold 6354 Processor (39M Cache),,205 W,,18,32",
+        "Intel® N100,6 W,,,4,",
+        "Intel® Core™ i7-99999X Processor,1 W,,,1,1",
+    ]
+    assert script.differences("\n".join(rows)) == [
+        "intel core i7-1270p: 28 W, there 64",
+        "intel xeon gold 6354: 36 threads, there 32",
+    ]

@@ -98,7 +98,12 @@ def test_the_attributes_say_how_the_number_came_about() -> None:
     estimator = opened(host(cpus=4, sockets=2), tdp_w=80.0, model="linear")
     reading = estimator.estimate(use(1.0))
     assert isinstance(reading, dict)
-    assert expected == reading["attributes"]
+    attributes = dict(reading["attributes"])
+    assert attributes.pop("model_id").startswith("psutil-tdp linear ")
+    assert (0.47, 1.94) == pytest.approx(
+        (attributes.pop("common_factor_low"), attributes.pop("common_factor_high")), abs=0.01
+    )
+    assert expected == attributes
     assert estimator.host_facts == {"tdp_w": 160.0, "tdp_source": "user"}
     assert estimator.basis == {}
 
@@ -163,12 +168,14 @@ def test_two_virtual_cpus_are_not_the_whole_socket() -> None:
 
 def test_a_configured_socket_is_shared_out_on_a_virtual_machine() -> None:
     """
-    The part's own threads, or those the user tells; else the watts are those of the virtual machine.
+    By the part's own threads, those of its generation, or those that are configured; else by those of a usual socket.
     """
     masked = host(LAMBDA, cpus=2, virtual=True)
     assert opened(host(XEON, cpus=2, virtual=True), tdp_w=240.0).host_facts["tdp_w"] == 10.0
     assert opened(masked, tdp_w=225.0, tdp_threads=90).host_facts["tdp_w"] == 5.0
-    assert opened(masked, tdp_w=65.0).host_facts["tdp_w"] == 65.0
+    assert opened({**masked, "cpu_generation": "Zen 4"}, tdp_w=288.0).host_facts["tdp_w"] == 3.0
+    assert opened(masked, tdp_w=240.0).host_facts["tdp_w"] == 10.0
+    assert "taken as of 48 threads" in opened(masked, tdp_w=240.0).basis["package"]
 
 
 def test_a_masked_part_takes_watts_per_thread() -> None:
@@ -189,8 +196,11 @@ def test_the_order_is_user_then_kernel_then_part_then_class(tmp_path: Path) -> N
     assert opened(two_sockets, powercap_root=root, tdp_w=100.0).host_facts["tdp_source"] == "user"
     assert opened(two_sockets, powercap_root=root).host_facts == {"tdp_w": 410.0, "tdp_source": "rapl-constraint"}
     assert opened(two_sockets).host_facts["tdp_source"] == "exact"
-    unlisted = host("Intel(R) Xeon(R) Platinum 8488C", cpus=96, sockets=2)
-    assert opened(unlisted).host_facts["tdp_source"] == "class-default"
+    unpublished = host("AMD EPYC 9R14", cpus=192, sockets=2)
+    assert opened(unpublished).host_facts == {"tdp_w": 720.0, "tdp_source": "generation"}
+    unlisted = host("Intel(R) Core(TM) Ultra 7 356H", cpus=16)
+    assert opened(unlisted).host_facts == {"tdp_w": 38.0, "tdp_source": "series"}
+    assert opened(host("AMD Opteron(tm) Processor 2376", cpus=4)).host_facts["tdp_source"] == "class-default"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ Thermal design power of 3110 parts of Intel. Made by benchmarks/cpu_table.py: ch
 
 Source: codecarbon 3.3.2, data/hardware/cpu_power.csv, under the MIT licence that stands below; sha256
 0fad5224a6c4037311a86f7a2baf578ccd08787a7ba31a930b2e857c74c91b9d. The names were normalised, and some left out.
+A module, not a CSV file, because Lithops ships only ``*.py`` to its workers.
 
 ``LINES``: family to ``;=WATTS;name;name;=WATTS;name;``. Maker, family and name make the whole name.
 """

@@ -225,3 +225,37 @@ COUNTRIES: dict[str, tuple[float, int]] = {
     "ZWE": (298.44, 2023),
 }
 """ISO 3166-1 alpha-3 to (grams per kWh, year)."""
+
+_NAMES = """
+ABW=Aruba; AFG=Afghanistan; AGO=Angola; ALB=Albania; ARE=United Arab Emirates; ARG=Argentina; ARM=Armenia; ASM=American
+Samoa; ATG=Antigua and Barbuda; AUS=Australia; AUT=Austria; AZE=Azerbaijan; BDI=Burundi; BEL=Belgium; BEN=Benin;
+BFA=Burkina Faso; BGD=Bangladesh; BGR=Bulgaria; BHR=Bahrain; BHS=Bahamas; BIH=Bosnia Herzegovina; BLR=Belarus;
+BLZ=Belize; BOL=Bolivia; BRA=Brazil; BRB=Barbados; BRN=Brunei Darussalam; BTN=Bhutan; BWA=Botswana; CAN=Canada;
+CHE=Switzerland; CHL=Chile; CHN=China; CIV=Cote d'Ivoire; CMR=Cameroon; COD=Congo (DRC); COG=Congo; COK=Cook Islands
+(the); COL=Colombia; COM=Comoros; CPV=Cabo Verde; CRI=Costa Rica; CUB=Cuba; CYM=Cayman Islands; CYP=Cyprus; CZE=Czechia;
+DEU=Germany; DJI=Djibouti; DMA=Dominica; DNK=Denmark; DOM=Dominican Republic; DZA=Algeria; ECU=Ecuador; EGY=Egypt;
+ERI=Eritrea; ESP=Spain; EST=Estonia; ETH=Ethiopia; FIN=Finland; FJI=Fiji; FLK=Falkland Islands [Malvinas]; FRA=France;
+FRO=Faroe Islands; GAB=Gabon; GBR=United Kingdom; GEO=Georgia; GHA=Ghana; GIN=Guinea; GLP=Guadeloupe; GMB=Gambia;
+GNB=Guinea-Bissau; GNQ=Equatorial Guinea; GRC=Greece; GRD=Grenada; GRL=Greenland; GTM=Guatemala; GUF=French Guiana;
+GUM=Guam; GUY=Guyana; HKG=Hong Kong (SAR of China); HND=Honduras; HRV=Croatia; HTI=Haiti; HUN=Hungary; IDN=Indonesia;
+IND=India; IRL=Ireland; IRN=Iran; IRQ=Iraq; ISL=Iceland; ISR=Israel; ITA=Italy; JAM=Jamaica; JOR=Jordan; JPN=Japan;
+KAZ=Kazakhstan; KEN=Kenya; KGZ=Kyrgyzstan; KHM=Cambodia; KIR=Kiribati; KNA=Saint Kitts and Nevis; KOR=South Korea;
+KWT=Kuwait; LAO=Lao; LBN=Lebanon; LBR=Liberia; LBY=Libya; LCA=Saint Lucia; LKA=Sri Lanka; LSO=Lesotho; LTU=Lithuania;
+LUX=Luxembourg; LVA=Latvia; MAC=Macao (SAR of China); MAR=Morocco; MDA=Moldova; MDG=Madagascar; MDV=Maldives;
+MEX=Mexico; MKD=North Macedonia; MLI=Mali; MLT=Malta; MMR=Myanmar; MNE=Montenegro; MNG=Mongolia; MOZ=Mozambique;
+MRT=Mauritania; MSR=Montserrat; MTQ=Martinique; MUS=Mauritius; MWI=Malawi; MYS=Malaysia; NAM=Namibia; NCL=New Caledonia;
+NER=Niger; NGA=Nigeria; NIC=Nicaragua; NLD=Netherlands; NOR=Norway; NPL=Nepal; NRU=Nauru; NZL=New Zealand; OMN=Oman;
+PAK=Pakistan; PAN=Panama; PER=Peru; PHL=The Philippines; PNG=Papua New Guinea; POL=Poland; PRI=Puerto Rico; PRK=North
+Korea; PRT=Portugal; PRY=Paraguay; PSE=Palestine (State of); PYF=French Polynesia; QAT=Qatar; REU=Reunion; ROU=Romania;
+RUS=Russia; RWA=Rwanda; SAU=Saudi Arabia; SDN=Sudan; SEN=Senegal; SGP=Singapore; SLB=Solomon Islands; SLE=Sierra Leone;
+SLV=El Salvador; SOM=Somalia; SPM=Saint Pierre and Miquelon; SRB=Serbia; SSD=South Sudan; STP=Sao Tome and Principe;
+SUR=Suriname; SVK=Slovakia; SVN=Slovenia; SWE=Sweden; SWZ=Eswatini; SYC=Seychelles; SYR=Syria; TCA=Turks and Caicos
+Islands; TCD=Chad; TGO=Togo; THA=Thailand; TJK=Tajikistan; TKM=Turkmenistan; TON=Tonga; TTO=Trinidad and Tobago;
+TUN=Tunisia; TUR=Türkiye; TWN=Taiwan (China); TZA=Tanzania (the United Republic of); UGA=Uganda; UKR=Ukraine;
+URY=Uruguay; USA=United States; UZB=Uzbekistan; VCT=Saint Vincent and the Grenadines; VEN=Venezuela; VGB=Virgin Islands
+(British); VIR=Virgin Islands (U.S.); VNM=Viet Nam; VUT=Vanuatu; WSM=Samoa; XKX=Kosovo; YEM=Yemen; ZAF=South Africa;
+ZMB=Zambia; ZWE=Zimbabwe
+"""
+
+NAMES = dict(entry.split("=") for entry in _NAMES.replace("\n", " ").strip().split("; "))
+"""ISO 3166-1 alpha-3 to Ember's name of the country."""

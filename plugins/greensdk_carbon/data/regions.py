@@ -1,14 +1,12 @@
 """
-In which country a cloud's region is, which region this is, and how much electricity a cloud's buildings add.
+In which country a cloud's region is, and how much electricity a cloud's buildings add.
 
-The regions are facts from the providers' own lists: https://docs.aws.amazon.com/global-infrastructure/latest/regions/
+Written by hand: facts, without a licence. The regions are from the providers' own lists: https://docs.aws.amazon.com/global-infrastructure/latest/regions/
 with botocore's ``endpoints.json`` (1.43), https://cloud.google.com/compute/docs/regions-zones and
 https://learn.microsoft.com/azure/reliability/regions-list, as of November 2026.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 AWS = {
     "af-south-1": "ZAF",
@@ -48,6 +46,12 @@ AWS = {
     "us-east-2": "USA",
     "us-gov-east-1": "USA",
     "us-gov-west-1": "USA",
+    "us-iso-east-1": "USA",
+    "us-iso-west-1": "USA",
+    "us-isob-east-1": "USA",
+    "us-isob-west-1": "USA",
+    "us-isof-east-1": "USA",
+    "us-isof-south-1": "USA",
     "us-west-1": "USA",
     "us-west-2": "USA",
 }
@@ -153,35 +157,3 @@ PUE: dict[str, tuple[float, str]] = {
 
 PUE_DATE = "2026-08-31"
 """When these were read."""
-
-
-def locate(region: str) -> tuple[str, str, str] | None:
-    """
-    Return provider, name of the region and country; Azure's readable names ("West Europe") will do.
-
-    >>> locate("West Europe")
-    ('azure', 'westeurope', 'NLD')
-    """
-    name = region.lower().replace(" ", "")
-    return next(((cloud, name, regions[name]) for cloud, regions in CLOUDS.items() if name in regions), None)
-
-
-def here(environ: Mapping[str, str]) -> str | None:
-    """
-    Return the region that this process runs in, if its cloud says so.
-
-    A laptop has AWS_REGION or GOOGLE_CLOUD_REGION set as well, for its owner's resources elsewhere; they count only
-    beside a variable that a cloud sets for its own processes:
-
-    - Lambda: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-    - ECS and Fargate: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-environment-variables.html
-    - Azure Functions: https://learn.microsoft.com/azure/app-service/reference-app-settings
-    - Cloud Run, which tells no region of its own: https://cloud.google.com/run/docs/container-contract
-    """
-    if "AWS_LAMBDA_FUNCTION_NAME" in environ or environ.get("AWS_EXECUTION_ENV") in {"AWS_ECS_FARGATE", "AWS_ECS_EC2"}:
-        return environ.get("AWS_REGION")
-    if "WEBSITE_SITE_NAME" in environ:
-        return environ.get("REGION_NAME")
-    if "K_SERVICE" in environ or "CLOUD_RUN_JOB" in environ:
-        return environ.get("GOOGLE_CLOUD_REGION") or environ.get("FUNCTION_REGION")
-    return None

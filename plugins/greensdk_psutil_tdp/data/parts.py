@@ -1,11 +1,11 @@
 """
-CPU parts checked by hand: one line a part, exact names only. They win over the generated tables.
+CPU parts checked by hand: one line a part, exact names only. They win over all other tables.
 
 ``"normalised name": (TDP in watts, cores, hardware threads, year of launch, source)``, all of one socket; None where
 the maker doesn't say or where parts of one name differ. The name is what
 :func:`greensdk_psutil_tdp.names.normalise` makes of the brand string. To add a part, copy the numbers from the maker's
-page and add a line. The watts of all but two of Intel's and AMD's were compared with codecarbon's cpu_power.csv (MIT).
-For Intel's newer mobile parts ARK names the "Processor Base Power", which their turbo exceeds.
+page and add a line: facts, without a licence, each with its source; as of November 2026. The watts of nearly all of
+Intel's and AMD's were compared with codecarbon's cpu_power.csv (MIT).
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ AMD = "AMD product page, amd.com/en/products/specifications/processors.html"
 # threads follow from the largest instance: 8259CL 96 vCPUs on two sockets (m5.metal), 7R13 192 (m6a.metal).
 CLOUD = "codecarbon data/hardware/cpu_power.csv (MIT) and the provider's instance table"
 INSTANCES = "the provider's instance table; no TDP is published"
+# What those say who have measured or resold these parts; the makers publish nothing.
+KIN = "no TDP is published; that of the part on sale which it is a variant of"
+TEADS = "no TDP is published; Teads' AWS EC2 dataset (B. Davy, 2021)"
 # The Q32-17 takes 45 to 58 W, the more with all memory channels full.
 ALTRA = "Ampere's list as printed by heise.de/-4794196, 2020-06"
 ALTRA_MAX = "hardwareluxx.de, Ampere Altra Max, 2021-09"
@@ -36,18 +39,53 @@ PARTS: dict[str, Part] = {
     "intel xeon platinum 8272cl": (195, 26, 52, 2019, CLOUD),
     "intel xeon platinum 8275cl": (240, 24, 48, 2019, CLOUD),
     "intel xeon platinum 8375c": (300, 32, 64, 2021, CLOUD),
-    # Cloud parts whose watts nobody tells. EC2 runs the 9R14 with one thread a core.
-    "amd epyc 7r32": (None, 48, 96, 2020, INSTANCES),
+    # Cloud parts without published watts. EC2 runs the 9R14 and 9R45 with one thread a core.
+    "amd epyc 7571": (200, 32, 64, 2018, TEADS),
+    "amd epyc 7r32": (280, 48, 96, 2020, TEADS),
+    "amd epyc 7b13": (None, 64, 128, 2021, INSTANCES),
+    "amd epyc 7j13": (None, 64, 128, 2021, INSTANCES),
+    "amd epyc 7k62": (None, 48, 96, 2019, INSTANCES),
+    "amd epyc 7v12": (None, 64, 128, 2019, INSTANCES),
+    "amd epyc 7v13": (None, 64, 128, 2021, INSTANCES),
+    "amd epyc 9b14": (None, 96, 192, 2023, INSTANCES),
+    "amd epyc 9b45": (None, 128, 256, 2025, INSTANCES),
+    "amd epyc 9j14": (None, 96, 192, 2023, INSTANCES),
     "amd epyc 9r14": (None, 96, 96, 2023, INSTANCES),
-    "intel xeon platinum 8488c": (None, 48, 96, 2023, INSTANCES),
+    "amd epyc 9r45": (None, 96, 96, 2025, INSTANCES),
+    "amd instinct mi300a accelerator": (
+        None,
+        24,
+        48,
+        2023,
+        "AMD: 550 W with the GPU, those of the CPU aren't published",
+    ),
+    "intel xeon e5-2666 v3": (None, 10, 20, 2014, INSTANCES),
+    "intel xeon e5-2676 v3": (None, 12, 24, 2014, INSTANCES),
+    "intel xeon platinum 8252c": (240, 12, 24, 2020, TEADS),
+    "intel xeon platinum 8369b": (None, 32, 64, 2021, INSTANCES),
+    "intel xeon platinum 8370c": (270, 32, 64, 2021, "no TDP is published; resellers' (codecarbon: 205)"),
+    "intel xeon platinum 8473c": (350, 52, 104, 2023, KIN),
+    "intel xeon platinum 8475b": (None, 48, 96, 2023, INSTANCES),
+    "intel xeon platinum 8480c": (350, 56, 112, 2023, KIN),
+    "intel xeon platinum 8481c": (350, 56, 112, 2023, KIN),
+    "intel xeon platinum 8488c": (385, 48, 96, 2023, "no TDP is published; what resellers state"),
+    "intel xeon platinum 8559c": (None, 48, 96, 2024, INSTANCES),
+    "intel xeon platinum 8573c": (None, 56, 112, 2024, INSTANCES),
+    "intel xeon platinum 8581c": (None, 60, 120, 2024, INSTANCES),
+    "intel xeon 6975p-c": (None, 96, 192, 2024, INSTANCES),
     "aws graviton": (None, 16, 16, 2018, INSTANCES),
     "aws graviton2": (None, 64, 64, 2020, INSTANCES),
     "aws graviton3": (None, 64, 64, 2022, INSTANCES),
     "aws graviton3e": (None, 64, 64, 2022, INSTANCES),
     "aws graviton4": (None, 96, 96, 2024, INSTANCES),
     "aws graviton5": (None, 192, 192, 2026, INSTANCES),
+    "alibaba yitian 710": (None, 128, 128, 2021, INSTANCES),
+    "google axion": (None, 96, 96, 2024, INSTANCES),
     "microsoft azure cobalt 100": (None, 128, 128, 2024, "Microsoft Azure blog, azure.microsoft.com"),
-    # Ampere, one thread a core
+    "nvidia grace": (250, 72, 72, 2023, "NVIDIA Grace CPU Superchip data sheet: 500 W for two, with their memory"),
+    # Ampere, one thread a core; the kernel tells no model
+    "ampere altra": (None, 80, 80, 2020, ALTRA),
+    "ampere altra max": (None, 128, 128, 2021, ALTRA_MAX),
     "ampere altra max m128-30": (250, 128, 128, 2021, ALTRA_MAX),
     "ampere altra q80-33": (250, 80, 80, 2020, ALTRA),
     "ampere altra q80-30": (210, 80, 80, 2020, ALTRA),
@@ -157,39 +195,6 @@ PARTS: dict[str, Part] = {
     "intel core i7-9700k": (95, 8, 8, 2018, ARK),
     "intel core i7-10510u": (15, 4, 8, 2019, ARK),
     "intel core i7-10700": (65, 8, 16, 2020, ARK),
-    "intel core i7-1165g7": (28, 4, 8, 2020, ARK),
-    "intel core i7-12700h": (45, 14, 20, 2022, ARK),
-    "intel core i7-1360p": (28, 12, 16, 2023, ARK),
-    "intel core i7-1365u": (15, 10, 12, 2023, ARK),
     "intel core i9-9900k": (95, 8, 16, 2018, ARK),
     "intel core i9-10900k": (125, 10, 20, 2020, ARK),
-    "intel core i9-13900k": (125, 24, 32, 2022, ARK),
-    "intel core ultra 7 155h": (28, 16, 22, 2023, ARK),
-    "intel n100": (6, 4, 4, 2023, ARK),
-}
-
-MEDIAN = "median and 5 to 95 % of the class's lines in PARTS"
-CLOUD_MEDIAN = "median and 5 to 95 % of the Intel cloud parts in PARTS"
-ALTRA_MEDIAN = "median and 5 to 95 % of the Ampere Altra parts in PARTS"
-# CCF gives an EPYC 2's 1.69 W to a vCPU of Graviton2, Teads' data set 2.39 W (both estimates): their geometric mean.
-GRAVITON = "cloudcarbonfootprint.org coefficients and Teads' AWS EC2 dataset"
-# powermetrics, ten performance cores of an M4 Pro busy: 32 W; efficiency cores take far less. H. Oakley, "M4 Pro full
-# on", eclecticlight.co, 2025-01-22.
-M4_PRO = "powermetrics on an M4 Pro, eclecticlight.co 2025-01-22"
-# Board at idle 2.1 W, four busy cores (and GPU) 6.41 W: "Thermal testing Raspberry Pi 4", raspberrypi.org, 2019-11-28.
-PI4 = "Raspberry Pi 4 at idle and under load, raspberrypi.org 2019-11-28"
-
-# class: (watts per hardware thread, low and high factor that hold 90 % of its parts, source)
-CLASS_DEFAULTS: dict[str, tuple[float, float, float, str]] = {
-    "intel-server": (4.1, 0.7, 1.7, MEDIAN),
-    "intel-client": (3.5, 0.35, 3.6, MEDIAN),
-    "amd-server": (2.4, 0.6, 2.2, MEDIAN),
-    "amd-client": (4.4, 0.2, 1.6, MEDIAN),
-    "masked-intel": (4.5, 0.7, 1.4, CLOUD_MEDIAN),
-    "masked-amd": (2.4, 0.6, 2.2, MEDIAN),
-    "graviton": (2.0, 0.5, 2.0, GRAVITON),
-    "ampere": (2.1, 0.65, 1.6, ALTRA_MEDIAN),
-    "arm-server": (2.1, 0.5, 2.0, ALTRA_MEDIAN),
-    "apple": (3.2, 0.3, 1.6, M4_PRO),
-    "arm-client": (1.1, 0.4, 4.0, PI4),
 }

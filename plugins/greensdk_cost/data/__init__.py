@@ -1,0 +1,3 @@
+"""
+Tables of prices. Modules, not CSV files, because Lithops ships only ``*.py`` to its workers.
+"""
