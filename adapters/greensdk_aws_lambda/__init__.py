@@ -12,10 +12,14 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from greensdk.configure.targets import load
 from greensdk_aws_lambda.environment import function, request_id, trace_root
 
 if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
+
+IN_LITHOPS = "greensdk_lithops.aws_lambda.worker:LithopsInLambda"
+"""The adapter that knows both; it builds on this package, and this one names it only."""
 
 _first: str | None = None
 
@@ -28,9 +32,7 @@ def adapter(settings: Mapping[str, Any]) -> Any:
         settings: The resolved specification.
     """
     if "LITHOPS_WORKER" in os.environ:
-        from greensdk_aws_lambda.lithops import LithopsInLambda
-
-        return LithopsInLambda(settings)
+        return load(IN_LITHOPS)(settings)
     return LambdaCall(settings)
 
 

@@ -98,10 +98,11 @@ class Statistics:
         with suppress(OSError, ValueError):
             self._write()
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """
-        A process that the call forks off has no statistics of its own.
+        Leave what is held back to the parent, in a forked child.
         """
+        return True
 
     def _write(self) -> None:
         """

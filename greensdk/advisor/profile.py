@@ -136,15 +136,22 @@ def profiles(records: Iterable[Record], prices: Prices | None = None) -> tuple[l
         records: As :func:`greensdk.logs.read` yields them.
         prices: Prices by architecture; None takes those in the records.
     """
-    report = EnergyReport(list(records))
-    shared = {name for metered in report.meters for name in metered.split.calls}
+    return profiles_of(EnergyReport(records), prices)
+
+
+def profiles_of(report: EnergyReport, prices: Prices | None = None) -> tuple[list[Profile], list[str]]:
+    """
+    Return the same for an existing report.
+    """
+    rows = report.rows.rows[report.shares.is_shared[report.rows.rows]].tolist()
+    shared = {report.source[row]["record_id"] for row in rows}
     stages: dict[Key, list[_Run]] = {}
     problems: Counter[str] = Counter()
     for job in _jobs(report.counted):
         if why := _unusable(job):
             problems[why] += 1
         else:
-            stages.setdefault(_key(job[0]), []).append(_run(job, report.account.calls, shared))
+            stages.setdefault(_key(job[0]), []).append(_run(job, report.calls_j, shared))
     by_stage = [_profile(key, runs, prices) for key, runs in sorted(stages.items(), key=lambda item: str(item[0]))]
     return by_stage, [f"{number} run{'s' * (number != 1)} left out: {why}" for why, number in problems.items()]
 

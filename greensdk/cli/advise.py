@@ -64,8 +64,8 @@ def advise(
     from greensdk.cli.report import spare_logs
     from greensdk.logs import Problem, read
 
-    need("numpy", "greensdk advise")
     need("scipy", "greensdk advise")
+    need("msgspec", "greensdk advise")
     if page is not None:
         need("matplotlib", "greensdk advise --html")
         spare_logs(str(page), sources)

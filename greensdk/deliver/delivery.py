@@ -115,10 +115,11 @@ class Delivery:
         """
         raise NotImplementedError
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """
-        Drop, in a forked child, what the parent will send.
+        Leave to the parent, in a forked child, what it will send, and return True: the child needs one of its own.
         """
+        return True
 
     def wake(self) -> None:
         """

@@ -30,6 +30,7 @@ WORKER_INTERVAL_S = 1.0
 """How often a process that ends with its call delivers: a thousand calls in it don't make a thousand objects."""
 
 _open: dict[Hashable, Any] = {}
+_finalized_pid = 0
 _call_processes: list[Callable[[], bool]] = []
 
 
@@ -40,13 +41,13 @@ def shared(key: Hashable, make: Callable[[], Any]) -> Any:
     Args:
         key: What tells destinations from each other.
         make: Makes an object with ``request()`` (begin to hand over, without waiting), ``finish(request)`` (wait for
-            that, and leave the rest to a later process) and ``forget()`` (a forked child drops what is its parent's).
+            that, and leave the rest to a later process) and ``forget()`` (in a forked child: let go of what is its
+            parent's, and return whether the child needs one of its own).
     """
     found = _open.get(key)
     if found is None:
-        if not _open:
-            _finalize_child()
         found = _open[key] = make()
+    _finalize_child()
     return found
 
 
@@ -57,13 +58,20 @@ def existing(key: Hashable) -> Any:
     return _open.get(key)
 
 
+def discard(key: Hashable) -> None:
+    """
+    Forget one destination, to which everything is handed over.
+    """
+    _open.pop(key, None)
+
+
 def finish_all() -> None:
     """
     Hand everything over, as the end of the process does. Never raises.
 
     All destinations are asked before any is waited for: it takes as long as the slowest of them, not their sum.
     """
-    requests = [(each, each.request()) for each in _open.values()]
+    requests = [(each, each.request()) for each in list(_open.values())]
     for each, request in requests:
         try:
             each.finish(request)
@@ -128,6 +136,13 @@ class Interval:
 
 
 def _finalize_child() -> None:
+    """
+    Have a child of multiprocessing hand over what is left when it ends, which is not told by atexit.
+    """
+    global _finalized_pid
+    if _finalized_pid == os.getpid():
+        return
+    _finalized_pid = os.getpid()
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         from multiprocessing.util import Finalize
@@ -141,9 +156,9 @@ def _at_exit() -> None:
 
 
 def _after_fork() -> None:
-    for each in _open.values():
-        each.forget()
-    _open.clear()
+    for key, each in list(_open.items()):
+        if each.forget():
+            del _open[key]
 
 
 atexit.register(_at_exit)

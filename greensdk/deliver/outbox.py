@@ -184,7 +184,7 @@ class Outbox(Delivery):
             self._release()
         return f"the records are in {spool.folder()} ({left} waiting)"
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """
         Let go of the parent's batches, in a forked child: it has copies of their locks.
         """
@@ -192,6 +192,7 @@ class Outbox(Delivery):
             batch.release()
         self._batch = self._under_way = None
         self._release()
+        return True
 
     def _begin(self, record: Mapping[str, Any]) -> spool.Batch:
         try:

@@ -11,23 +11,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from greensdk.configure.uris import path_of
-from greensdk.deliver.files import make_private, open_private
 from greensdk.deliver.lines import encode
+from greensdk.deliver.logfile import LogFile
 from greensdk.errors import SinkError
 
 MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
 """The records that ``memory:`` sinks of this process have taken, the newest `MEMORY_LIMIT` of them."""
-
-
-SETTLED_S = 2.0
-"""Seconds after which nobody is in the middle of a write any more."""
 
 
 class Sink(Protocol):
@@ -68,7 +63,8 @@ class JsonlSink:
     Appends each record as one line to a file.
 
     One ``write`` per line on an ``O_APPEND`` descriptor, so that any number of processes may share
-    the file and every line stays whole. The file is born readable by its owner alone (0600).
+    the file and every line stays whole. The file is born readable by its owner alone (0600). A process has one
+    descriptor for each path, and notices within a second when the file was moved (:mod:`greensdk.deliver.logfile`).
 
     Args:
         uri: The file's path, bare or as ``file:`` URI. Missing folders are made.
@@ -83,10 +79,9 @@ class JsonlSink:
         self.path = os.path.abspath(path_of(uri))
         self._fsync = fsync
         self._chain = chain
+        self._closed = False
         try:
-            make_private(os.path.dirname(self.path))
-            self._fd = open_private(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-            self._torn = _ends_in_a_torn_line(self._fd)
+            self._file = LogFile.shared(self.path)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error
 
@@ -97,23 +92,23 @@ class JsonlSink:
         Raises:
             SinkError: The line could not be written whole (disk full, descriptor gone).
         """
+        file = self._file
         try:
-            written, wanted = self._append(record)
+            fd = file.current()
+            if self._chain:
+                from greensdk.deliver import chain
+
+                written, wanted = chain.append(fd, record)
+            else:
+                line = b"\n" + encode(record) if file.torn else encode(record)
+                written, wanted = os.write(fd, line), len(line)
             if self._fsync:
-                os.fsync(self._fd)
+                os.fsync(fd)
         except OSError as error:
             raise SinkError(f"{self.path}: {error.strerror}") from error
-        self._torn = written != wanted
-        if self._torn:
+        file.torn = written != wanted
+        if file.torn:
             raise SinkError(f"{self.path}: wrote {written} of {wanted} bytes")
-
-    def _append(self, record: Mapping[str, Any]) -> tuple[int, int]:
-        if self._chain:
-            from greensdk.deliver import chain
-
-            return chain.append(self._fd, record)
-        line = b"\n" + encode(record) if self._torn else encode(record)
-        return os.write(self._fd, line), len(line)
 
     def flush(self) -> None:
         """
@@ -122,21 +117,18 @@ class JsonlSink:
 
     def close(self) -> None:
         """
-        Close the file. Closing twice is harmless.
+        Close the file, unless another sink writes to it. Closing twice is harmless.
+
+        Raises:
+            SinkError: The file was removed, and its last lines could not be written elsewhere.
         """
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-
-def _ends_in_a_torn_line(fd: int) -> bool:
-    """
-    Whether a full disk once cut the last line short, to which the next record must not be glued.
-    """
-    status = os.fstat(fd)
-    # What looks torn in a file that was written just now may be a line that another process is writing.
-    settled = status.st_size > 0 and time.time() - status.st_mtime > SETTLED_S
-    return settled and os.pread(fd, 1, status.st_size - 1) != b"\n"
+        closed, self._closed = self._closed, True
+        if closed:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            raise SinkError(f"{self.path}: {error.strerror}") from error
 
 
 class StdoutSink:

@@ -22,7 +22,9 @@ try:
 except ImportError as error:
     raise SinkError('opentelemetry is not installed: pip install "greensdk[otel]"') from error
 
+from greensdk.deliver.delivery import Refused
 from greensdk.version import __version__
+from greensdk_otel.answers import Answers
 from greensdk_otel.metrics import COUNTER, HISTOGRAM, INSTRUMENTS, Reader
 from greensdk_otel.resource import attributes
 
@@ -46,7 +48,8 @@ class Pipeline:
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._read = Reader(max_values)
-        self._exporter = OTLPMetricExporter(endpoint=endpoint, timeout=timeout_s)
+        self._answers = Answers()
+        self._exporter = OTLPMetricExporter(endpoint=endpoint, timeout=timeout_s, session=self._answers.session())
         self._reader = InMemoryMetricReader(
             preferred_temporality=self._exporter._preferred_temporality,
             preferred_aggregation=self._exporter._preferred_aggregation,
@@ -70,12 +73,14 @@ class Pipeline:
         Export everything.
 
         Raises:
-            SinkError: The receiver did not take it.
+            Refused: The receiver will not take it.
+            SinkError: It did not take it.
         """
         data = self._reader.get_metrics_data()
         if data is None:
             return
         del self._complaints[:]
+        self._answers.forget()
         key = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", None)
         token = context.attach(context.set_value(key, True)) if key else None
         try:
@@ -83,6 +88,8 @@ class Pipeline:
         finally:
             if token is not None:
                 context.detach(token)
+        if self._answers.refusal:
+            raise Refused(f"{self._endpoint}: {self._answers.refusal}")
         if result is not MetricExportResult.SUCCESS:
             raise SinkError(self._complaints[-1] if self._complaints else f"{self._endpoint}: not taken")
 

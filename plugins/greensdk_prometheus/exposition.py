@@ -4,15 +4,18 @@ The numbers as prometheus-client's library has them: to be pushed, or to be scra
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, build_opener
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import basic_auth_handler, default_handler
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from greensdk.deliver.delivery import Refused
 from greensdk_prometheus.families import COUNTER, FAMILIES, GAUGE, Family
 
 
@@ -70,13 +73,16 @@ def _buckets(family: Family, counts: list[float]) -> Iterator[tuple[str, float]]
 
 def handler(username: str, password_file: str) -> Callable[..., Callable[[], None]]:
     """
-    Return what prometheus-client calls to send a push.
+    Return what prometheus-client calls to send a push. prometheus-client's own takes any page for a success.
     """
-    if not username:
-        return default_handler
 
-    def with_password(url: str, method: str, timeout: Any, headers: Any, data: bytes) -> Callable[[], None]:
-        password = Path(password_file).read_text(encoding="utf-8").strip() if password_file else ""
-        return basic_auth_handler(url, method, timeout, headers, data, username, password)
+    def send(url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes) -> None:
+        request = Request(url, data, dict(headers), method=method)  # noqa: S310 - address_of() lets http and https through
+        if username:
+            password = Path(password_file).read_text(encoding="utf-8").strip() if password_file else ""
+            request.add_header("Authorization", f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}")
+        with build_opener().open(request, timeout=timeout) as answer:
+            if "html" in answer.headers.get("Content-Type", ""):
+                raise Refused("a page answered, and no Pushgateway")
 
-    return with_password
+    return partial(partial, send)

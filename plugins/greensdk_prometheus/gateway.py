@@ -152,6 +152,8 @@ def _fault(error: Exception) -> SinkError:
     """
     from urllib.error import HTTPError, URLError
 
+    if isinstance(error, SinkError):
+        return error
     if isinstance(error, HTTPError):
         said = ""
         with suppress(OSError):

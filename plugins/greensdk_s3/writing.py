@@ -41,9 +41,15 @@ class Writer:
         try:
             if self._client is None:
                 self._client = access.client(*self._where)
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", ContentType=CONTENT_TYPE)
+            answer = self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", ContentType=CONTENT_TYPE
+            )
         except Exception as error:
             if access.code_of(error)[1] == PRECONDITION_FAILED:
                 return  # an attempt whose answer was lost, or another process, has delivered it
             fault = access.fault_of(error, self._bucket, "s3:PutObject", self._client)
             raise (Refused if fault.lasting else SinkError)(fault.text) from error
+        if not answer.get(
+            "ETag"
+        ):  # which S3 gives each object: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+            raise Refused(f"bucket {self._bucket!r}: the answer is no S3's: correct the endpoint")

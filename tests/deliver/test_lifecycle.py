@@ -26,7 +26,7 @@ class Note:
         with open(sys.argv[2], "a") as file:
             file.write(self.name + "\\n")
     def forget(self):
-        self.name += " of the parent"
+        return True
 
 def work(name):
     lifecycle.shared("note", lambda: Note(name))
@@ -78,11 +78,12 @@ class Destination:
         if self.error:
             raise self.error
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """
         Drop everything.
         """
         self.heard.append(f"{self.name} forgotten")
+        return True
 
 
 @pytest.fixture(autouse=True)

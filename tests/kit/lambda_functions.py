@@ -42,7 +42,7 @@ def place(_: Any) -> dict[str, Any]:
         "uid": os.getuid(),
         "writable": [path for path in ("/", "/var/task", "/opt/python", "/dev/shm") if os.access(path, os.W_OK)],
         "home": folder,
-        "compiled": sorted(os.listdir(os.path.join(folder, "__pycache__"))),
+        "compiled": sorted(name for *_, names in os.walk(folder) for name in names if name.endswith(".pyc")),
         "has_sys": os.path.exists("/sys"),
     }
 

@@ -190,17 +190,29 @@ def deaf() -> Iterator[str]:
 @contextmanager
 def server(answer: Any) -> Iterator[str]:
     """
-    Yield the address of a server whose POST and PUT requests `answer(path, headers, body)` gets; it returns the status.
+    Yield the address of a server whose POST and PUT requests `answer(path, headers, body)` gets.
+
+    It returns the status, or status, headers and body.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(answer(self.path, self.headers, body))
-            self.send_header("Content-Length", "0")
+            given = answer(self.path, self.headers, body)
+            status, headers, said = given if isinstance(given, tuple) else (given, {}, b"")
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(said))}.items():
+                self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(said)
 
         do_PUT = do_POST
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"login")
 
         def log_message(self, *_: Any) -> None:
             pass

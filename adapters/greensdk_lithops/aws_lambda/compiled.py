@@ -35,6 +35,7 @@ FOLDERS = (
     "greensdk_cost/data",
     "greensdk_lambda_estimator",
     "greensdk_lithops",
+    "greensdk_lithops/aws_lambda",
     "greensdk_psutil_tdp",
     "greensdk_psutil_tdp/data",
 )

@@ -12,6 +12,7 @@ from greensdk.cli.show import count
 from greensdk.errors import GreensdkError
 from greensdk.monitor import MACHINE
 from greensdk.report import EnergyReport
+from greensdk.schema.primary import primary_of
 from greensdk_workloads.mappers import OnLithops, Tracked, local_config
 from greensdk_workloads.workload import Mapper, Workload
 
@@ -98,11 +99,10 @@ def machine_j(record: Mapping[str, Any]) -> float | None:
     """
     Return the joules of the whole machine in a call's window, from the reading that provides the call's energy.
     """
-    used = record["energy_source"], record["energy_boundary"]
-    for each in record["readings"]:
-        if (each["monitor"], each["boundary"]) == used and each["scope"] == MACHINE:
-            return float(each["energy_j"]) if each["energy_j"] is not None else None
-    return None
+    reading = primary_of(record)
+    if reading is None or reading["scope"] != MACHINE or reading["energy_j"] is None:
+        return None
+    return float(reading["energy_j"])
 
 
 def mean_and_interval(values: Iterable[float]) -> tuple[float, float, float]:

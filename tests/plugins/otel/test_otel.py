@@ -15,7 +15,7 @@ from greensdk_otel import OtlpSink
 from greensdk_otel.export import MOST_WAITING
 from greensdk_otel.metrics import INSTRUMENTS
 from otel_kit import receiver
-from prometheus_kit import deaf, nobody, record, wait_until
+from prometheus_kit import deaf, nobody, record, server, wait_until
 
 import greensdk
 from greensdk import ConfigError, SinkError, energy_tracked
@@ -342,3 +342,66 @@ def test_the_default_settings_come_from_the_table(taker, monkeypatch):
     greensdk.reset()
 
     assert 2 == taker.value("greensdk.measure.calls", greensdk_label="other")
+
+
+def rejecting(points: int) -> bytes:
+    """
+    Return the answer of a receiver that has taken some points only.
+    """
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+
+    answer = ExportMetricsServiceResponse()
+    answer.partial_success.rejected_data_points = points
+    answer.partial_success.error_message = "too old"
+    return answer.SerializeToString()
+
+
+PAGE = b"<!doctype html><title>Sign in</title>"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ((302, {"Location": "/login"}, b""), "HTTP 302: it redirects elsewhere"),
+        ((307, {"Location": "/login"}, b""), "HTTP 307: it redirects elsewhere"),
+        ((304, {}, b""), "HTTP 304"),
+        ((200, {"Content-Type": "text/html"}, PAGE), "something else than OTLP"),
+        ((200, {}, b"login"), "something else than OTLP"),
+        ((200, JSON, b"[]"), "something else than OTLP"),
+        ((200, {"Content-Type": "application/x-protobuf"}, rejecting(3)), "it rejected 3 data points: too old"),
+        ((200, JSON, b'{"partialSuccess":{"rejectedDataPoints":"2"}}'), "it rejected 2 data points: no reason given"),
+        ((400, {}, b"bad\nname"), "HTTP 400: bad name"),
+        ((413, {}, b""), "HTTP 413"),
+    ],
+)
+def test_only_an_answer_that_says_so_is_a_delivery(answer, problem):
+    """
+    The records are in the spool, told once, and whatever was answered is not asked again at once.
+    """
+    asked = []
+    with server(lambda *request: asked.append(request) or answer) as url:
+        sink = OtlpSink(f"otlp+{url}", export_every_s=3600, timeout_s=20)
+        sink.emit(record())
+        told = pytest.warns(RuntimeWarning, match=f"{problem}.*; the records are in")
+        with told, pytest.raises(SinkError, match=problem):
+            sink.close()
+
+    assert 1 == len(asked)
+    assert [(f"otlp+{url}", 1)] == [(uri, count) for _, uri, count in spool.waiting()]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(200, {}, b""), (202, {}, b""), (204, {}, b""), (200, JSON, b"{}"), (200, JSON, b'{"partialSuccess":{}}')],
+)
+def test_receivers_say_yes_in_several_ways(answer):
+    """
+    As Prometheus, proxies that queue, and those that speak JSON do.
+    """
+    with server(lambda *_: answer) as url:
+        sink = OtlpSink(f"otlp+{url}", export_every_s=3600, timeout_s=20)
+        sink.emit(record())
+        sink.close()
+
+    assert [] == spool.waiting()

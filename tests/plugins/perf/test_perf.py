@@ -19,7 +19,7 @@ from rights_kit import need_root
 
 from greensdk import capture, energy_tracked
 from greensdk.errors import MonitorUnavailable
-from greensdk.report.meters import account
+from greensdk.report import EnergyReport
 from greensdk.testing import check_monitor, tracked_by
 from greensdk.testing.pmu import FakePmu
 
@@ -451,4 +451,4 @@ class TestWindow:
 
         inner, outer = records
         assert (100.0, 200.0) == (inner["readings"][0]["energy_j"], outer["readings"][0]["energy_j"])
-        assert [200.0] == [metered.split.meter_j for metered in account([outer, inner]).meters]
+        assert [200.0] == [metered.meter_j for metered in EnergyReport([outer, inner]).meters]

@@ -347,3 +347,27 @@ def test_a_broken_state_on_disk_counts_as_none(gateway):
         sink.flush()
 
     assert 1 == gateway.value("greensdk_calls_total")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ((302, {"Location": "/login"}, b""), "HTTP 302"),
+        ((307, {"Location": "/login"}, b""), "HTTP 307"),
+        ((200, {"Content-Type": "text/html; charset=utf-8"}, b"<title>Sign in</title>"), "a page answered"),
+        ((400, {}, b"inconsistent"), "HTTP 400: inconsistent"),
+    ],
+)
+def test_only_a_gateways_own_yes_is_a_delivery(answer, problem):
+    """
+    The numbers go with the next push, which is not tried again at once.
+    """
+    asked = []
+    with server(lambda *request: asked.append(request) or answer) as url:
+        sink = PushgatewaySink(f"prometheus+{url}", push_every_s=3600, timeout_s=20)
+        sink.emit(record())
+        with pytest.warns(RuntimeWarning, match=f"{problem}.*go with the next push"), pytest.raises(SinkError):
+            sink.close()
+
+    assert 1 == len(asked)
+    assert [1] == [calls for _, calls in waiting()["greensdk_calls"]]

@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import pytest
 from botocore import exceptions
+from greensdk_s3 import S3Sink
 from greensdk_s3.access import client, fault_of
+from prometheus_kit import server
+
+from greensdk import SinkError
+from greensdk.deliver import spool
 
 
-def answer(code: str, status: int, message: str = "said\nso") -> exceptions.ClientError:
+def error_of(code: str, status: int, message: str = "said\nso") -> exceptions.ClientError:
     """
     Return what botocore raises for a server's answer.
     """
@@ -23,15 +28,15 @@ URL = "http://127.0.0.1:1"
 @pytest.mark.parametrize(
     "error",
     [
-        answer("InternalError", 500),
-        answer("SlowDown", 503),
-        answer("ServiceUnavailable", 503),
-        answer("SlowDown", 400),
-        answer("Throttling", 400),
-        answer("RequestTimeout", 400),
-        answer("TooManyRequests", 429),
-        answer("ConditionalRequestConflict", 409),
-        answer("BadDigest", 400),
+        error_of("InternalError", 500),
+        error_of("SlowDown", 503),
+        error_of("ServiceUnavailable", 503),
+        error_of("SlowDown", 400),
+        error_of("Throttling", 400),
+        error_of("RequestTimeout", 400),
+        error_of("TooManyRequests", 429),
+        error_of("ConditionalRequestConflict", 409),
+        error_of("BadDigest", 400),
         exceptions.EndpointConnectionError(endpoint_url=URL),
         exceptions.ConnectTimeoutError(endpoint_url=URL),
         exceptions.ReadTimeoutError(endpoint_url=URL),
@@ -55,15 +60,15 @@ def test_what_may_pass_is_tried_again(error):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (answer("NoSuchBucket", 404), "there is no bucket 'results': make it (aws s3 mb s3://results) or correct"),
-        (answer("404", 404), "there is no bucket 'results'"),
-        (answer("AccessDenied", 403), "bucket 'results': access denied: the credentials need the right s3:PutObject"),
-        (answer("SignatureDoesNotMatch", 403), "bucket 'results': the secret key does not belong to the access key"),
-        (answer("InvalidAccessKeyId", 403), "bucket 'results': nobody has this access key"),
-        (answer("ExpiredToken", 400), "bucket 'results': the credentials have expired: renew them"),
-        (answer("PermanentRedirect", 301), "bucket 'results': it is in another region: set region in"),
-        (answer("NotImplemented", 501), "bucket 'results': the server does not know If-None-Match"),
-        (answer("EntityTooLarge", 400), "bucket 'results': EntityTooLarge: said so (HTTP 400)"),
+        (error_of("NoSuchBucket", 404), "there is no bucket 'results': make it (aws s3 mb s3://results) or correct"),
+        (error_of("404", 404), "there is no bucket 'results'"),
+        (error_of("AccessDenied", 403), "bucket 'results': access denied: the credentials need the right s3:PutObject"),
+        (error_of("SignatureDoesNotMatch", 403), "bucket 'results': the secret key does not belong to the access key"),
+        (error_of("InvalidAccessKeyId", 403), "bucket 'results': nobody has this access key"),
+        (error_of("ExpiredToken", 400), "bucket 'results': the credentials have expired: renew them"),
+        (error_of("PermanentRedirect", 301), "bucket 'results': it is in another region: set region in"),
+        (error_of("NotImplemented", 501), "bucket 'results': the server does not know If-None-Match"),
+        (error_of("EntityTooLarge", 400), "bucket 'results': EntityTooLarge: said so (HTTP 400)"),
         (exceptions.NoCredentialsError(), "bucket 'results': no complete credentials: set them in the environment"),
         (exceptions.PartialCredentialsError(provider="env", cred_var="x"), "bucket 'results': no complete credentials"),
         (exceptions.ProfileNotFound(profile="p"), "bucket 'results': The config profile (p) could not be found"),
@@ -107,3 +112,27 @@ def test_endpoint_and_region_are_the_keys_or_the_environments(monkeypatch, key, 
     assert (endpoint, region) == (made.meta.endpoint_url, made.meta.region_name)
     assert style == (made.meta.config.s3 or {}).get("addressing_style")
     assert "ap-south-1" == client(key, "ap-south-1", 1.0).meta.region_name
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ((200, {"Content-Type": "text/html"}, b"<title>Sign in</title>"), "the answer is no S3's"),
+        ((302, {"Location": "/login"}, b""), "302"),
+        ((403, {}, b""), "access denied"),
+    ],
+)
+def test_only_an_s3s_own_yes_is_a_delivery(monkeypatch, answer, problem):
+    """
+    Not the page that a proxy answers with.
+    """
+    pytest.importorskip("botocore")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    with server(lambda *_: answer) as url:
+        sink = S3Sink("s3://bucket/runs", endpoint=url, budget_s=30)
+        sink.emit({"record_id": "0"})
+        with pytest.warns(RuntimeWarning, match=problem), pytest.raises(SinkError, match=problem):
+            sink.close()
+
+    assert [1] == [count for *_, count in spool.waiting()]

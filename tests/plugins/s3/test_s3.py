@@ -76,7 +76,7 @@ def script(code: str, *arguments: str, check: bool = True, **variables: str) -> 
     """
     Run a script as a process of its own, with the test's temp directory as its own.
     """
-    environment = {**os.environ, "TMPDIR": os.getcwd(), **variables}
+    environment = {**os.environ, "TMPDIR": os.getcwd(), "GREENSDK_S3_BUDGET_S": "60", **variables}
     words = [sys.executable, "-c", code, *arguments]
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=check)
 

@@ -4,23 +4,21 @@ Windows of shared meters as rows of numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from greensdk.monitor import ESTIMATED, MACHINE
-from greensdk.report.meters import MICRO
+from greensdk.schema.primary import chosen
+
+MICRO = 1e-6
 
 WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s")
 """Its ends, the machine's CPU clock in it and at its beginning, and how much longer it may have been."""
 PLACES = ("meter", "kind", "clock")
-
-
-class UnusualError(Exception):
-    """
-    A record that only the plain way reads, because its types are not those of the schema.
-    """
+_names = attrgetter("monitor", "boundary")
 
 
 class Setting(NamedTuple):
@@ -47,11 +45,12 @@ class Windows:
         self._found: list[tuple[Any, ...]] = []
         self._starts_j: list[float] = []
         self._counted_j: list[float] = []
-        self._done: list[tuple[dict[str, Any], Any, Any]] = []
+        self._done: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     def take(self, first: int, records: list[Any]) -> list[int]:
         """
-        Add the windows of some records, as :func:`greensdk.report.meters.raw_of` has them.
+        Add the windows of some records: where the primary reading is a meter's that other calls may have read, too,
+        and comes with counters that add up to it.
 
         Args:
             first: The first record's row.
@@ -59,22 +58,14 @@ class Windows:
 
         Returns:
             For each record the place of what its number rests on; -1 where it is no estimate.
-
-        Raises:
-            UnusualError: Only the plain way can read one.
         """
         bases, table = [-1] * len(records), self._tables["basis"]
         for row, record in enumerate(records):
-            source, boundary = record.energy_source, record.energy_boundary
-            if source is None:
-                continue
-            for reading in record.readings:
-                if reading.monitor == source and reading.boundary == boundary:
-                    break
-            else:
+            reading = chosen(record.readings, record.energy_source, record.energy_boundary, _names)
+            if reading is None:
                 continue
             if record.energy_quality == ESTIMATED:
-                bases[row] = table.setdefault((source, reading.attributes.basis or ""), len(table))
+                bases[row] = table.setdefault((reading.monitor, reading.attributes.basis or ""), len(table))
             if not reading.meter_id or reading.scope != MACHINE:
                 continue
             if record.monotonic_s is not None and record.host_cpu_s is not None:
@@ -143,15 +134,14 @@ class Windows:
         self._settings[about] = made = Setting(keys, (meter_place, kind_place, clock_place))
         return made
 
-    def columns(self) -> tuple[dict[str, Any], Any, Any]:
+    def columns(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """
-        Return the columns, the counters at the windows' beginnings, and what they counted.
+        Return the columns of windows, and those of counters.
         """
-        columns, starts_j, counted_j = zip(*self._done, strict=True)
-        joined = {name: np.concatenate([each[name] for each in columns]) for name in columns[0]}
-        return joined, np.concatenate(starts_j), np.concatenate(counted_j)
+        windows, counters = zip(*(self._done or [self._columns()]), strict=True)
+        return _joined(windows), _joined(counters)
 
-    def _columns(self) -> tuple[dict[str, Any], Any, Any]:
+    def _columns(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """
         Return those of the last records, as arrays: what Python keeps numbers in would fill the CPU's cache.
         """
@@ -160,9 +150,13 @@ class Windows:
         columns = {"row": np.array(rows, np.int32)}
         columns |= {name: placed[:, place].copy() for place, name in enumerate(PLACES)}
         columns |= {name: np.array(each, float) for name, each in zip(WINDOW, values, strict=True)}
-        made = columns, np.array(self._starts_j, float), np.array(self._counted_j, float)
+        counters = {"starts_j": np.array(self._starts_j, float), "counted_j": np.array(self._counted_j, float)}
         self._found, self._starts_j, self._counted_j = [], [], []
-        return made
+        return columns, counters
+
+
+def _joined(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: np.concatenate([each[name] for each in columns]) for name in columns[0]}
 
 
 def _scaled(attributes: Any, keys: tuple[str, ...]) -> list[Any]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from greensdk_lithops.worker import LithopsCall
-
 from greensdk_aws_lambda.environment import function
+
+from greensdk_lithops.worker import LithopsCall
 
 if TYPE_CHECKING:
     # Lithops sends the modules that sources import, including here: a plain executor has no other way to find this one.

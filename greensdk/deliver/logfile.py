@@ -1,0 +1,152 @@
+"""
+A log that this process has open: once for each path, and at the path even if somebody has moved the file away.
+
+``logrotate`` and people rename, remove and truncate logs under running programs. Once in :data:`CHECK_EVERY_S` the file
+at the path is compared with the open one. Where they differ the path is opened anew, and made if it is gone; what this
+process has written to a removed file since the last look is written once more, for nobody can read it there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from greensdk.deliver import lifecycle
+from greensdk.deliver.files import make_private, open_private
+
+CHECK_EVERY_S = 1.0
+SETTLED_S = 2.0
+"""Seconds after which nobody is in the middle of a write any more."""
+
+COPY_BYTES = 1 << 20
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+
+
+class LogFile:
+    """
+    The open file of one path. Its descriptor keeps its number when the path is opened anew.
+
+    Args:
+        path: Absolute.
+
+    Attributes:
+        torn: The last line is not whole: the disk was full.
+
+    Raises:
+        OSError: It can't be opened, or is something that a log can't be.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd = _opened(path)
+        self._end = os.fstat(self._fd).st_size
+        self.torn = _ends_in_a_torn_line(self._fd)
+        self._users = 0
+        self._check_s = time.monotonic() + CHECK_EVERY_S
+
+    @classmethod
+    def shared(cls, path: str) -> LogFile:
+        """
+        Return the one of this process for `path`; each user closes it.
+        """
+        file: LogFile = lifecycle.shared((cls, path), lambda: cls(path))
+        file._users += 1
+        return file
+
+    def current(self) -> int:
+        """
+        Return a descriptor of the file at the path, as far as it was looked at a moment ago.
+
+        Raises:
+            OSError: The file was moved away, and the path can't be opened.
+        """
+        if time.monotonic() >= self._check_s and self._fd >= 0:
+            if self._is_elsewhere():
+                self._reopen()
+            self._check_s = time.monotonic() + CHECK_EVERY_S
+        return self._fd
+
+    def request(self) -> None:
+        """
+        Looking takes no time worth beginning earlier.
+        """
+
+    def finish(self, _: None = None) -> None:
+        """
+        See that what this process has written last is not in a removed file.
+
+        Raises:
+            OSError: The path can't be opened.
+        """
+        if self._fd >= 0 and self._is_elsewhere() and self._tail():
+            self._reopen()
+
+    def forget(self) -> bool:
+        """
+        Stay: a forked child may append to the same open file.
+        """
+        return False
+
+    def close(self) -> None:
+        """
+        Let go; the last user closes the file.
+        """
+        self._users -= 1
+        if self._users <= 0 <= self._fd:
+            try:
+                self.finish()
+            finally:
+                lifecycle.discard((LogFile, self.path))
+                fd, self._fd = self._fd, -1
+                os.close(fd)
+
+    def _is_elsewhere(self) -> bool:
+        here = os.fstat(self._fd)
+        try:
+            if os.path.samestat(os.stat(self.path), here):
+                self._end = here.st_size
+                return False
+        except OSError:
+            pass
+        return True
+
+    def _tail(self) -> bytes:
+        """
+        Return what was written to a file that nobody can find any more, since it was there last.
+        """
+        here = os.fstat(self._fd)
+        return b"" if here.st_nlink else os.pread(self._fd, max(0, here.st_size - self._end), self._end)
+
+    def _reopen(self) -> None:
+        tail = self._tail()
+        fd = _opened(self.path)
+        try:
+            self.torn = _ends_in_a_torn_line(fd)
+            # Not close and open: another thread may be about to write, and the number might be another file's by then.
+            os.dup2(fd, self._fd, inheritable=False)
+        finally:
+            os.close(fd)
+        if tail:
+            os.write(self._fd, tail)
+        self._end = os.fstat(self._fd).st_size
+
+
+def _opened(path: str) -> int:
+    make_private(os.path.dirname(path))
+    fd = open_private(path, FLAGS)
+    mode = os.fstat(fd).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
+        os.close(fd)
+        raise OSError(None, "is a pipe or a device, and no file: a log in it would block, or be lost")
+    return fd
+
+
+def _ends_in_a_torn_line(fd: int) -> bool:
+    """
+    Whether a full disk once cut the last line short, to which the next record must not be glued.
+    """
+    status = os.fstat(fd)
+    # What looks torn in a file that was written just now may be a line that another process is writing.
+    settled = status.st_size > 0 and time.time() - status.st_mtime > SETTLED_S
+    return settled and os.pread(fd, 1, status.st_size - 1) != b"\n"
