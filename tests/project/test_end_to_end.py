@@ -102,7 +102,7 @@ FAULTS = {
 @pytest.mark.parametrize("error", [None, ValueError("the user's")], ids=["returns", "raises"])
 def test_a_fault_gives_none_and_the_reason_and_changes_nothing_for_the_user(tmp_path, tree, fault, error):
     """
-    With and without a fault the result and the exception are the same; the next method stands for the call.
+    With and without a fault the result and the exception are the same; the next method provides the call's energy.
     """
 
     @energy_tracked

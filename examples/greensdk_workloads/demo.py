@@ -22,32 +22,31 @@ CALLS = 8
 
 
 @click.command()
-@click.option("--points", type=click.IntRange(min=1), default=20_000_000, show_default=True, help="Points in all.")
-@click.option("--workers", type=click.IntRange(min=1), help="Calls at a time. [default: as many as there are CPUs]")
+@click.option("--points", type=click.IntRange(min=1), default=20_000_000, show_default=True, help="Number of points.")
+@click.option("--workers", type=click.IntRange(min=1), help="Concurrent calls. [default: the number of CPUs]")
 @click.option(
     "--out", metavar="FILE", default="energy.jsonl", show_default=True, help="Append the records to this file."
 )
 def demo(points: int, workers: int | None, out: str) -> int:
     """
-    Compute pi in parallel with Lithops on this machine and show what each call cost.
+    Compute pi with Lithops and report each call's energy.
 
-    The exit code is 1 when the result is further than 4 standard deviations from pi.
+    The exit code is 1 when the result is more than 4 standard deviations from pi.
     """
     from math import pi
     from shlex import quote
-
-    from greensdk_workloads.pi import SIGMAS, estimate
-    from greensdk_workloads.workload import split
 
     from greensdk.cli.extras import need
     from greensdk.configure.resolved import is_disabled
     from greensdk.deliver import spool
     from greensdk.deliver.sinks import JsonlSink
+    from greensdk_workloads.pi import SIGMAS, estimate
+    from greensdk_workloads.workload import split
 
     need("lithops", "greensdk demo")
     if is_disabled():
-        raise GreensdkError("GREENSDK_DISABLED switches measuring off, and there is nothing else to show")
-    sink = JsonlSink(out)  # a place that can't be written to is said before the work, not after it
+        raise GreensdkError("GREENSDK_DISABLED turns measurement off; unset it to run the demo")
+    sink = JsonlSink(out)  # fails before the work, not after it
     workers = workers or _cpus()
     parts = split(points, max(1, min(points, max(CALLS, workers))))
     with private_temp():
@@ -62,7 +61,7 @@ def demo(points: int, workers: int | None, out: str) -> int:
     off = abs(pi_hat - pi) / sigma
     show_calls(report.records)
     show_sums(report, sink.path)
-    click.echo(f"pi       {pi_hat:.6f} +- {sigma:.6f}, {off:.1f} standard deviations off, from {points} points")
+    click.echo(f"pi       {pi_hat:.6f} ± {sigma:.6f}, {off:.1f} standard deviations off, from {points} points")
     click.echo(f"next     greensdk validate {quote(out)}")
     click.echo("         greensdk doctor\n         greensdk run -- COMMAND")
     return int(off >= SIGMAS)
@@ -75,7 +74,7 @@ def _cpus() -> int:
 @contextmanager
 def private_temp() -> Iterator[None]:
     """
-    Give Lithops a temp folder of its own, which it looks up when it is imported, and remove it afterwards.
+    Give Lithops a temporary folder of its own, which it reads when it is imported, and remove it afterwards.
     """
     before = os.environ.get("TMPDIR")
     with tempfile.TemporaryDirectory(prefix="greensdk-demo-", ignore_cleanup_errors=True) as folder:
@@ -92,9 +91,10 @@ def private_temp() -> Iterator[None]:
 
 def measure(parts: Sequence[int], workers: int) -> tuple[int, EnergyReport]:
     """
-    Run one call per part, and return the points inside and what it cost.
+    Run one call per part, and return the points inside and the energy report.
     """
     from greensdk_lithops import EnergyFunctionExecutor
+
     from greensdk_workloads.pi import count_inside
 
     # data_cleaner would start a process at exit, to clean a folder that is gone by then.
@@ -111,7 +111,7 @@ def measure(parts: Sequence[int], workers: int) -> tuple[int, EnergyReport]:
 
 def watch(executor: Any, futures: Sequence[Any]) -> None:
     """
-    Show a progress bar until all calls have ended, if somebody is there to see it.
+    Show a progress bar on a terminal until all calls have ended.
     """
     if not sys.stderr.isatty():
         return
@@ -139,12 +139,12 @@ def show_calls(records: Sequence[Mapping[str, Any]]) -> None:
         call = (record["worker"] or {}).get("call_id")
         seconds = [None if record[key] is None else f"{record[key]:.3f}" for key in ("duration_s", "cpu_s")]
         rows.append([call, *seconds, energy, record["energy_source"] or record["reason"], record["energy_quality"]])
-    table(["call", "seconds", "CPU s", "energy (90 %)", "method", "quality"], rows)
+    table(["call", "seconds", "CPU s", "energy (90%)", "method", "quality"], rows)
 
 
 def show_sums(report: EnergyReport, path: str) -> None:
     """
-    Print what all calls cost together, and where their records are.
+    Print the total energy, and where the records are.
     """
     from greensdk.cli.show import joules
 

@@ -1,5 +1,5 @@
 """
-How sure a plan is: intervals of its sums, how often it is the best, and what to measure to be surer.
+The uncertainty of a plan: intervals of its totals, its confidence, and what to measure next.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from greensdk.advisor.prediction import Draws, Prediction, predict
 from greensdk.advisor.surface import Array
 
 SAME = 0.05
-"""Nobody minds a choice that is this close to the best."""
+"""A choice within this fraction of the best counts as equally good."""
 
 
 def intervals(
     models: Mapping[str, Model], stages: Mapping[str, Stage], draws: Mapping[str, Draws], chosen: Mapping[str, int]
 ) -> dict[str, tuple[float, float, float]]:
     """
-    Return number, lower and upper end (90 %) of what the choice takes; stages miss independently of each other.
+    Return the totals of a choice with the ends of their 90% intervals; stages err independently.
     """
     rng = np.random.default_rng(0)
     runs = {name: Stage(stages[name].parents, cut := _cut(draws[name], chosen[name], rng), cut) for name in stages}
@@ -31,15 +31,15 @@ def intervals(
     drawn = added(runs, {name: np.arange(size) for name in runs})
     expected = added(stages, {name: np.array([place]) for name, place in chosen.items()})
     energies = [model.energy for model in models.values() if model.energy]
-    found = {}
+    totals = {}
     for key, values in drawn.items():
         middle = expected[key]
         if values is not None and middle is not None:
             low, high = np.quantile(values, [0.05, 0.95])
             if key == ENERGY:
                 low, high = low * min(each.low for each in energies), high * max(each.high for each in energies)
-            found[QUANTITY[key]] = (float(middle[0]), float(low), float(high))
-    return found
+            totals[QUANTITY[key]] = (float(middle[0]), float(low), float(high))
+    return totals
 
 
 def _cut(draws: Draws, place: int, rng: np.random.Generator) -> dict[str, Array | None]:
@@ -52,7 +52,7 @@ def confidence(
     every: Combinations, order: Any, wanted: Objective, stages: Mapping[str, Stage], draws: Mapping[str, Draws]
 ) -> float:
     """
-    Return in how many of the bootstrap's fits the first combination is as good as the best, or nearly so.
+    Return the fraction of bootstrap fits in which the first combination is within `SAME` of the best.
     """
     choices = {name: places[order] for name, places in every.choices.items()}
     good = 0
@@ -75,13 +75,13 @@ def profile_next(
     model: Model, configs: Sequence[Config], wanted: Objective, stage: Stage, chosen: int, near: float = 0.25
 ) -> tuple[Prediction, ...]:
     """
-    Return configurations that come close to the choice, the least sure first.
+    Return configurations that score close to the choice, most uncertain first.
     """
     least = {key: float(value.min()) for key, value in stage.totals.items() if value is not None}
     score = wanted.score(dict(stage.totals), least)
     close = [config for config, bad in zip(configs, score, strict=True) if bad <= score[chosen] * (1 + near)]
-    found = [each for each in predict(model, close) if not each.measured] or predict(model, close)
-    return tuple(sorted(found, key=lambda each: -_width(each, wanted))[:3])
+    predictions = [each for each in predict(model, close) if not each.measured] or predict(model, close)
+    return tuple(sorted(predictions, key=lambda each: -_width(each, wanted))[:3])
 
 
 def _width(each: Prediction, wanted: Objective) -> float:

@@ -1,5 +1,5 @@
 """
-``greensdk demo``: pi, and what it cost, from real calls.
+``greensdk demo``: pi, and the energy of real calls.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from greensdk_workloads import demo
+from greensdk_workloads.demo import private_temp, show_calls
 
 from greensdk import track
-from greensdk.cli import cli, demo
-from greensdk.cli.demo import private_temp, show_calls
+from greensdk.cli import cli
 from greensdk.schema.check import problems
 
 
@@ -59,17 +60,17 @@ def records():
     """
     Return two records as Lithops calls leave them, one without joules.
     """
-    found = []
+    rows = []
     for number in (1, 0):
         with track("demo", sink="memory:", monitors=[]) as call:
             pass
-        found.append({**call.record, "worker": {"call_id": f"0000{number}"}})
-    found[0] |= {"energy_j": 2.0, "energy_low_j": 1.0, "energy_high_j": 4.0}
-    found[0] |= {"energy_source": "rapl", "energy_quality": "attributed"}
-    return found
+        rows.append({**call.record, "worker": {"call_id": f"0000{number}"}})
+    rows[0] |= {"energy_j": 2.0, "energy_low_j": 1.0, "energy_high_j": 4.0}
+    rows[0] |= {"energy_source": "rapl", "energy_quality": "attributed"}
+    return rows
 
 
-def test_the_table_is_in_the_order_of_the_calls_and_says_why_a_number_is_missing(records, capsys):
+def test_the_table_is_in_order_of_calls_with_the_reason_for_unknown_energy(records, capsys):
     """
     None and its reason, never 0.
     """
@@ -82,7 +83,7 @@ def test_the_table_is_in_the_order_of_the_calls_and_says_why_a_number_is_missing
 
 
 @pytest.mark.parametrize(("inside", "code"), [(785_398, 0), (785_398 - 2000, 1), (785_398 + 2000, 1)])
-def test_a_pi_that_is_too_far_off_exits_1(monkeypatch, records, inside, code):
+def test_an_estimate_too_far_from_pi_exits_1(monkeypatch, records, inside, code):
     """
     A million points leave 1640e-6; 2000 points more or less are 8000e-6, nearly five of them.
     """
@@ -94,9 +95,9 @@ def test_a_pi_that_is_too_far_off_exits_1(monkeypatch, records, inside, code):
     assert "2 J [1, 4] in 2 calls" in done.stdout
 
 
-def test_what_it_says_to_type_next_exists(monkeypatch, records):
+def test_the_suggested_commands_exist(monkeypatch, records):
     """
-    Every line of advice begins with a command that there is.
+    Each suggested command is one of greensdk's.
     """
     report = SimpleNamespace(records=records, energy_j=None, energy_low_j=None, energy_high_j=None)
     monkeypatch.setattr(demo, "measure", lambda parts, workers: (785_398, report))
@@ -106,7 +107,7 @@ def test_what_it_says_to_type_next_exists(monkeypatch, records):
     assert all(cli.get_command(None, words[0]) for words in advice)
 
 
-def test_an_unwritable_place_is_said_before_the_work(monkeypatch, tmp_path):
+def test_an_unwritable_destination_is_reported_before_the_work(monkeypatch, tmp_path):
     """
     Nothing is computed that can't be kept.
     """
@@ -146,8 +147,8 @@ def test_the_private_temp_folder_comes_and_goes(monkeypatch, before):
 
     with pytest.raises(ZeroDivisionError):
         use_it()
-    folder, found = inside
-    assert folder == found
+    folder, rows = inside
+    assert folder == rows
     assert before == os.environ.get("TMPDIR")
     assert not Path(folder).exists()
     assert folder != tempfile.gettempdir()
