@@ -101,7 +101,7 @@ def ours(log: Path, truth: Truth) -> Found:
     """
     records = law_kit.read_log(log)
     report = EnergyReport(records)
-    calls = report.account.calls
+    calls = report.calls_j
     if report.energy_j is None or report.unattributed_j is None:
         raise ValueError("calls without a number")
     own_j = [record["energy_self_j"] for record in records] if len(calls) < len(records) else list(calls.values())

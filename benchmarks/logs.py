@@ -223,7 +223,7 @@ def measured(command: list[str]) -> tuple[float, float, str]:
 
 def commands(log: str, page: str, records: int) -> dict[str, list[str]]:
     """
-    Return what is measured, by name. A page of very many records is not: it takes minutes, and 8 kB for each.
+    Return what is measured, by name. A page of very many records is not: pictures of a million calls take minutes.
     """
     greensdk = [sys.executable, "-m", "greensdk"]
     found = {

@@ -1,8 +1,8 @@
 """
-The same call wherever Lithops runs it: ``python three_backends.py laptop.yaml cluster.yaml lambda.yaml``.
+One function on several backends of Lithops: ``python three_backends.py laptop.yaml cluster.yaml lambda.yaml``.
 
-Each file is a configuration of Lithops for one backend; ``energy`` in it is what greensdk is told. If all of them have
-the same bucket for storage, ``greensdk report s3://BUCKET/greensdk/v1 --by worker.backend`` shows them side by side.
+Each file is a Lithops configuration for one backend, with greensdk's settings in ``energy``. If all use the same
+bucket as storage, ``greensdk report s3://BUCKET/greensdk/v1 --by worker.backend`` compares them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def primes(below: int) -> int:
 
 def main(*files: str) -> None:
     """
-    Have each backend do the same, and print what came of it.
+    Run the function on each backend, and print the results.
     """
     for file in files:
         config = yaml.safe_load(Path(file).read_text())

@@ -1,5 +1,5 @@
 """
-greensdk: see what a Python function costs in joules.
+greensdk: measure the energy of Python functions.
 
     >>> from greensdk import energy_tracked, capture
     >>> @energy_tracked(sink="memory:")

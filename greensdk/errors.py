@@ -1,5 +1,5 @@
 """
-The exceptions that greensdk raises where a person can act on them.
+The exceptions that greensdk raises where a person can act on them, and its warnings where it raises none.
 
 .. code-block:: text
 
@@ -14,6 +14,8 @@ None of them ever leaves a measured call: there they become texts in ``record["e
 """
 
 from __future__ import annotations
+
+from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
 SECRETS = ("auth", "cred", "key", "pass", "pwd", "secret", "sig", "token")
 """What the name of a query's parameter has in it, whose value nobody should read."""
@@ -102,3 +104,39 @@ class RecordError(GreensdkError):
     """
     A line does not hold a greensdk record.
     """
+
+
+TEXT_LIMIT = 1000
+"""Characters of an exception's text that are kept."""
+
+warned: set[str] = set()
+"""What this process has been warned of already."""
+
+
+def warn_once(text: str, about: str = "") -> None:
+    """
+    Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
+
+    Args:
+        text: The line; passwords in it are masked.
+        about: What it is about, so that another text about it is no second warning; empty for the text itself.
+    """
+    if (about or text) in warned:
+        return
+    warned.add(about or text)
+    try:
+        # No line of ours is to blame, and which of the user's calls came first says nothing.
+        warn_explicit(masked(text), RuntimeWarning, "<greensdk>", 1)
+    except RuntimeWarning:
+        return
+
+
+def describe(error: BaseException) -> str:
+    """
+    Return class and text of an exception in one short text, also where its own ``str()`` fails.
+    """
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text can't be read)"
+    return f"{type(error).__name__}: {text}"[:TEXT_LIMIT]

@@ -98,7 +98,7 @@ class Reading(TypedDict):
     attributes: Mapping[str, Any]
 
 
-class Usage(NamedTuple):
+class Usage:
     """
     What the window counted of a call, for an estimator.
 
@@ -109,13 +109,16 @@ class Usage(NamedTuple):
         cpu_source: Which clock `cpu_s` comes from.
     """
 
-    duration_s: float
-    cpu_s: float | None
-    host_cpu_s: float | None
-    cpu_source: str
+    __slots__ = ("cpu_s", "cpu_source", "duration_s", "host_cpu_s")
+
+    def __init__(self, duration_s: float, cpu_s: float | None, host_cpu_s: float | None, cpu_source: str) -> None:
+        self.duration_s = duration_s
+        self.cpu_s = cpu_s
+        self.host_cpu_s = host_cpu_s
+        self.cpu_source = cpu_source
 
 
-class CpuTime(NamedTuple):
+class CpuTime:
     """
     What a CPU clock counted between two moments.
 
@@ -129,11 +132,21 @@ class CpuTime(NamedTuple):
             None where it can't be told.
     """
 
-    tree_s: float | None
-    host_s: float
-    resolution_s: float
-    attributes: Mapping[str, Any]
-    host_start_s: float | None = None
+    __slots__ = ("attributes", "host_s", "host_start_s", "resolution_s", "tree_s")
+
+    def __init__(
+        self,
+        tree_s: float | None,
+        host_s: float,
+        resolution_s: float,
+        attributes: Mapping[str, Any],
+        host_start_s: float | None = None,
+    ) -> None:
+        self.tree_s = tree_s
+        self.host_s = host_s
+        self.resolution_s = resolution_s
+        self.attributes = attributes
+        self.host_start_s = host_start_s
 
 
 class Source(Protocol):

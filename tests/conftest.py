@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import greensdk
-from greensdk.deliver import notices
+from greensdk import errors
 from greensdk.deliver import sinks as sink
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
@@ -28,7 +28,7 @@ def clean_slate(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     greensdk.reset()
     sink.memory.clear()
-    notices.warned.clear()
+    errors.warned.clear()
     yield
     greensdk.reset()
 

@@ -1,9 +1,9 @@
 """
-AWS Lambda as greensdk's runtime sees it from inside a function: who this worker is, and where its records go.
+The adapter for AWS Lambda functions: the worker's identity, and the default sinks.
 
-All of it is told by the environment that Lambda documents
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html) and by the runtime client that called the
-handler, so no network is used and no argument of the handler is looked at.
+Everything comes from Lambda's documented environment variables
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html) and the runtime client that called the
+handler; the network and the handler's arguments are not used.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _first: str | None = None
 
 def adapter(settings: Mapping[str, Any]) -> Any:
     """
-    Return the adapter for a Lambda: Lithops' own in a worker of Lithops, a :class:`LambdaCall` elsewhere.
+    Return the adapter for a Lambda: that of Lithops in a Lithops worker, a :class:`LambdaCall` otherwise.
 
     Args:
         settings: The resolved specification.
@@ -38,21 +38,21 @@ def adapter(settings: Mapping[str, Any]) -> Any:
 
 class LambdaCall:
     """
-    The adapter that the runtime makes when it finds itself in a Lambda function.
+    The adapter for a Lambda function outside of Lithops.
 
     Args:
         settings: The resolved specification.
     """
 
     resources = "light"
-    """The smallest Lambda has a fourteenth of a CPU: the millisecond of psutil would be fourteen."""
+    """The smallest Lambda has a fourteenth of a CPU, which makes psutil's millisecond fourteen."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
 
     def worker(self) -> dict[str, Any]:
         """
-        Return the record's ``worker`` block; None stands for what nothing tells here.
+        Return the record's ``worker`` block, with None for what is unknown here.
         """
         memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         return {
@@ -72,9 +72,9 @@ class LambdaCall:
 
     def call(self) -> dict[str, Any]:
         """
-        Return what of the ``worker`` block is another with each invocation of this process.
+        Return the keys of the ``worker`` block that change with each invocation of this process.
 
-        ``cold_start`` is true in the first invocation that measured something here.
+        ``cold_start`` is true in the first invocation of this process that measured a call.
         """
         global _first
         invocation = request_id() or trace_root()
@@ -84,7 +84,7 @@ class LambdaCall:
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
         """
-        Yield standard output, which is the function's log, unless the user has named sinks of their own.
+        Yield standard output, which is the function's log, unless the user has configured sinks.
         """
         if settings.get("sinks") is None:
             from greensdk.deliver.sinks import StdoutSink

@@ -1,5 +1,5 @@
 """
-FlexExecutor's profiles in and out, with energy in them.
+Reading and writing FlexExecutor's profiles, with energy.
 
     >>> from greensdk_flexecutor import Profile
     >>> profile = Profile()
@@ -7,8 +7,8 @@ FlexExecutor's profiles in and out, with energy in them.
     >>> profile.reps((1, 1024, 2))["energy"]
     [[7.0, 7.2]]
 
-FlexExecutor (github.com/CLOUDLAB-URV/flexecutor) runs workflows of stages through Lithops, and keeps what each stage
-took in ``profiling/<workflow>/<stage>.json``. Its own models read these files with or without our two metrics.
+FlexExecutor (github.com/CLOUDLAB-URV/flexecutor) runs workflows of stages through Lithops, and stores the times of
+each stage in ``profiling/<workflow>/<stage>.json``. Its models read these files with or without energy.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """
-One profile: what a stage took with each configuration, for each repetition and worker.
+One profile: the metrics of a stage by configuration, repetition and worker.
 
 .. code-block:: text
 
     {"(cpu, memory, workers)": {"read": [[seconds of each worker] of each repetition], "compute": ..., "write": ...,
                                 "cold_start": ..., "energy": [[joules]], "energy_source": [["rapl"]]}}
 
-The form is that of ``save_profiling_results`` in ``flexecutor/utils/utils.py``, commit 6a1a77a: ``json.dump`` with an
-indent of 4 and keys that are the text of a tuple. A file that is read and written again is the same to the last byte.
+The format is that of ``save_profiling_results`` in ``flexecutor/utils/utils.py``, commit 6a1a77a: ``json.dump`` with an
+indent of 4 and keys that are the text of a tuple. Reading a file and writing it changes no byte.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ TIMES = ("read", "compute", "write", "cold_start")
 ENERGY, SOURCE = "energy", "energy_source"
 METRICS = (*TIMES, ENERGY, SOURCE)
 RECORD = "worker_func_energy_record"
-"""Where a measured call leaves its record in ``future.stats``."""
+"""Key of a measured call's record in ``future.stats``."""
 
 
 class Configuration(NamedTuple):
     """
-    What a stage is given.
+    The resources of a stage.
 
     Attributes:
         cpu: CPUs of a worker.
         memory: MB of a worker.
-        workers: How many.
+        workers: Number of workers.
     """
 
     cpu: float
@@ -50,10 +50,10 @@ class Profile:
     The profile of one stage.
 
     Args:
-        path: The file to read; None begins an empty one.
+        path: The file to read; None for an empty profile.
 
     Raises:
-        RecordError: The file is not such a profile; the message says where.
+        RecordError: The file is not such a profile.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -77,7 +77,7 @@ class Profile:
 
         Args:
             configuration: CPUs, MB and number of workers.
-            metrics: Values of each worker, by metric; see :data:`METRICS`. None stands for what is not known.
+            metrics: Values of each worker, by metric; see :data:`METRICS`. None if unknown.
         """
         row = self._find(configuration)
         if row is None:
@@ -85,7 +85,7 @@ class Profile:
         before = max((len(reps) for reps in row.values()), default=0)
         workers = max(map(len, metrics.values()), default=0)
         for name in (*row, *(name for name in metrics if name not in row)):
-            # A metric that came later was not known in the repetitions before.
+            # A new metric is unknown for the earlier repetitions.
             reps = row.setdefault(name, [[None] * workers for _ in range(before)])
             reps.append(list(metrics.get(name, [None] * workers)))
 
@@ -97,7 +97,7 @@ class Profile:
             json.dump(self._rows, file, indent=4)
 
     def _find(self, configuration: Sequence[float]) -> dict[str, list[list[Any]]] | None:
-        # 1024 and 1024.0 are one configuration, whichever of them stands in the file.
+        # 1024 and 1024.0 are the same configuration.
         rows = (row for key, row in self._rows.items() if _configuration(key) == tuple(configuration))
         return next(rows, None)
 
@@ -132,7 +132,7 @@ def _is_table(values: Any) -> bool:
 
 def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
     """
-    Return joules and their source of one call, from its future's statistics; (None, None) where it was not measured.
+    Return joules and their source of one call, from its future's statistics; (None, None) if it was not measured.
 
     Args:
         stats: ``future.stats`` of a call that went through greensdk.
@@ -146,9 +146,9 @@ def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
 
 def with_energy(function_times: Any, stage_future: Any) -> None:
     """
-    Let FlexExecutor fill its own profiles with energy: ``DAGExecutor.profile()`` then writes our two metrics too.
+    Add energy to FlexExecutor's own profiling: ``DAGExecutor.profile()`` then writes the two energy metrics too.
 
-    Call it once, before profiling, with the two classes as your program imports them, and hand ``DAGExecutor`` an
+    Call it once, before profiling, with the two classes as your program imports them, and give ``DAGExecutor`` an
     executor of greensdk.
 
     Args:
@@ -163,10 +163,10 @@ def with_energy(function_times: Any, stage_future: Any) -> None:
         return [*keys, ENERGY, SOURCE]
 
     def get_timings(self: Any) -> list[Any]:
-        found = timings(self)
-        for each, stats in zip(found, self.stats, strict=True):
+        times = timings(self)
+        for each, stats in zip(times, self.stats, strict=True):
             each.energy, each.energy_source = energy_of(stats)
-        return list(found)
+        return list(times)
 
     function_times.profile_keys = classmethod(profile_keys)
     stage_future.get_timings = get_timings
@@ -174,7 +174,7 @@ def with_energy(function_times: Any, stage_future: Any) -> None:
 
 def seconds(reps: Mapping[str, Sequence[Sequence[Any]]], rep: int) -> Iterable[float | None]:
     """
-    Yield, for each worker of a repetition, its seconds of reading, computing and writing, as far as they are known.
+    Yield, for each worker of a repetition, its seconds of reading, computing and writing, as far as known.
     """
     for values in zip(*(reps[name][rep] for name in ("read", "compute", "write") if name in reps), strict=False):
         known = [value for value in values if value is not None]

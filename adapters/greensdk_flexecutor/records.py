@@ -1,5 +1,5 @@
 """
-Profiles to records, and records to profiles.
+Converting profiles to records, and records to profiles.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ def import_(path: str | os.PathLike[str], workflow: str | None = None) -> Iterat
     Yield a record for each worker of each repetition in a profile.
 
     Args:
-        path: ``<workflow>/<stage>.json``; the names are those of the stage and the workflow.
-        workflow: Its name, if it is not that of the folder.
+        path: ``<workflow>/<stage>.json``, which names the workflow and the stage.
+        workflow: Name of the workflow, if not that of the folder.
 
     Raises:
         RecordError: The file is not such a profile.
     """
     profile, file = Profile(path), Path(path)
     name = workflow or file.resolve().parent.name
-    # Profiles don't say when; the file was written after the last call.
+    # Profiles have no times; the file was written after the last call.
     written_at = rfc3339(file.stat().st_mtime)
     for configuration in profile.configurations():
         reps = profile.reps(configuration)
         for rep in range(max(map(len, reps.values()), default=0)):
             for worker, duration_s in enumerate(seconds(reps, rep)):
-                found = _record(name, file.stem, configuration, rep, worker, duration_s, reps)
-                yield {**found, "started_at": written_at}
+                record = _record(name, file.stem, configuration, rep, worker, duration_s, reps)
+                yield {**record, "started_at": written_at}
 
 
 def _record(
@@ -62,7 +62,7 @@ def _record(
         "energy_j": joules,
         "energy_self_j": joules,
         "energy_source": source or ("flexecutor" if joules is not None else None),
-        # A profile does not say how its joules are known; this claims the least.
+        # A profile has no energy quality; this is the weakest.
         "energy_quality": ESTIMATED if joules is not None else None,
         "energy_boundary": "unknown" if joules is not None else None,
         "reason": UNKNOWN_ENERGY if joules is None else None,
@@ -91,18 +91,18 @@ def export(records: Iterable[Mapping[str, Any]], out: str | os.PathLike[str]) ->
     """
     Write a profile for each stage: ``OUT/<workflow>/<stage>.json``.
 
-    A job of a stage is one repetition, its calls are the workers. FlexExecutor keeps reading, computing and writing
-    apart, which a record does not: the whole call is ``compute``, and the other two are null.
+    A job of a stage is one repetition, its calls are the workers. FlexExecutor separates reading, computing and
+    writing, a record does not: the whole call is ``compute``, and the other two are null.
 
     Args:
-        records: With ``worker.job_id``; what has none is left out.
-        out: A folder, made when there is none.
+        records: Records with ``worker.job_id``; others are left out.
+        out: A folder, created if it does not exist.
 
     Returns:
         The files.
 
     Raises:
-        RecordError: No record is of a job.
+        RecordError: No record belongs to a job.
     """
     stages: dict[tuple[str, str], dict[str, list[Mapping[str, Any]]]] = {}
     for record in records:
@@ -111,7 +111,7 @@ def export(records: Iterable[Mapping[str, Any]], out: str | os.PathLike[str]) ->
             jobs = stages.setdefault((_workflow(record), _stage(record)), {})
             jobs.setdefault(f"{worker.get('executor_id')}-{worker['job_id']}", []).append(record)
     if not stages:
-        raise RecordError("no record is of a job with workers: run them through Lithops")
+        raise RecordError("no record belongs to a job with workers: run the calls through Lithops")
     return [_write(Path(out), *names, jobs.values()) for names, jobs in stages.items()]
 
 
@@ -125,7 +125,7 @@ def _stage(record: Mapping[str, Any]) -> str:
 
 def _safe(name: str) -> str:
     """
-    Return a name as a file may have it.
+    Return a name that is valid for a file.
     """
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in str(name)).strip(".") or "_"
 

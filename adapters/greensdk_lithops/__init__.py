@@ -1,12 +1,12 @@
 """
-greensdk in Lithops: every call of every job measured, wherever its worker runs.
+greensdk for Lithops: measures every call of every job, on every backend.
 
     >>> from greensdk_lithops import EnergyFunctionExecutor
     >>> with EnergyFunctionExecutor(backend="localhost") as fexec:  # doctest: +SKIP
     ...     fexec.get_result(fexec.map(work, range(100)))
     ...     print(fexec.energy_report())
 
-The worker imports this package too, so it names its public parts and imports them only when asked.
+Workers import this package too, so its public names are imported lazily.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EnergyFunctionExecutor", "EnergyReport", "LithopsReport", "collect", "instrument"]
 
-_HOMES = {
+_MODULES = {
     "EnergyFunctionExecutor": "greensdk_lithops.executor",
     "EnergyReport": "greensdk.report",
     "LithopsReport": "greensdk_lithops.report",
@@ -31,9 +31,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return value

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from greensdk_lithops.records import collect
-from greensdk_lithops.sweep import Parted, flat, part, parts, plan_of, sweep, told
+from greensdk_lithops.sweep import Parted, announced, flat, part, parts, plan_of, sweep
 
 PARTED = "greensdk_parted"
 
@@ -89,7 +89,7 @@ class Advising:
         """
         items = list(data)
         self.plan = plan_of(func, advise, getattr(self, "_profiled", ()))
-        count, memory_mb = told(self.plan)
+        count, memory_mb = announced(self.plan)
         sized = {} if memory_mb is None else {"runtime_memory": memory_mb}
         futures = self.map(part(func), parts(items, count), **{**sized, **kwargs})  # type: ignore[attr-defined]
         for future in futures:

@@ -1,5 +1,5 @@
 """
-What the client has to put right in one of Lithops' backends before jobs are sent there.
+Changes to Lithops' backends on the client, before jobs are sent.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ BACKENDS: dict[str, str] = {
     "aws_lambda": "greensdk_lithops.aws_lambda:prepare",
     "k8s": "greensdk_lithops.k8s:prepare",
 }
-"""Lithops' name of a backend to ``module:attribute`` of a function of an executor and its energy settings."""
+"""Backend to ``module:attribute`` of a function that takes an executor and its energy settings."""
 
 
 def prepare(executor: Any) -> None:
     """
-    Let the backend's own module, where there is one, change the executor.
+    Let the module for the executor's backend, if there is one, adapt the executor.
 
     Args:
-        executor: A measuring ``FunctionExecutor``, built.
+        executor: An initialised ``FunctionExecutor`` that measures.
     """
     target = BACKENDS.get(executor.backend)
     if target:

@@ -15,7 +15,7 @@ from typing import Any
 
 from greensdk.deliver import spool
 from greensdk.deliver.metrics import Labels, number
-from greensdk.deliver.notices import warn_once
+from greensdk.errors import warn_once
 from greensdk_lithops.records import NOT_OVER
 
 METRIC = "greensdk_energy_joules"

@@ -1,5 +1,5 @@
 """
-The client's side: an executor whose jobs are measured.
+The client: an executor whose jobs are measured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from greensdk.errors import ConfigError
 from greensdk_lithops.advising import Advising
 from greensdk_lithops.backends import prepare
 from greensdk_lithops.futures import remember, retrying
-from greensdk_lithops.job import PLACES, VARIABLE, split
+from greensdk_lithops.job import VARIABLE, WORKFLOW_KEYS, split
 from greensdk_lithops.localhost import with_runtime
 from greensdk_lithops.records import collect
 from greensdk_lithops.shipping import make_ready
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
-_INSIDE = ("lithops_executor", "executor", "_executor")
-"""Where concurrent.futures, RetryingFunctionExecutor and multiprocessing.Pool keep their executor."""
+_EXECUTOR_ATTRIBUTES = ("lithops_executor", "executor", "_executor")
+"""Attributes in which concurrent.futures, RetryingFunctionExecutor and multiprocessing.Pool hold their executor."""
 
 
 class _Measuring(Advising):
     """
-    What an executor does besides: its functions are measured, its records read back.
+    A mixin for executors: measures their functions and reads the records back.
 
     The methods that start jobs take ``stage``, ``workflow`` and ``parents`` by keyword, which go into the records'
     ``worker`` block. ``map`` takes ``advise=`` as well: ``energy``, ``time``, ``cost`` or a dict, see
@@ -64,13 +64,13 @@ class _Measuring(Advising):
 
     def energy_report(self, attribution: str = "cpu") -> LithopsReport:
         """
-        Return the records of all calls of this executor so far, failed attempts and lost calls too.
+        Return the records of all calls of this executor so far, including failed attempts and lost calls.
 
         Args:
-            attribution: How a meter that several calls read is shared out: ``cpu``, ``wall`` or ``equal``; see
+            attribution: How to split a meter that overlapping calls share: ``cpu``, ``wall`` or ``equal``; see
                 :data:`greensdk.report.split.RULES`.
         """
-        # Here and not above: a worker imports this module where a function's own module does.
+        # Not at the top: a worker imports this module if the function's module does.
         from greensdk_lithops.client_sinks import hand_over
         from greensdk_lithops.report import LithopsReport
 
@@ -80,17 +80,17 @@ class _Measuring(Advising):
 
     def _submit(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         method = getattr(super(), name)
-        own, _ = split({key: kwargs.pop(key) for key in PLACES if key in kwargs}, name)
+        own, _ = split({key: kwargs.pop(key) for key in WORKFLOW_KEYS if key in kwargs}, name)
         try:
             call = inspect.signature(method).bind(*args, **kwargs)
         except TypeError:
-            return method(*args, **kwargs)  # Lithops says what is wrong with the call
+            return method(*args, **kwargs)  # Lithops raises the error
         make_ready(call.arguments, self._energy, self.config)
-        again = retrying()
-        job = {**self._job, **own, "executor_id": self.executor_id, "attempt": again.failure_count + 1 if again else 1}
+        retry = retrying()
+        job = {**self._job, **own, "executor_id": self.executor_id, "attempt": retry.failure_count + 1 if retry else 1}
         call.arguments["extra_env"] = {VARIABLE: json.dumps(job), **call.arguments["extra_env"]}
         futures = method(*call.args, **call.kwargs)
-        remember(futures if isinstance(futures, list) else [futures], job, again and again.response_future)
+        remember(futures if isinstance(futures, list) else [futures], job, retry and retry.response_future)
         return futures
 
 
@@ -98,16 +98,16 @@ class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc
     """
     A :class:`lithops.FunctionExecutor` that measures every call, decorated or not, once.
 
-    On localhost the workers run this very Python unless ``localhost.runtime`` is configured.
+    On localhost the workers run the same Python as the client unless ``localhost.runtime`` is configured.
 
     Args:
         args: As for :class:`lithops.FunctionExecutor`.
-        energy: The arguments of :func:`greensdk.energy_tracked` for all functions; those of a decorated function win.
-            Besides, ``workflow``, ``stage`` and ``parents`` of all jobs, and ``flush_on_sigterm``: see the README.
+        energy: The arguments of :func:`greensdk.energy_tracked` for all functions; those of a decorated function take
+            precedence. Also ``workflow``, ``stage`` and ``parents`` of all jobs, and ``flush_on_sigterm``.
         kwargs: As for :class:`lithops.FunctionExecutor`.
 
     Raises:
-        ConfigError: An item of `energy` is unknown or of the wrong kind.
+        ConfigError: An item of `energy` is unknown or has the wrong type.
 
     Example:
         >>> with EnergyFunctionExecutor(backend="localhost", energy={"monitors": ["rapl"]}) as fexec:  # doctest: +SKIP
@@ -126,25 +126,25 @@ class EnergyFunctionExecutor(_Measuring, FunctionExecutor):  # type: ignore[misc
 
 def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
     """
-    Have an existing executor measure every further call, as :class:`EnergyFunctionExecutor` does.
+    Make an existing executor measure every further call, as :class:`EnergyFunctionExecutor` does.
 
     Args:
-        executor: Any Lithops executor, also a ``lithops.multiprocessing.Pool``, a ``RetryingFunctionExecutor`` or
-            an executor of ``lithops.concurrent.futures``. ``lithops.FunctionExecutor`` itself stands for every
-            executor that is made from now on, by whatever part of Lithops.
-        energy: As for :class:`EnergyFunctionExecutor`. A second call with it replaces the settings of the first.
+        executor: A Lithops executor, a ``lithops.multiprocessing.Pool``, a ``RetryingFunctionExecutor`` or an executor
+            of ``lithops.concurrent.futures``. The class ``lithops.FunctionExecutor`` instruments every executor that
+            is created from now on, by any part of Lithops.
+        energy: As for :class:`EnergyFunctionExecutor`. A second call replaces the settings of the first.
 
     Returns:
-        The same object, which has the method ``energy_report`` now, if it is not a class.
+        The same object, with a method ``energy_report`` unless it is a class.
 
     Raises:
-        ConfigError: `executor` has nothing of Lithops in it, or an item of `energy` is wrong.
+        ConfigError: `executor` contains no Lithops executor, or an item of `energy` is invalid.
     """
     checked = _checked(energy)
     if executor is FunctionExecutor:
         _instrument_all(energy)
         return executor
-    inner = _inside(executor)
+    inner = _executor_in(executor)
     if not isinstance(inner, _Measuring):
         kind = type(inner)
         inner.__class__ = type(f"Energy{kind.__name__}", (_Measuring, kind), {})
@@ -170,17 +170,17 @@ def _instrument_all(energy: Mapping[str, Any] | None) -> None:
     FunctionExecutor.__init__ = init
 
 
-def _inside(executor: Any) -> Any:
-    for name in ("", *_INSIDE):
+def _executor_in(executor: Any) -> Any:
+    for name in ("", *_EXECUTOR_ATTRIBUTES):
         inner = getattr(executor, name, None) if name else executor
         if isinstance(inner, FunctionExecutor):
             return inner
-    raise ConfigError(f"instrument: {executor!r} is no Lithops executor and has none")
+    raise ConfigError(f"instrument: {executor!r} is not a Lithops executor and contains none")
 
 
 def _checked(energy: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     job, arguments = split(energy, "energy")
-    # The table of a plugin may stand among the other items, as it does in greensdk.toml.
+    # A plugin's table may be among the other items, as in greensdk.toml.
     tables = {
         key: arguments.pop(key) for key in [*arguments] if key not in KEYS and isinstance(arguments[key], Mapping)
     }
@@ -188,6 +188,6 @@ def _checked(energy: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Mappi
 
 
 def _prefix_of(energy: Mapping[str, Any]) -> str:
-    wanted = energy.get("sink") or ()
-    uris = [wanted] if isinstance(wanted, str) else wanted
+    sink = energy.get("sink") or ()
+    uris = [sink] if isinstance(sink, str) else sink
     return next((prefix_of(uri) for uri in uris if uri.startswith(f"{SCHEME}:")), DEFAULT_PREFIX)

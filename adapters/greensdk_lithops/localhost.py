@@ -2,7 +2,7 @@
 The interpreter of localhost workers.
 
 Lithops' default is the name of this interpreter (``python3``), looked up on ``PATH``. In a virtual environment
-that is not activated this finds another Python, without the user's packages; its workers die on import, and
+that is not activated this is a different Python, without the user's packages: its workers die on import, and
 the client waits for them until its own timeout.
 """
 
@@ -18,10 +18,10 @@ from lithops.constants import LOCALHOST, MODE_DEFAULT
 
 def with_runtime(arguments: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the arguments of an executor, with ``runtime`` added where localhost is used and none is configured.
+    Return the arguments of an executor, with ``runtime`` added for localhost if none is configured.
 
     Args:
-        arguments: Of ``FunctionExecutor``, by name.
+        arguments: Arguments of ``FunctionExecutor``, by name.
     """
     if arguments.get("runtime") is not None:
         return arguments

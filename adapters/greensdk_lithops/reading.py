@@ -1,5 +1,5 @@
 """
-Records back from Lithops' storage: those of some futures within a limit of time, or all objects below a prefix.
+Reading records back from Lithops' storage: those of given futures within a time limit, or all below a prefix.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _number(key: str) -> tuple[int, str]:
 
 def objects(prefix: str) -> Iterator[tuple[str, BinaryIO]]:
     """
-    Yield name and bytes of each object of records, sorted by name: the one of this very key, or all below it.
+    Yield name and content of each object with records, sorted by name: the one with this key, or all below it.
 
     Raises:
         RecordError: There is none, or the storage can't be read.
@@ -139,7 +139,7 @@ def objects(prefix: str) -> Iterator[tuple[str, BinaryIO]]:
     except Exception as error:
         raise RecordError(f"{where}: Lithops' storage: {type(error).__name__}: {error}") from error
     if not keys:
-        raise RecordError(f"{where}: no *.jsonl there, in Lithops' {client.backend} bucket {client.bucket!r}")
+        raise RecordError(f"{where}: no *.jsonl in Lithops' {client.backend} bucket {client.bucket!r}")
     for key in keys:
         try:
             data = client.get_object(client.bucket, key)

@@ -1,5 +1,5 @@
 """
-Records made on the client: from the compact JSON in ``future.stats``, or from nothing but the future itself.
+Records rebuilt on the client: from the compact JSON in ``future.stats``, or from the future alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from greensdk.measure.record import blank, rfc3339
 from greensdk_lithops.futures import known_of
-from greensdk_lithops.job import PLACES
+from greensdk_lithops.job import WORKFLOW_KEYS
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
 
 LOST = "lost"
@@ -20,10 +20,10 @@ TIMINGS = ("host_submit_tstamp", "host_status_done_tstamp", "worker_start_tstamp
 
 def from_stats(future: Any) -> dict[str, Any] | None:
     """
-    Return the record whose compact form is in the future's statistics; None when there is none.
+    Return the record from its compact form in the future's statistics; None if there is none.
 
     Raises:
-        ValueError: It is no JSON.
+        ValueError: It is not JSON.
     """
     text = future.stats.get(RECORD_KEY)
     if not isinstance(text, str):
@@ -35,9 +35,9 @@ def from_stats(future: Any) -> dict[str, Any] | None:
 
 def lost(future: Any, reason: str) -> dict[str, Any]:
     """
-    Return a record of a call that left none: what the client knows of it, and why there is nothing else.
+    Return a record for a call that left none: what the client knows, and the reason.
 
-    ``duration_s`` is the handler's word if there is one, else from submission to status, which includes waiting.
+    ``duration_s`` is the handler's if there is one, else the time from submission to status, which includes waiting.
     """
     stats = getattr(future, "stats", None) or {}
     error = getattr(future, "_exception", None)
@@ -55,7 +55,7 @@ def lost(future: Any, reason: str) -> dict[str, Any]:
 
 def worker_of(future: Any) -> dict[str, Any]:
     """
-    Return the ``worker`` block as far as the client knows it.
+    Return the ``worker`` block, as far as known to the client.
     """
     stats = getattr(future, "stats", None) or {}
     memory_mb, cold, job = getattr(future, "runtime_memory", None), stats.get("worker_cold_start"), known_of(future)
@@ -70,7 +70,7 @@ def worker_of(future: Any) -> dict[str, Any]:
         "calls": job.get("calls"),
         "memory_mb": None if memory_mb is None else float(memory_mb),
         "cold_start": None if cold is None else bool(cold),
-        **{key: job.get(key) for key in PLACES},
+        **{key: job.get(key) for key in WORKFLOW_KEYS},
     }
 
 
@@ -89,10 +89,10 @@ def _blank(future: Any) -> dict[str, Any]:
     stats = getattr(future, "stats", None) or {}
     worker = worker_of(future)
     ids = ":".join(str(worker[key]) for key in ("executor_id", "job_id", "call_id", "activation_id"))
-    began_s = next((stats[key] for key in ("worker_start_tstamp", "host_submit_tstamp") if key in stats), None)
+    start_s = next((stats[key] for key in ("worker_start_tstamp", "host_submit_tstamp") if key in stats), None)
     return {
         **blank(),
         "record_id": sha256(ids.encode()).hexdigest()[:32],
-        "started_at": rfc3339(time.time() if began_s is None else began_s),
+        "started_at": rfc3339(time.time() if start_s is None else start_s),
         "worker": worker,
     }

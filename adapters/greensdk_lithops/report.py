@@ -4,13 +4,10 @@ What the calls of an executor used: the report with what only Lithops has, attem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
-from greensdk.report import EnergyReport
-from greensdk.report.energy import Group
+from greensdk.report import EnergyReport, Group
 
 OF_CALL = (
     "record_id", "function", "label", "status", "error_type", "started_at", "duration_s", "cpu_s", "energy_j",
@@ -23,7 +20,6 @@ OF_WORKER = (
 TABLES = (("job", "worker.job_id"), ("host", "host.host_id"))
 
 
-@attrs.define(slots=False)
 class LithopsReport(EnergyReport):
     """
     The records of an executor's calls, and what they add up to. ``str()`` of it is a table.
@@ -36,7 +32,7 @@ class LithopsReport(EnergyReport):
         ``shared_j`` is the call's part of its meter, each joule of which is given once; its sum is `energy_j` of the
         report. It is None for a call that has no number, or that is inside another one.
         """
-        calls = self.account.calls
+        calls = self.calls_j
         return [
             {
                 **{key: record[key] for key in OF_CALL},
@@ -60,17 +56,13 @@ class LithopsReport(EnergyReport):
         yield from super().remarks()
 
     def _retries(self) -> str:
-        attempts = [record for record in self.counted if (_worker(record).get("attempt") or 0) > 1]
+        attempts = {attempt: group.calls for attempt, group in self.by("worker.attempt").items() if (attempt or 0) > 1}
         if not attempts:
             return ""
         groups = self.by("status").items()
         failed = ", ".join(f"{group.calls} {status} ({_joules(group)})" for status, group in groups if status != "ok")
-        most = max(_worker(record)["attempt"] for record in attempts)
-        return f"{len(attempts)} attempts beyond the first, {most} at most; without a result: {failed or 'none'}"
-
-
-def _worker(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    return record["worker"] or {}
+        number, most = sum(attempts.values()), max(attempts)
+        return f"{number} attempts beyond the first, {most} at most; without a result: {failed or 'none'}"
 
 
 def _short(name: Any) -> str:

@@ -1,16 +1,16 @@
 """
-Functions made ready to travel: measured once, with everything that the worker needs on board.
+Preparing functions for workers: measured once, and sent with all modules that the worker needs.
 
-How Lithops 3.4 to 3.8 decide which modules travel with a function:
+How Lithops 3.4 to 3.8 choose the modules to send with a function:
 
 * ``include_modules=[]``, the default: those that the function's code and data refer to and the runtime lacks,
-  with their imports, found by reading byte code, closures and source files.
-* ``include_modules=[names]``: these packages only, whole, nothing found and nothing followed.
+  with their imports, found in bytecode, closures and source files.
+* ``include_modules=[names]``: exactly these packages.
 * ``include_modules=None``, or ``"none"`` in the configuration: nothing.
 
-A function is seen as it was, with greensdk and its plugins beside it: in the first case by a chain of closures
-that Lithops reads and nobody calls (:func:`freight`), in the second by more names in the list. The third is
-respected: without greensdk in its runtime, such a worker runs the function unmeasured.
+greensdk and its plugins are added: in the first case by a chain of closures that Lithops reads but that is never
+called (:func:`closure_chain`), in the second by further names in the list. The third is respected: if its runtime lacks
+greensdk, the worker runs the function unmeasured.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from greensdk.configure.settings import KEYS
 from greensdk.measure.decorator import MARK, energy_tracked
 from greensdk_lithops.trampoline import unfold
 
-CARRIED = "__greensdk_carried__"
+PREPARED = "__greensdk_carried__"
 FUNCTIONS = ("func", "map_function", "reduce_function")
 
 OURS = ("greensdk", "greensdk_lithops")
@@ -41,7 +41,7 @@ CLIENT_ONLY = frozenset(
         "sklearn", "typing_extensions", "yaml",
     }
 )  # fmt: skip
-"""What greensdk imports outside of the worker: Lithops would follow these imports and send megabytes along."""
+"""Libraries that greensdk imports on the client only: Lithops would follow these imports and send megabytes."""
 
 
 def make_ready(arguments: dict[str, Any], energy: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -49,12 +49,12 @@ def make_ready(arguments: dict[str, Any], energy: Mapping[str, Any], config: Map
     Change the arguments of a job in place, so that its calls are measured.
 
     Args:
-        arguments: Of ``call_async``, ``map`` or ``map_reduce``, by name.
-        energy: The arguments of ``energy_tracked`` that go for all functions; a function's own win.
-        config: The executor's.
+        arguments: Arguments of ``call_async``, ``map`` or ``map_reduce``, by name.
+        energy: Arguments of ``energy_tracked`` for all functions; a function's own take precedence.
+        config: The executor's configuration.
 
     Raises:
-        ConfigError: greensdk's configuration is wrong.
+        ConfigError: greensdk's configuration is invalid.
     """
     spec = resolve(energy)
     by_name: list[list[Any]] = []
@@ -90,7 +90,7 @@ def modules_of(spec: Mapping[str, Any]) -> Iterator[str]:
 
 def send_modules(arguments: dict[str, Any], modules: Iterable[str], config: Mapping[str, Any]) -> None:
     """
-    Have the modules travel on top of whatever would travel anyway, unless nothing is to travel.
+    Add modules to those that Lithops sends, unless it is configured to send none.
     """
     include = arguments.get("include_modules", [])
     configured = config["lithops"].get("include_modules", [])
@@ -99,47 +99,47 @@ def send_modules(arguments: dict[str, Any], modules: Iterable[str], config: Mapp
     if include or configured:
         arguments["include_modules"] = [*include, *modules]
         return
-    # A module that this process has loaded may be one that the function needs.
+    # The function may need a module that this process has loaded.
     unwanted = sorted(CLIENT_ONLY - sys.modules.keys())
     arguments["exclude_modules"] = [*(arguments.get("exclude_modules") or ()), *unwanted]
 
 
 def measured(fn: Any, energy: Mapping[str, Any], modules: Iterable[str], config: Mapping[str, Any]) -> Any:
     """
-    Return `fn` measured, once, and ready to travel; what can't be measured comes back as it is.
+    Return the measured version of `fn`, ready to be sent; what can't be measured is returned unchanged.
     """
-    if hasattr(fn, CARRIED) or isinstance(fn, type) or not callable(fn):
+    if hasattr(fn, PREPARED) or isinstance(fn, type) or not callable(fn):
         return fn
     own = getattr(fn, MARK, None)
     extra = {key: value for key, value in energy.items() if own is None or key not in own}
     tracked = fn
-    # A decorated function in an imported module travels as its name, and finds its settings in the environment.
+    # A decorated function in an importable module is pickled by name and reads its settings from the environment.
     if own is None or (extra and inspect.isfunction(fn) and not is_importable(fn)):
         plugins = {key: value for key, value in extra.items() if key not in KEYS}
         tracked = energy_tracked(plugins=plugins, **{key: extra[key] for key in extra.keys() & KEYS.keys()})(fn)
         if tracked is fn:
             return fn
-    carrier = _carrier(tracked, freight([*functions_of(fn), *map(Needed, modules)]))
+    carrier = _with_modules(tracked, closure_chain([*functions_of(fn), *map(Needed, modules)]))
     if config[config["lithops"]["backend"]].get("runtime_include_function"):
-        # Lithops names the runtime after the file of the function's code, which must not be this one.
+        # Lithops names the runtime after the file of the function's code: it must not be this file.
         code = getattr(inspect.unwrap(fn), "__code__", carrier.__code__)
         carrier.__code__ = carrier.__code__.replace(co_filename=code.co_filename)
     return carrier
 
 
-def _carrier(fn: Callable[..., Any], goods: Any) -> Any:
+def _with_modules(fn: Callable[..., Any], modules: Any) -> Any:
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        goods  # noqa: B018 - a closure holds what its code names, and Lithops reads the closure
+        modules  # noqa: B018 - naming it puts it into the closure, which Lithops reads
         return fn(*args, **kwargs)
 
-    setattr(call, CARRIED, True)
+    setattr(call, PREPARED, True)
     return call
 
 
 class Needed:
     """
-    Says to Lithops, which looks at ``__module__`` of what a closure holds, that a module is needed. Pickles as None.
+    Marks a module as needed: Lithops reads ``__module__`` of the objects in a closure. Pickles as None.
     """
 
     def __init__(self, module: str) -> None:
@@ -149,12 +149,12 @@ class Needed:
         return type(None), ()
 
 
-def freight(goods: Iterable[Any]) -> Any:
+def closure_chain(objects: Iterable[Any]) -> Any:
     """
-    Return a chain of closures that hold `goods`; Lithops follows closures, but not lists in them.
+    Return a chain of closures over `objects`; Lithops follows closures, but not lists in them.
     """
     chain: Any = None
-    for each in goods:
+    for each in objects:
         chain = _link(each, chain)
     return chain
 
@@ -165,7 +165,7 @@ def _link(each: Any, chain: Any) -> Callable[[], Any]:
 
 def functions_of(fn: Any) -> Iterator[Any]:
     """
-    Yield the plain functions in a partial, bound method or callable object, where Lithops would have looked.
+    Yield the plain functions in a partial, bound method or callable object, which Lithops would have inspected.
     """
     if isinstance(fn, functools.partial):
         yield fn.func
@@ -178,9 +178,9 @@ def functions_of(fn: Any) -> Iterator[Any]:
 
 def is_importable(fn: Any) -> bool:
     """
-    Say whether `fn` travels as a name, because it stands in a module other than the main one.
+    Return whether `fn` is pickled by name, because it is defined in a module other than the main one.
     """
-    found: Any = None if fn.__module__ == "__main__" else sys.modules.get(fn.__module__)
+    resolved: Any = None if fn.__module__ == "__main__" else sys.modules.get(fn.__module__)
     for name in fn.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is fn
+        resolved = getattr(resolved, name, None)
+    return resolved is fn

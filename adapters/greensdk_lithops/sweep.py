@@ -1,7 +1,7 @@
 """
-A function over a range of worker counts and memory sizes, for the advisor; and jobs cut up as it advises.
+Sweeps of a function over worker counts and memory sizes for the advisor, and jobs split as it recommends.
 
-A worker here is one call, which does its part of the data, one item after the other.
+A worker here is one call, which processes its part of the data item by item.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ Run = tuple[int, int, int | None]
 """Repetition, number of workers, MB of each."""
 
 logger = logging.getLogger("lithops.greensdk")
-"""Below Lithops' own, so that what it says is seen where Lithops' lines are."""
+"""A child of Lithops' logger, so that its messages appear with Lithops'."""
 
-NO_PROFILE = "map: advise={!r}: no runs{} to go by: call profile() before, or name a log, {{'records': 'energy.jsonl'}}"
+NO_PROFILE = "map: advise={!r}: no runs{}: call profile() first, or give a log, {{'records': 'energy.jsonl'}}"
 
 
 class Parted(FuturesList):  # type: ignore[misc]
     """
-    Futures of a job that was cut up: fewer than there are items, and each with a list of results. Its executor's
-    ``get_result`` knows.
+    Futures of a job that was split into parts: each has a list of results, which the executor's ``get_result``
+    flattens.
     """
 
 
 def flat(results: Iterable[Iterable[Any]]) -> list[Any]:
     """
-    Return the results of all parts as one list.
+    Return the results of all parts in one list.
     """
     return [result for part in results for result in part]
 
 
 def part(func: Callable[..., Any]) -> Callable[[list[Any]], list[Any]]:
     """
-    Return a function that calls `func` with each of several items, as Lithops' ``map`` would have.
+    Return a function that calls `func` with each item of a list, as Lithops' ``map`` would.
 
-    It has the name of `func`, for the records, but takes one argument, which Lithops must see.
+    It has the name of `func`, for the records, but its signature has one argument, which Lithops inspects.
     """
 
     def call(items: list[Any]) -> list[Any]:
@@ -66,16 +66,16 @@ def _apply(func: Callable[..., Any], item: Any) -> Any:
 
 def parts(items: Sequence[Any], workers: int) -> list[tuple[list[Any]]]:
     """
-    Return the arguments of `workers` calls of :func:`part`: neighbouring items, as evenly as possible, none empty.
+    Return the arguments of `workers` calls of :func:`part`: adjacent items, as even as possible, none empty.
 
     Example:
         >>> parts([1, 2, 3, 4, 5], 2)
         [([1, 2, 3],), ([4, 5],)]
     """
     workers = min(workers, len(items))
-    size, rest = divmod(len(items), workers) if workers else (0, 0)
-    ends = [place * size + min(place, rest) for place in range(workers + 1)]
-    return [(list(items[first:behind]),) for first, behind in pairwise(ends)]
+    size, remainder = divmod(len(items), workers) if workers else (0, 0)
+    ends = [index * size + min(index, remainder) for index in range(workers + 1)]
+    return [(list(items[start:stop]),) for start, stop in pairwise(ends)]
 
 
 def sweep(
@@ -89,19 +89,19 @@ def sweep(
     """
     Run `func` over `data` with each number of workers and each memory size, `reps` times, and yield each run's futures.
 
-    All configurations come before the next repetition, so that a drift of the machine meets all of them alike.
+    All configurations run before the next repetition, so that drift of the machine affects all of them alike.
 
     Raises:
-        ConfigError: There is nothing to run, or this machine does not run so many workers at a time.
+        ConfigError: There is nothing to run, or localhost allows fewer concurrent workers.
     """
     items, runs = list(data), planned(workers, memory, reps)
     check(executor, items, runs)
-    for _, count, memory_mb in shown(runs, f"profile {getattr(func, '__name__', 'function')}"):
+    for _, count, memory_mb in with_progress(runs, f"profile {getattr(func, '__name__', 'function')}"):
         sized = {} if memory_mb is None else {"runtime_memory": memory_mb}
         futures = executor.map(part(func), parts(items, count), **sized)
         executor.get_result(futures, show_progressbar=False)
         for future in futures:
-            future._read = True  # so that a get_result() without futures leaves them out
+            future._read = True  # so that get_result() without futures skips them
         yield futures
 
 
@@ -111,33 +111,33 @@ def planned(workers: Iterable[int], memory: Iterable[int] | None, reps: int) -> 
     """
     counts = sorted(set(workers))
     if not counts or counts[0] < 1 or reps < 1:
-        raise ConfigError(f"profile: workers = {counts}, reps = {reps}: expected numbers from 1 on")
+        raise ConfigError(f"profile: workers = {counts}, reps = {reps}: expected positive integers")
     sizes = sorted(set(memory)) if memory else [None]
     return [(rep, count, size) for rep, size, count in product(range(reps), sizes, counts)]
 
 
 def check(executor: Any, items: Sequence[Any], runs: Sequence[Run]) -> None:
     """
-    Refuse a sweep that could not show what it is for.
+    Refuse a sweep whose worker counts can't be reached.
 
     Raises:
-        ConfigError: There are fewer items than workers, or localhost runs fewer at a time.
+        ConfigError: There are fewer items than workers, or localhost allows fewer concurrent workers.
     """
-    most = max(count for _, count, _ in runs)
-    if len(items) < most:
-        raise ConfigError(f"profile: {len(items)} items can't keep {most} workers busy; give more, or fewer workers")
+    largest = max(count for _, count, _ in runs)
+    if len(items) < largest:
+        raise ConfigError(f"profile: {len(items)} items for {largest} workers: use more items or fewer workers")
     if executor.backend == "localhost":
-        at_once = executor.config["localhost"].get("worker_processes") or os.cpu_count() or 1
-        if at_once < most:
+        limit = executor.config["localhost"].get("worker_processes") or os.cpu_count() or 1
+        if limit < largest:
             raise ConfigError(
-                f"profile: localhost runs {at_once} workers at a time, and {most} are asked for; "
-                f"set worker_processes: {most} in Lithops' localhost section"
+                f"profile: localhost allows {limit} concurrent workers, fewer than {largest}; "
+                f"set worker_processes: {largest} in Lithops' localhost section"
             )
 
 
-def shown(runs: Sequence[Run], what: str) -> Iterator[Run]:
+def with_progress(runs: Sequence[Run], what: str) -> Iterator[Run]:
     """
-    Yield the runs, with a progress bar on standard error where somebody is there to see it.
+    Yield the runs, with a progress bar if standard error is a terminal.
     """
     if not sys.stderr.isatty():
         yield from runs
@@ -150,16 +150,16 @@ def shown(runs: Sequence[Run], what: str) -> Iterator[Run]:
 
 def plan_of(func: Callable[..., Any], advise: str | Mapping[str, Any], profiled: Iterable[dict[str, Any]]) -> Plan:
     """
-    Return what the advisor makes of the runs of a function.
+    Return the advisor's plan for a function.
 
     Args:
         func: The function.
-        advise: An objective, or a dict with ``objective``, ``records`` (a log to go by) and the other arguments of
+        advise: An objective, or a dict with ``objective``, ``records`` (a log) and the other arguments of
             :func:`greensdk.advisor.advise`.
-        profiled: Records to go by, if `advise` names none.
+        profiled: Records to use if `advise` names no log.
 
     Raises:
-        ConfigError: There is nothing to go by, or it leads nowhere; the message says why.
+        ConfigError: There are no runs, or the advisor has no recommendation; the message has the reason.
     """
     from greensdk.advisor import advise as ask
     from greensdk.logs import read
@@ -167,10 +167,10 @@ def plan_of(func: Callable[..., Any], advise: str | Mapping[str, Any], profiled:
     limits = {"objective": advise} if isinstance(advise, str) else dict(advise)
     source = limits.pop("records", None)
     name = getattr(func, "__qualname__", None)
-    found = [record for record in (read(source) if source else profiled) if _is_of(record, name)]
-    if not found:
+    records = [record for record in (read(source) if source else profiled) if _is_of(record, name)]
+    if not records:
         raise ConfigError(NO_PROFILE.format(advise, f" of {name} in {source}" if source else ""))
-    advice = ask(found, **limits)
+    advice = ask(records, **limits)
     for workflow in advice.workflows:
         if workflow.plan is not None and workflow.plan.choice is not None:
             return workflow.plan
@@ -182,14 +182,14 @@ def _is_of(record: Mapping[str, Any], name: str | None) -> bool:
     return str(record["function"]).endswith(f".{name}")
 
 
-def told(plan: Plan) -> tuple[int, int | None]:
+def announced(plan: Plan) -> tuple[int, int | None]:
     """
-    Return number of workers and MB of a plan, and say them in the log.
+    Return number of workers and memory size of a plan, and log them.
     """
     assert plan.choice is not None
     ((name, (count, memory_mb)),) = plan.choice.configs.items()
     size = None if memory_mb is None else int(memory_mb)
-    expected = ", ".join(f"{key} {value:.4g} [{low:.4g}, {high:.4g}]" for key, (value, low, high) in plan.total.items())
-    memory = "" if size is None else f" of {size} MB"
-    logger.info("greensdk: %s workers%s for %s (%s); expected: %s", count, memory, name, plan.objective, expected)
+    expected = ", ".join(f"{key} {value:.3g} [{low:.3g}, {high:.3g}]" for key, (value, low, high) in plan.total.items())
+    workers = f"{count} worker{'s' * (count != 1)}" + ("" if size is None else f" of {size} MB")
+    logger.info("greensdk: %s for %s (%s); expected: %s", workers, name, plan.objective, expected)
     return count, size

@@ -1,7 +1,7 @@
 """
-The functions in Lithops that call the user's: ``multiprocessing`` and ``concurrent.futures`` send these.
+Lithops' trampolines: functions of ``multiprocessing`` and ``concurrent.futures`` that call the user's function.
 
-Their calls carry the user's function as data. It is measured there, so that the record has its name.
+Their jobs have the user's function as data. That function is measured, so that the record has its name.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ FUTURES = "lithops.concurrent.futures"
 
 def unfold(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
     """
-    Change the user's function inside a trampoline's data; False when there is no trampoline.
+    Replace the user's function in a trampoline's data; return False if the job has no trampoline.
 
     Args:
-        arguments: Of ``call_async`` or ``map``, by name; changed in place.
-        ready: Makes a function measured.
+        arguments: Arguments of ``call_async`` or ``map``, by name; changed in place.
+        ready: Returns the measured version of a function.
     """
-    home = getattr(arguments.get("func") or arguments.get("map_function"), "__module__", None)
-    if home == POOL:
+    module = getattr(arguments.get("func") or arguments.get("map_function"), "__module__", None)
+    if module == POOL:
         return _unfold_pool(arguments, ready)
-    if home == FUTURES:
+    if module == FUTURES:
         return _unfold_futures(arguments, ready)
     return False
 

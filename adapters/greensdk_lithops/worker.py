@@ -1,5 +1,5 @@
 """
-Lithops as greensdk's runtime sees it from inside a call: who this worker is, and where its records go.
+The adapter for Lithops workers: the worker's identity, and the default sinks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.configure.targets import load
 from greensdk.deliver.lifecycle import register_call_process
-from greensdk_lithops.job import FLUSH, PLACES, told
+from greensdk_lithops.job import FLUSH, WORKFLOW_KEYS, job_facts
 from greensdk_lithops.job_runner import context, is_call_process
 from greensdk_lithops.stats import StatsSink
 from greensdk_lithops.storage import DEFAULT_URI, StorageSink
@@ -24,17 +24,17 @@ STATS_URI = "lithops-stats:"
 
 class LithopsCall:
     """
-    The adapter that the runtime makes when it finds itself in a Lithops worker.
+    The adapter for a Lithops worker.
 
     Args:
         settings: The resolved specification.
 
     Attributes:
-        sample_every_s: Where the user has configured Lithops' own profiler, its period; None elsewhere.
+        sample_every_s: The period of Lithops' profiler, if configured; None otherwise.
     """
 
     resources = "full"
-    """A millisecond is nothing beside what Lithops itself does for a call."""
+    """Costs a millisecond, which is little compared with Lithops' own work for a call."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
@@ -43,12 +43,12 @@ class LithopsCall:
 
     def worker(self) -> dict[str, Any]:
         """
-        Return the record's ``worker`` block; None stands for what nothing tells here.
+        Return the record's ``worker`` block, with None for what is unknown here.
         """
-        # An executor made inside a worker has a longer id with more dashes, so the parts are cut off from the right.
+        # The id of an executor created inside a worker contains further dashes, so split from the right.
         ids = os.environ.get("__LITHOPS_SESSION_ID", "").rsplit("-", 2)
         executor_id, job_id, call_id = ids if len(ids) == 3 else (None, None, None)
-        job = told(executor_id)
+        job = job_facts(executor_id)
         if job.get(FLUSH):
             from greensdk_lithops.sigterm import flush_on_sigterm
 
@@ -64,13 +64,13 @@ class LithopsCall:
             "calls": _calls(),
             "memory_mb": _memory_mb(),
             "cold_start": context().cold,
-            **{key: job.get(key) for key in PLACES},
+            **{key: job.get(key) for key in WORKFLOW_KEYS},
             **_pod(),
         }
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
         """
-        Yield ``future.stats``, and Lithops' storage unless a sink that the user has named takes records in a worker.
+        Yield ``future.stats``, and Lithops' storage unless a configured sink accepts records in a worker.
         """
         yield STATS_URI, StatsSink()
         if not any(_is_for_workers(target) for _, target, *_ in settings.get("sinks") or ()):
@@ -79,7 +79,7 @@ class LithopsCall:
 
 def _is_for_workers(target: str) -> bool:
     """
-    Say whether a sink takes records here; others get them from the client, which collects them from the storage.
+    Return whether a sink accepts records in a worker; others get them from the client, which collects them.
     """
     try:
         return not getattr(load(target), "client_side", False)
@@ -89,7 +89,7 @@ def _is_for_workers(target: str) -> bool:
 
 def _profiler_period_s() -> float | None:
     """
-    Return ``lithops: profiler_timeout``, in seconds. Plain Lithops has no profiler, but hands the key on to workers.
+    Return ``lithops: profiler_timeout`` in seconds. Plain Lithops has no profiler, but passes the key to workers.
     """
     config = getattr(getattr(context().runner, "job", None), "config", None) or {}
     period_s = (config.get("lithops") or {}).get("profiler_timeout")
@@ -107,7 +107,7 @@ def _pod() -> dict[str, Any]:
 
 def _calls() -> int | None:
     """
-    Return how many calls the job has.
+    Return the number of calls of the job.
     """
     calls = getattr(getattr(context().runner, "job", None), "total_calls", None)
     return calls if isinstance(calls, int) else None

@@ -1,5 +1,5 @@
 """
-``python -m greensdk_workloads NAME``: one workload, plainly, measured here, or through Lithops.
+``python -m greensdk_workloads NAME``: run one workload, unmeasured, measured, or through Lithops.
 """
 
 from __future__ import annotations
@@ -17,30 +17,32 @@ from greensdk_workloads.workload import NAMES, Mapper, Workload, load
 
 @click.command()
 @click.argument("name", type=click.Choice(NAMES))
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Calls of a stage.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Calls per stage.")
 @click.option(
     "--scale",
     type=click.FloatRange(min=0, min_open=True),
     default=0.01,
     show_default=True,
-    help="Its size; 1 is the full one.",
+    help="Size; 1 is the full size.",
 )
 @click.option("--how", type=click.Choice(["plain", "tracked", "lithops"]), default="tracked", show_default=True)
 def main(name: str, workers: int, scale: float, how: str) -> int:
     """
-    Run a workload, check its result, and show what it cost.
+    Run a workload, check its result, and report its energy.
     """
     try:
         workload = load(name)
-    except ImportError as error:
-        raise click.UsageError(f'{error}: pip install "greensdk[workloads]"') from error
-    began_s = time.perf_counter()
-    wrong, report = _run(workload, workers, scale, how)
-    took_s = time.perf_counter() - began_s
-    click.echo(f"{workload.about}\n{workload.amount(scale):g} {workload.unit}s in {took_s:.2f} s: {wrong or 'right'}")
+    except ImportError as missing:
+        raise click.UsageError(f'{missing}: pip install "greensdk[workloads]"') from missing
+    start_s = time.perf_counter()
+    error, report = _run(workload, workers, scale, how)
+    duration_s = time.perf_counter() - start_s
+    click.echo(
+        f"{workload.about}\n{workload.amount(scale):g} {workload.unit}s in {duration_s:.3g} s: {error or 'correct'}"
+    )
     if report is not None:
         click.echo(str(report))
-    return int(bool(wrong))
+    return int(bool(error))
 
 
 def _run(workload: Workload, workers: int, scale: float, how: str) -> tuple[str, Any]:
@@ -50,21 +52,21 @@ def _run(workload: Workload, workers: int, scale: float, how: str) -> tuple[str,
         return _on_lithops(workload, workers, scale)
     tracked = Tracked(sink="memory:")
     mapper: Mapper = tracked if how == "tracked" else plainly
-    wrong = workload.check(workload.run(mapper, workers, scale), scale)
-    return wrong, EnergyReport(tracked.records) if how == "tracked" else None
+    error = workload.check(workload.run(mapper, workers, scale), scale)
+    return error, EnergyReport(tracked.records) if how == "tracked" else None
 
 
 def _on_lithops(workload: Workload, workers: int, scale: float) -> tuple[str, Any]:
-    from greensdk.cli.demo import private_temp
     from greensdk.cli.extras import need
+    from greensdk_workloads.demo import private_temp
 
     need("lithops", "--how lithops")
     with private_temp():
         from greensdk_lithops import EnergyFunctionExecutor
 
         with EnergyFunctionExecutor(config=local_config(workers)) as executor:
-            wrong = workload.check(workload.run(OnLithops(executor), workers, scale), scale)
-            return wrong, executor.energy_report()
+            error = workload.check(workload.run(OnLithops(executor), workers, scale), scale)
+            return error, executor.energy_report()
 
 
 if __name__ == "__main__":

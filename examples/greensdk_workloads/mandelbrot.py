@@ -1,7 +1,7 @@
 """
-The Mandelbrot set: how fast each pixel's z -> z * z + c leaves the circle of radius 2, in tiles of rows.
+The Mandelbrot set: steps until each pixel's z -> z * z + c leaves the circle of radius 2, in tiles of rows.
 
-Rows through the middle take far longer than those at the edges, so that tiles of equal size are unequal work.
+Rows through the middle take far longer than those at the edges, so tiles of equal size are unequal work.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ LEFT, BOTTOM, SIDE = -2.0, -1.25, 2.5
 PIXELS = 1_000_000
 LIMIT = 200
 AREA = 1.5065918849
-"""Of the set, by counting pixels, as here: T. Förstemann, 2012, in https://mrob.com/pub/muency/pixelcounting.html."""
+"""Area of the set, by counting pixels: T. Förstemann, 2012, in https://mrob.com/pub/muency/pixelcounting.html."""
 
 
-def tile(first: int, behind: int, side: int, limit: int = LIMIT) -> list[bytes]:
+def tile(start: int, stop: int, side: int, limit: int = LIMIT) -> list[bytes]:
     """
-    Return, for each row from `first` up to `behind` of a picture of `side` x `side` pixels, each pixel's steps to
-    escape; `limit`, at most 255, for those that don't.
+    Return the steps to escape of each pixel of an image of `side` x `side` pixels, for the rows from `start` to before
+    `stop`; `limit` (at most 255) for pixels that don't escape.
     """
-    return [bytes(_steps(column, row, side, limit) for column in range(side)) for row in range(first, behind)]
+    return [bytes(_steps(column, row, side, limit) for column in range(side)) for row in range(start, stop)]
 
 
 def _steps(column: int, row: int, side: int, limit: int) -> int:
@@ -42,32 +42,32 @@ def _steps(column: int, row: int, side: int, limit: int) -> int:
 
 def side_at(scale: float) -> int:
     """
-    Return the side of the picture in pixels.
+    Return the side of the image in pixels.
     """
     return max(16, round(sqrt(PIXELS * scale)))
 
 
 def run(mapper: Mapper, workers: int, scale: float) -> list[bytes]:
     """
-    Return the picture, row by row.
+    Return the image, row by row.
     """
     side = side_at(scale)
-    tiles = mapper(tile, [(first, behind, side) for first, behind in spans(side, workers)], "tile")
+    tiles = mapper(tile, [(start, stop, side) for start, stop in spans(side, workers)], "tile")
     return [row for rows in tiles for row in rows]
 
 
 def check(result: list[bytes], scale: float) -> str:
     """
-    Return what is wrong: rows are missing, the picture is not its own mirror image, or the set has another area.
+    Return the error: missing rows, an image that is not symmetric, or a wrong area.
     """
     side = side_at(scale)
     if [side] * side != [len(row) for row in result]:
         return f"not {side} rows of {side} pixels"
-    # z and its conjugate escape together, but for a rounding error at the very edge of the set.
+    # z and its conjugate escape together, except for rounding at the edge of the set.
     pairs = zip(b"".join(result), b"".join(reversed(result)), strict=True)
-    unlike = sum(a != b for a, b in pairs)
-    if unlike > side * side // 1000:
-        return f"{unlike} pixels differ from their mirror images"
+    different = sum(a != b for a, b in pairs)
+    if different > side * side // 1000:
+        return f"{different} pixels differ from their mirror images"
     inside = sum(row.count(LIMIT) for row in result)
     area = inside * (SIDE / side) ** 2
     # What has not escaped after 200 steps is 2 to 3 % more than the set; an edge pixel is in or out as a whole.

@@ -1,5 +1,5 @@
 """
-Three ways to make the calls of a stage: plainly, measured here, and through Lithops.
+Three ways to make the calls of a stage: unmeasured, measured in this process, and through Lithops.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from greensdk import capture, energy_tracked
 def plainly(
     fn: Callable[..., Any],
     items: Sequence[tuple[Any, ...]],
-    stage: str,  # noqa: ARG001 - the contract's
-    after: Sequence[str] = (),  # noqa: ARG001 - the contract's
+    stage: str,  # noqa: ARG001 - part of the protocol
+    after: Sequence[str] = (),  # noqa: ARG001 - part of the protocol
 ) -> list[Any]:
     """
-    Make the calls here, one after the other, and measure nothing.
+    Make the calls in this process, one after the other, unmeasured.
     """
     return [fn(*item) for item in items]
 
 
 class Tracked:
     """
-    Makes the calls here, one after the other, each measured; a workload's Mapper.
+    A mapper that makes the calls in this process, one after the other, each measured.
 
     Args:
         settings: The arguments of :func:`greensdk.energy_tracked`.
 
     Attributes:
-        records: One for each call so far.
+        records: The record of each call so far.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -43,7 +43,7 @@ class Tracked:
         fn: Callable[..., Any],
         items: Sequence[tuple[Any, ...]],
         stage: str,
-        after: Sequence[str] = (),  # noqa: ARG002 - the contract's
+        after: Sequence[str] = (),  # noqa: ARG002 - part of the protocol
     ) -> list[Any]:
         """
         Make the calls; their label is the stage.
@@ -57,9 +57,9 @@ class Tracked:
 
 def local_config(workers: int) -> dict[str, dict[str, Any]]:
     """
-    Return a configuration of Lithops for so many workers at a time on this machine, run by this Python.
+    Return a Lithops configuration for localhost with `workers` concurrent workers and this Python.
 
-    Pictures and videos are more than the 4 MiB that Lithops sends along by default.
+    Images and videos exceed the 4 MiB that Lithops sends by default.
     """
     general = {"backend": "localhost", "storage": "localhost", "log_level": "ERROR"}
     return {
@@ -70,11 +70,11 @@ def local_config(workers: int) -> dict[str, dict[str, Any]]:
 
 class OnLithops:
     """
-    Makes each stage one ``map`` of a Lithops executor; a workload's Mapper.
+    A mapper that makes each stage one ``map`` of a Lithops executor.
 
     Args:
         executor: A :class:`greensdk_lithops.EnergyFunctionExecutor`, which measures the calls, or any other.
-        workflow: The name of the workload, for the records.
+        workflow: Name of the workload, for the records.
     """
 
     def __init__(self, executor: Any, workflow: str | None = None) -> None:

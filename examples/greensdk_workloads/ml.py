@@ -1,8 +1,8 @@
 """
-An ensemble: principal components, then LightGBM models side by side, then their mean, then a test.
+An ensemble: principal components, LightGBM models in parallel, their mean, a test.
 
-Each picture is one of ten patterns of 28 x 28 pixels under noise: as many pixels and classes as handwritten digits
-have (LeCun, Cortes and Burges, MNIST), and made by everybody who has the seed.
+Each image is one of ten patterns of 28 x 28 pixels with added noise: the same number of pixels and classes as the
+handwritten digits of MNIST (LeCun, Cortes and Burges), generated from a fixed seed.
 """
 
 from __future__ import annotations
@@ -12,56 +12,56 @@ from typing import Any
 from greensdk_workloads.workload import Mapper, Workload, spans
 
 NEEDS = ("numpy", "lightgbm")
-"""What a warm worker has imported already."""
+"""Libraries that a warm worker has already imported."""
 
-PICTURES = 20_000
+IMAGES = 20_000
 PIXELS = 784
 CLASSES = 10
 COMPONENTS = 100
 ROUNDS = 30
 NOISE = 2.0
-"""Standard deviation of the noise, where that of the patterns is 1: so much that one model errs, and ten err less."""
+"""Standard deviation of the noise, relative to the patterns': enough that a single model errs more than ten."""
 
-TEST_PART = 5
-"""One picture in so many is kept for the test."""
+TEST_EVERY = 5
+"""One image in this many is held out for the test."""
 
 
 def draw(count: int, seed: int = 7) -> tuple[Any, Any]:
     """
-    Return `count` pictures, shape (count, 784), and what they show, shape (count,).
+    Return `count` images, shape (count, 784), and their classes, shape (count,).
     """
     import numpy as np
 
     random = np.random.default_rng(seed)
     patterns = random.standard_normal((CLASSES, PIXELS))
-    shown = np.arange(count) % CLASSES
-    random.shuffle(shown)
-    pictures = 0.3 * patterns[shown] + NOISE * random.standard_normal((count, PIXELS))
-    return pictures.astype(np.float32), shown
+    classes = np.arange(count) % CLASSES
+    random.shuffle(classes)
+    images = 0.3 * patterns[classes] + NOISE * random.standard_normal((count, PIXELS))
+    return images.astype(np.float32), classes
 
 
-def components(pictures: Any) -> tuple[Any, Any]:
+def components(images: Any) -> tuple[Any, Any]:
     """
-    Return the mean picture and the 100 directions of the largest variance, shape (784, 100).
+    Return the mean image and the 100 directions of largest variance, shape (784, 100).
 
     Eigenvectors of the covariance matrix; Pearson, "On lines and planes of closest fit", 1901.
     """
     import numpy as np
 
-    mean = pictures.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(pictures - mean, rowvar=False))
+    mean = images.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(images - mean, rowvar=False))
     return mean, vectors[:, : -COMPONENTS - 1 : -1].astype(np.float32)
 
 
-def fit(features: Any, shown: Any, models: int, seed: int) -> list[str]:
+def fit(features: Any, classes: Any, models: int, seed: int) -> list[str]:
     """
-    Return `models` trained models as LightGBM's text; each sees other features and other pictures.
+    Return `models` trained models as LightGBM's text; each is trained on a different subset of features and images.
     """
     import lightgbm
     import numpy as np
 
     random = np.random.default_rng(seed)
-    made = []
+    models_as_text = []
     for _ in range(models):
         settings = {
             "objective": "multiclass",
@@ -76,13 +76,13 @@ def fit(features: Any, shown: Any, models: int, seed: int) -> list[str]:
             "verbosity": -1,
             "seed": int(random.integers(2**31)),
         }
-        made.append(lightgbm.train(settings, lightgbm.Dataset(features, shown), ROUNDS).model_to_string())
-    return made
+        models_as_text.append(lightgbm.train(settings, lightgbm.Dataset(features, classes), ROUNDS).model_to_string())
+    return models_as_text
 
 
 def predict(models: list[str], features: Any) -> Any:
     """
-    Return the mean of the models' probabilities, shape (pictures, 10), and how many models that is of.
+    Return the mean of the models' probabilities, shape (images, 10).
     """
     import lightgbm
     import numpy as np
@@ -90,53 +90,54 @@ def predict(models: list[str], features: Any) -> Any:
     return np.mean([lightgbm.Booster(model_str=text).predict(features, num_threads=1) for text in models], axis=0)
 
 
-def accuracy(probabilities: list[Any], weights: list[int], shown: Any) -> dict[str, float]:
+def accuracy(probabilities: list[Any], weights: list[int], classes: Any) -> dict[str, float]:
     """
-    Return the share of pictures that the ensemble recognises, and each part's own.
+    Return the accuracy of the ensemble, and the mean accuracy of its parts.
     """
     import numpy as np
 
     ensemble = np.average(probabilities, axis=0, weights=weights)
-    alone = [float((each.argmax(axis=1) == shown).mean()) for each in probabilities]
-    return {"ensemble": float((ensemble.argmax(axis=1) == shown).mean()), "mean_of_parts": float(np.mean(alone))}
+    alone = [float((each.argmax(axis=1) == classes).mean()) for each in probabilities]
+    return {"ensemble": float((ensemble.argmax(axis=1) == classes).mean()), "mean_of_parts": float(np.mean(alone))}
 
 
-def pictures_at(scale: float) -> int:
+def images_at(scale: float) -> int:
     """
-    Return how many pictures there are at a scale.
+    Return the number of images at a scale.
     """
-    return max(500, round(PICTURES * scale))
+    return max(500, round(IMAGES * scale))
 
 
 def run(mapper: Mapper, workers: int, scale: float) -> dict[str, float]:
     """
-    Return what the ensemble and its parts recognise; two models for each worker.
+    Return the accuracy of the ensemble and of its parts; two models per worker.
     """
-    pictures, shown = draw(pictures_at(scale))
-    kept = len(shown) // TEST_PART
-    mean, directions = mapper(components, [(pictures[kept:],)], "pca")[0]
-    features = (pictures - mean) @ directions
-    models = [behind - first for first, behind in spans(2 * workers, workers)]
-    items = [(features[kept:], shown[kept:], count, seed) for seed, count in enumerate(models)]
+    images, classes = draw(images_at(scale))
+    held_out = len(classes) // TEST_EVERY
+    mean, directions = mapper(components, [(images[held_out:],)], "pca")[0]
+    features = (images - mean) @ directions
+    models = [stop - start for start, stop in spans(2 * workers, workers)]
+    items = [(features[held_out:], classes[held_out:], count, seed) for seed, count in enumerate(models)]
     trained = mapper(fit, items, "train", ["pca"])
-    probabilities = mapper(predict, [(each, features[:kept]) for each in trained], "aggregate", ["train"])
-    return mapper(accuracy, [(probabilities, models, shown[:kept])], "test", ["aggregate"])[0]  # type: ignore[no-any-return]
+    probabilities = mapper(predict, [(each, features[:held_out]) for each in trained], "aggregate", ["train"])
+    scores: dict[str, float] = mapper(accuracy, [(probabilities, models, classes[:held_out])], "test", ["aggregate"])[0]
+    return scores
 
 
-def check(result: dict[str, float], scale: float) -> str:  # noqa: ARG001 - the contract's
+def check(result: dict[str, float], scale: float) -> str:  # noqa: ARG001 - part of the protocol
     """
-    Return what is wrong: the ensemble is hardly better than guessing, or worse than its parts.
+    Return the error: an ensemble hardly better than guessing, or worse than its parts.
     """
     if result["ensemble"] < 3 / CLASSES:
-        return f"{result['ensemble']:.1%} recognised; guessing has {1 / CLASSES:.0%}"
+        return f"accuracy {result['ensemble']:.1%}; guessing has {1 / CLASSES:.0%}"
     return "" if result["ensemble"] >= result["mean_of_parts"] - 0.02 else f"the parts are better: {result}"
 
 
 ML = Workload(
     "ml",
     "PCA, LightGBM ensemble, test: memory and arithmetic",
-    "picture",
-    pictures_at,
+    "image",
+    images_at,
     run,
     check,
     ("numpy", "lightgbm"),

@@ -1,8 +1,8 @@
 """
 Sentiment of reviews: a CSV of guests' comments, each scored by the words in it.
 
-The reviews are made up, in the columns of Inside Airbnb's ``reviews.csv`` (listing_id, id, date, reviewer_id,
-reviewer_name, comments); what each of them thinks is therefore known.
+The reviews are synthetic, in the columns of Inside Airbnb's ``reviews.csv`` (listing_id, id, date, reviewer_id,
+reviewer_name, comments), so the sentiment of each is known.
 """
 
 from __future__ import annotations
@@ -26,51 +26,51 @@ _VALUES = {**dict.fromkeys(GOOD, 1), **dict.fromkeys(BAD, -1)}
 
 def opinion(number: int) -> str:
     """
-    Return what review `number` thinks: of twenty, thirteen are positive, four negative, three neutral.
+    Return the sentiment of review `number`: of twenty, thirteen are positive, four negative, three neutral.
     """
-    place = number * 7 % 20
-    return POSITIVE if place < 13 else NEGATIVE if place < 17 else NEUTRAL
+    rank = number * 7 % 20
+    return POSITIVE if rank < 13 else NEGATIVE if rank < 17 else NEUTRAL
 
 
 def comment(number: int) -> str:
     """
-    Return the words of review `number`; always the same.
+    Return the text of review `number`; deterministic.
     """
-    random, wanted = Random(number), opinion(number)
+    random, sentiment = Random(number), opinion(number)
     sentences = [random.choice(FILLERS)]
-    if wanted != NEUTRAL:
-        right, wrong = (GOOD, BAD) if wanted == POSITIVE else (BAD, GOOD)
-        sentences += [f"The {random.choice(THINGS)} was {random.choice(right)}." for _ in range(random.randint(2, 4))]
-        sentences.append(f"The {random.choice(THINGS)} was not {random.choice(wrong)}.")
-        sentences.append(f"Only the {random.choice(THINGS)} was {random.choice(wrong)}.")
+    if sentiment != NEUTRAL:
+        own, opposite = (GOOD, BAD) if sentiment == POSITIVE else (BAD, GOOD)
+        sentences += [f"The {random.choice(THINGS)} was {random.choice(own)}." for _ in range(random.randint(2, 4))]
+        sentences.append(f"The {random.choice(THINGS)} was not {random.choice(opposite)}.")
+        sentences.append(f"Only the {random.choice(THINGS)} was {random.choice(opposite)}.")
     random.shuffle(sentences)
     return " ".join(sentences)
 
 
-def write(first: int, behind: int) -> str:
+def write(start: int, stop: int) -> str:
     """
-    Return the reviews from `first` up to `behind` as CSV with a header.
+    Return the reviews from `start` to before `stop` as CSV with a header.
     """
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
     rows.writerows(
-        (number % 997, number, "2026-05-01", number % 7919, "Ana", comment(number)) for number in range(first, behind)
+        (number % 997, number, "2026-05-01", number % 7919, "Ana", comment(number)) for number in range(start, stop)
     )
     return text.getvalue()
 
 
 def judge(text: str) -> str:
     """
-    Return what a comment thinks, by its words; "not" turns the next judgement around.
+    Return the sentiment of a comment by its words; "not" negates the rest of its sentence.
     """
-    score, turned = 0, 1
+    score, sign = 0, 1
     for word in text.lower().replace(".", " . ").split():
         if word in {"not", "never", "no"}:
-            turned = -1
+            sign = -1
         elif word == ".":
-            turned = 1
-        score += turned * _VALUES.get(word, 0)
+            sign = 1
+        score += sign * _VALUES.get(word, 0)
     return POSITIVE if score > 0 else NEGATIVE if score < 0 else NEUTRAL
 
 
@@ -83,7 +83,7 @@ def analyse(table: str) -> dict[str, int]:
 
 def reviews_at(scale: float) -> int:
     """
-    Return how many reviews there are at a scale.
+    Return the number of reviews at a scale.
     """
     return max(20, round(REVIEWS * scale))
 
@@ -101,7 +101,7 @@ def run(mapper: Mapper, workers: int, scale: float) -> dict[str, int]:
 
 def check(result: dict[str, int], scale: float) -> str:
     """
-    Return what is wrong: counts other than those that were written.
+    Return the error: counts that differ from those written.
     """
     expected = dict(Counter(map(opinion, range(reviews_at(scale)))))
     return "" if expected == result else f"{result} instead of {expected}"

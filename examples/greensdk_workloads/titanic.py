@@ -1,9 +1,9 @@
 """
 Survival on the Titanic: a random forest for each part of a passenger list.
 
-The passengers are made up, in the columns of the well-known list of 891 (67 bytes a passenger): 6 MB are 89,100 of
-them, 60 MB 891,000. Who survives is drawn from what the real list shows: women and children of the first class did,
-men of the third class did not.
+The passengers are synthetic, in the columns of the well-known list of 891 (67 bytes a passenger): 89,100 of them are
+6 MB, 891,000 are 60 MB. Survival is drawn at the rates of the real list: high for women and children of the first
+class, low for men of the third.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from greensdk_workloads.workload import Mapper, Workload, spans
 
 NEEDS = ("numpy", "sklearn.ensemble", "sklearn.model_selection")
-"""What a warm worker has imported already."""
+"""Libraries that a warm worker has already imported."""
 
 PASSENGERS = 89_100
 TREES = 100
@@ -27,19 +27,19 @@ SURVIVED = {
     ("male", 1): 0.37, ("male", 2): 0.16, ("male", 3): 0.14,
 }  # fmt: skip
 """
-Share of survivors by sex and class in the list of 891: 91 of 94, 70 of 76, 72 of 144 women; 45 of 122, 17 of 108, 47
+Survival rate by sex and class in the list of 891: 91 of 94, 70 of 76, 72 of 144 women; 45 of 122, 17 of 108, 47
 of 347 men. Harrell and Cason's "titanic3" list, https://hbiostat.org/data/, in the form of its training part.
 """
 
 
-def write(first: int, behind: int) -> str:
+def write(start: int, stop: int) -> str:
     """
-    Return the passengers from `first` up to `behind` as CSV with a header; each always the same.
+    Return the passengers from `start` to before `stop` as CSV with a header; deterministic.
     """
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
-    rows.writerows(_passenger(number) for number in range(first, behind))
+    rows.writerows(_passenger(number) for number in range(start, stop))
     return text.getvalue()
 
 
@@ -68,11 +68,11 @@ def _passenger(number: int) -> tuple[Any, ...]:
 
 def train(table: str, trees: int = TREES, seed: int = 42) -> dict[str, float]:
     """
-    Train a forest on four fifths of a CSV of passengers, and try it on the last fifth.
+    Train a forest on four fifths of a CSV of passengers, and test it on the rest.
 
     Returns:
-        ``rows`` of known age that were used, ``tested`` of them, ``right`` of those, and ``majority``: how many would
-        have been right by always saying what was more frequent in training.
+        ``rows`` used (those of known age); ``tested`` of them; ``right``: correct predictions; ``majority``: correct
+        predictions when always choosing the more frequent class.
     """
     import numpy as np
     from sklearn.ensemble import RandomForestClassifier
@@ -93,14 +93,14 @@ def train(table: str, trees: int = TREES, seed: int = 42) -> dict[str, float]:
 
 def passengers_at(scale: float) -> int:
     """
-    Return how many passengers there are at a scale: 1 is 6 MB, 10 is 60 MB.
+    Return the number of passengers at a scale: 1 is 6 MB, 10 is 60 MB.
     """
     return max(400, round(PASSENGERS * scale))
 
 
 def run(mapper: Mapper, workers: int, scale: float) -> dict[str, float]:
     """
-    Return the sums of what :func:`train` says of each part.
+    Return the sums of :func:`train` over all parts.
     """
     parts = mapper(train, [(write(*span),) for span in spans(passengers_at(scale), workers)], "train")
     return {key: sum(part[key] for part in parts) for key in parts[0]}
@@ -108,13 +108,13 @@ def run(mapper: Mapper, workers: int, scale: float) -> dict[str, float]:
 
 def check(result: dict[str, float], scale: float) -> str:
     """
-    Return what is wrong: passengers are missing, or the forests are no better than always saying the same.
+    Return the error: missing passengers, or forests no better than the majority class.
     """
     least = 0.7 * passengers_at(scale)
     if not least < result["rows"] <= passengers_at(scale):
         return f"{result['rows']} passengers instead of {least:.0f} or more"
     right, majority = result["right"] / result["tested"], result["majority"] / result["tested"]
-    return "" if right > majority else f"{right:.1%} right, {majority:.1%} without looking"
+    return "" if right > majority else f"{right:.1%} correct, {majority:.1%} by the majority class"
 
 
 TITANIC = Workload(

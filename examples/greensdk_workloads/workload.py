@@ -1,5 +1,5 @@
 """
-What a workload is, and which there are.
+The interface of a workload, and the list of all.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
-HOMES = {
+MODULES = {
     "pi": "pi",
     "mandelbrot": "mandelbrot",
     "sentiment": "sentiment",
@@ -22,13 +22,13 @@ HOMES = {
     "ml": "ml",
     "video": "video",
 }
-NAMES = tuple(HOMES)
-"""All workloads, the light ones first; titanic, ml and video need ``pip install "greensdk[workloads]"``."""
+NAMES = tuple(MODULES)
+"""All workloads, the lightest first; titanic, ml and video need ``pip install "greensdk[workloads]"``."""
 
 
 class Mapper(Protocol):
     """
-    How the calls of one stage are made: one after the other here, or in parallel elsewhere.
+    Makes the calls of one stage: one after the other in this process, or in parallel elsewhere.
     """
 
     def __call__(
@@ -38,25 +38,25 @@ class Mapper(Protocol):
         Return ``fn(*item)`` for each of `items`, in their order.
 
         Args:
-            fn: A function at the top of a module.
+            fn: A module-level function.
             items: The arguments of each call.
-            stage: What the calls do, for the records.
+            stage: Name of the stage, for the records.
             after: The stages whose results are in `items`.
         """
 
 
 class Workload(NamedTuple):
     """
-    Something to compute, in stages, with a check of its result.
+    A computation in stages whose result can be checked.
 
     Attributes:
-        name: Under which people ask for it.
-        about: One sentence.
-        unit: What its work is counted in.
-        amount: How many units there are at a scale.
-        run: Does it all: (mapper, workers, scale) to the result. Scale 1 is the size of the thesis.
-        check: What is wrong with the result at a scale; empty when it is right.
-        needs: Libraries that are not greensdk's own.
+        name: Name for ``load`` and the command line.
+        about: Description in one line.
+        unit: Unit of work, in the singular.
+        amount: Units of work at a scale.
+        run: Computes the result from (mapper, workers, scale); scale 1 is the full size.
+        check: The error in the result at a scale; empty if it is correct.
+        needs: Libraries beyond greensdk's own dependencies.
     """
 
     name: str
@@ -73,12 +73,12 @@ def load(name: str) -> Workload:
     Return the workload called `name`.
 
     Raises:
-        KeyError: There is none.
-        ImportError: It needs a library that is not here.
+        KeyError: There is no such workload.
+        ImportError: It needs a library that is not installed.
     """
-    module = import_module(f"greensdk_workloads.{HOMES[name]}")
-    found: Workload = getattr(module, name.upper())
-    return found
+    module = import_module(f"greensdk_workloads.{MODULES[name]}")
+    workload: Workload = getattr(module, name.upper())
+    return workload
 
 
 def split(total: int, parts: int) -> list[int]:
@@ -94,20 +94,20 @@ def split(total: int, parts: int) -> list[int]:
     """
     if total < 0 or parts < 1:
         raise ValueError(f"can't split {total} into {parts} parts")
-    share, rest = divmod(total, parts)
-    return [share + (part < rest) for part in range(parts)]
+    share, remainder = divmod(total, parts)
+    return [share + (part < remainder) for part in range(parts)]
 
 
 def spans(total: int, parts: int) -> list[tuple[int, int]]:
     """
-    Return `parts` neighbouring (first, behind the last) that make up ``range(total)``.
+    Return `parts` adjacent (start, stop) that together cover ``range(total)``.
 
     Example:
         >>> spans(10, 4)
         [(0, 3), (3, 6), (6, 8), (8, 10)]
     """
-    found, first = [], 0
+    parts_of_range, start = [], 0
     for size in split(total, parts):
-        found.append((first, first + size))
-        first += size
-    return found
+        parts_of_range.append((start, start + size))
+        start += size
+    return parts_of_range

@@ -1,11 +1,11 @@
 """
-How many workers, and how much memory: from one's own records, with intervals.
+Recommends a number of workers and a memory size, from the records of earlier runs, with intervals.
 
 .. code-block:: text
 
     records -> Profile -> fit -> Model -> predict -> recommend -> Advice
 
-numpy and scipy come in with the first name that is asked for: ``pip install "greensdk[advisor]"``.
+numpy and scipy are imported with the first name that is used: ``pip install "greensdk[advisor]"``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
     "recommend",
 ]
 
-_HOMES = {
+_MODULES = {
     "greensdk.advisor.advice": ("Advice", "advise"),
     "greensdk.advisor.model": ("CannotAdvise", "Model", "fit"),
     "greensdk.advisor.plan": ("Plan", "recommend"),
@@ -47,7 +47,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(home), name)
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,5 @@
 """
-From records to advice, with all that a picture of it needs.
+From records to advice, with everything that its charts need.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from greensdk.advisor.prediction import Prediction, predict
 from greensdk.advisor.profile import Point, Prices, Profile, profiles
 
 STEPS = 49
-"""Worker counts of a curve: no more than so many."""
+"""Most worker counts of a curve."""
 
 
 @attrs.frozen(eq=False)
 class StageAdvice:
     """
-    What is known of one stage.
+    The profile, model and predictions of one stage.
 
     Attributes:
         profile: Its runs.
-        model: What was fitted to them; None if nothing could be, and `reason` says why.
-        reason: Why not.
-        points: The runs, as the reference machine would have made them: what a picture shows as dots.
+        model: The model fitted to them; None if fitting failed, with a `reason`.
+        reason: Why there is no model.
+        points: The runs, normalised to the reference machine: the dots of a chart.
         curves: By memory size, predictions with intervals on a grid of worker counts.
     """
 
@@ -43,15 +43,15 @@ class StageAdvice:
 @attrs.frozen(eq=False)
 class WorkflowAdvice:
     """
-    What to run for one workflow on one backend and architecture; a function by itself is a workflow of one stage.
+    The recommendation for one workflow on one backend and architecture; a single function is a workflow of one stage.
 
     Attributes:
         name: The workflow, or the function.
-        backend: Where it ran.
-        arch: On which architecture.
-        stages: What is known of its stages.
-        plan: What to run; None where a stage has no model.
-        reason: Why there is nothing to run.
+        backend: The backend it ran on.
+        arch: The architecture it ran on.
+        stages: The advice on its stages.
+        plan: The recommendation; None if there is none.
+        reason: Why there is no recommendation.
     """
 
     name: str
@@ -65,11 +65,11 @@ class WorkflowAdvice:
 @attrs.frozen(eq=False)
 class Advice:
     """
-    What to run.
+    The recommendations from some records.
 
     Attributes:
         workflows: Each workflow, on each backend and architecture it ran on.
-        remarks: What a reader should know, one line each.
+        remarks: Notes for the reader, one line each.
     """
 
     workflows: tuple[WorkflowAdvice, ...]
@@ -98,25 +98,25 @@ def advise(
     date: str | None = None,
 ) -> Advice:
     """
-    Say what to run.
+    Recommend a configuration for each workflow in some records.
 
     Args:
-        records: Of a sweep over worker counts.
+        records: Records of a sweep over worker counts.
         objective: As for :func:`greensdk.advisor.recommend`, like the next four.
-        deadline_s: How long it may take.
-        budget_usd: What it may cost.
-        risk: How often a limit may be missed.
-        workers: The worker counts that can be run.
-        prices: What is billed, by architecture; None takes what the records say.
-        seed: Of the bootstrap.
-        date: Kept in the models.
+        deadline_s: Maximum time in seconds.
+        budget_usd: Maximum cost in US dollars.
+        risk: Probability with which a limit may be exceeded.
+        workers: Worker counts to consider.
+        prices: Prices by architecture; None takes those in the records.
+        seed: Seed of the bootstrap.
+        date: Date to store in the models.
 
     Raises:
-        ConfigError: The objective or a limit makes no sense.
+        ConfigError: The objective or a limit is invalid.
     """
-    found, remarks = profiles(records, prices)
+    stages, remarks = profiles(records, prices)
     return advise_on(
-        found,
+        stages,
         objective,
         deadline_s=deadline_s,
         budget_usd=budget_usd,
@@ -129,7 +129,7 @@ def advise(
 
 
 def advise_on(
-    found: Iterable[Profile],
+    stages: Iterable[Profile],
     objective: str = ENERGY,
     *,
     deadline_s: float | None = None,
@@ -141,36 +141,37 @@ def advise_on(
     remarks: Iterable[str] = (),
 ) -> Advice:
     """
-    Say what to run, by profiles that are made already; all else is as for :func:`advise`.
+    Recommend a configuration from existing profiles; otherwise like :func:`advise`.
 
     Args:
-        found: The profiles.
+        stages: The profiles.
         objective: As above, like the next six.
-        deadline_s: How long it may take.
-        budget_usd: What it may cost.
-        risk: How often a limit may be missed.
-        workers: The worker counts that can be run.
-        seed: Of the bootstrap.
-        date: Kept in the models.
-        remarks: What is to be said before all else.
+        deadline_s: Maximum time in seconds.
+        budget_usd: Maximum cost in US dollars.
+        risk: Probability with which a limit may be exceeded.
+        workers: Worker counts to consider.
+        seed: Seed of the bootstrap.
+        date: Date to store in the models.
+        remarks: Remarks to put first.
     """
-    told = list(remarks)
+    notes = list(remarks)
     counts = None if workers is None else list(workers)
     groups: dict[tuple[str, str | None, str | None], list[StageAdvice]] = {}
-    for profile in found:
+    for profile in stages:
         key = (profile.workflow or profile.stage, profile.backend, profile.arch)
         groups.setdefault(key, []).append(_stage(profile, seed, date))
-        told += [f"{profile.name}: {remark}" for remark in profile.remarks]
+        notes += [f"{profile.name}: {remark}" for remark in profile.remarks]
     workflows = []
-    for (name, backend, arch), stages in groups.items():
-        plan, reason = _plan(stages, objective, deadline_s, budget_usd, risk, counts)
-        workflows.append(WorkflowAdvice(name, backend, arch, tuple(stages), plan, reason))
-    return Advice(tuple(workflows), (*told, *_compared(workflows, objective)))
+    for (name, backend, arch), group in groups.items():
+        plan, reason = _plan(group, objective, deadline_s, budget_usd, risk, counts)
+        workflows.append(WorkflowAdvice(name, backend, arch, tuple(group), plan, reason))
+    return Advice(tuple(workflows), (*notes, *_compared(workflows, objective)))
 
 
 def _compared(workflows: list[WorkflowAdvice], objective: str) -> list[str]:
     """
-    Return where each workflow that ran in several places does best. Weights have no common scale, nor have two meters.
+    Return the best backend and architecture of each workflow that ran on several, where their scores are comparable:
+    weighted objectives and different meters have no common scale.
     """
     wanted = parse(objective)
     if len(wanted.weights) > 1:
@@ -184,9 +185,9 @@ def _compared(workflows: list[WorkflowAdvice], objective: str) -> list[str]:
         ]
         sources = {stage.profile.energy_source for *_, each in choices for stage in each.stages}
         if len(choices) > 1 and (len(sources) == 1 or ENERGY not in wanted.needs):
-            (best, place, _), *others = sorted(choices, key=lambda choice: choice[0])
-            rest = ", ".join(f"{score / best:.3g} times that on {where}" for score, where, _ in others)
-            remarks.append(f"{name}: least {objective} on {place}; {rest}")
+            (best, best_on, _), *others = sorted(choices, key=lambda choice: choice[0])
+            rest = ", ".join(f"{score / best:.3g} times as much on {where}" for score, where, _ in others)
+            remarks.append(f"{name}: least {objective} on {best_on}; {rest}")
     return remarks
 
 
@@ -199,7 +200,8 @@ def _plan(
     workers: list[int] | None,
 ) -> tuple[Plan | None, str | None]:
     """
-    Return what to run, and if there is nothing, why. A stage without a model is left out, and told; limits need all.
+    Return the recommendation, or the reason why there is none. A stage without a model is left out with a remark,
+    but with a limit all stages need one.
     """
     models = [stage.model for stage in stages if stage.model]
     reasons = [stage.reason for stage in stages if stage.reason]
@@ -209,8 +211,8 @@ def _plan(
         plan = recommend(models, objective, deadline_s=deadline_s, budget_usd=budget_usd, risk=risk, workers=workers)
     except CannotAdvise as error:
         return None, str(error)
-    told = [f"left out of all sums: {reason}" for reason in reasons]
-    return attrs.evolve(plan, remarks=(*plan.remarks, *told)), plan.reason
+    left_out = [f"left out of all sums: {reason}" for reason in reasons]
+    return attrs.evolve(plan, remarks=(*plan.remarks, *left_out)), plan.reason
 
 
 def _stage(profile: Profile, seed: int, date: str | None) -> StageAdvice:
@@ -227,11 +229,11 @@ def _stage(profile: Profile, seed: int, date: str | None) -> StageAdvice:
 
 def _plain(each: WorkflowAdvice) -> dict[str, Any]:
     plan = each.plan
-    told = {"workflow": each.name, "backend": each.backend, "arch": each.arch, "reason": each.reason}
+    plain = {"workflow": each.name, "backend": each.backend, "arch": each.arch, "reason": each.reason}
     if plan is None or plan.choice is None:
-        return {**told, "choice": None, "stages": [_plain_stage(stage) for stage in each.stages]}
+        return {**plain, "choice": None, "stages": [_plain_stage(stage) for stage in each.stages]}
     return {
-        **told,
+        **plain,
         "objective": plan.objective,
         "choice": _plain_option(plan.choice),
         "total": {key: dict(zip(("value", "low", "high"), ends, strict=True)) for key, ends in plan.total.items()},

@@ -1,10 +1,9 @@
 """
-Which configuration for each stage of a workflow: all combinations, or where there are too many, a mixed-integer
-program.
+The configuration of each stage of a workflow: by comparing all combinations or, if there are too many, by a
+mixed-integer program.
 
-The time of a workflow is its longest path's, joules and dollars are sums. Where combinations are many, only those
-configurations are combined that no other one of the same stage beats in everything: nothing that gets better with less
-of each can be lost by that.
+The time of a workflow is that of its longest path; energy and cost are sums. With many combinations, only the
+Pareto-optimal configurations of each stage are combined, which loses nothing for an objective that decreases with each.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from greensdk.advisor.model import CannotAdvise
 from greensdk.advisor.objective import COST, ENERGY, TIME, Objective
 from greensdk.advisor.surface import Array
 
-FEW = 5_000
-MOST_COMBINATIONS = 100_000
+FEW_COMBINATIONS = 5_000
+MAX_COMBINATIONS = 100_000
 
 Choice = dict[str, int]
 
@@ -30,12 +29,12 @@ Choice = dict[str, int]
 @attrs.frozen(eq=False)
 class Stage:
     """
-    What the configurations of a stage take.
+    The predictions for the configurations of a stage.
 
     Attributes:
-        parents: The stages it waits for.
-        totals: Time, energy and cost of each configuration; None where unknown.
-        risky: The same at the upper quantile that limits are held against.
+        parents: The stages it depends on.
+        totals: Time, energy and cost of each configuration; None if unknown.
+        risky: The same at the upper quantile that is compared with limits.
     """
 
     parents: tuple[str, ...]
@@ -46,7 +45,7 @@ class Stage:
 @attrs.frozen
 class Limits:
     """
-    What a workflow may take at most.
+    The limits of a workflow.
     """
 
     deadline_s: float = math.inf
@@ -56,13 +55,13 @@ class Limits:
 @attrs.frozen(eq=False)
 class Combinations:
     """
-    Choices and what they take.
+    Combinations of configurations and their totals.
 
     Attributes:
-        choices: For each stage, the configuration's number in each combination.
+        choices: For each stage, the index of its configuration in each combination.
         totals: Time, energy and cost of each.
         risky: The same at the upper quantile.
-        exhaustive: They are all there are.
+        exhaustive: Whether these are all combinations.
     """
 
     choices: dict[str, NDArray[np.intp]]
@@ -73,23 +72,23 @@ class Combinations:
 
 def ordered(stages: Mapping[str, Stage]) -> list[str]:
     """
-    Return the stages so that parents come first.
+    Return the stages in topological order.
 
     Raises:
-        CannotAdvise: They wait for each other.
+        CannotAdvise: They depend on each other in a circle.
     """
-    waits = {name: [parent for parent in stage.parents if parent in stages] for name, stage in stages.items()}
+    parents = {name: [parent for parent in stage.parents if parent in stages] for name, stage in stages.items()}
     try:
-        return list(TopologicalSorter(waits).static_order())
+        return list(TopologicalSorter(parents).static_order())
     except CycleError as error:
-        raise CannotAdvise(f"stages wait for each other: {' -> '.join(error.args[1])}") from error
+        raise CannotAdvise(f"stages depend on each other: {' -> '.join(error.args[1])}") from error
 
 
 def added(
     stages: Mapping[str, Stage], choices: Mapping[str, NDArray[np.intp]], risky: bool = False
 ) -> dict[str, Array | None]:
     """
-    Return what combinations take: the longest path, and sums.
+    Return the totals of combinations: time along the longest path, sums of energy and cost.
     """
     values = {name: stage.risky if risky else stage.totals for name, stage in stages.items()}
     done: dict[str, Array] = {}
@@ -109,13 +108,13 @@ def added(
 
 def undominated(values: Sequence[Array]) -> NDArray[np.intp]:
     """
-    Return the rows that no other row beats: nowhere more, and somewhere less.
+    Return the Pareto-optimal rows: no other row is nowhere greater and somewhere less.
 
     >>> undominated([np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 2.0])]).tolist()
     [0, 1]
     """
     table = np.column_stack(values)
-    # From the smallest sum on: it is on the front, and beats the most.
+    # Start with the smallest sum: it is Pareto-optimal and dominates most.
     left = np.argsort(table.sum(axis=1), kind="stable")
     kept = []
     while len(left):
@@ -125,17 +124,17 @@ def undominated(values: Sequence[Array]) -> NDArray[np.intp]:
     return np.array(sorted(kept), dtype=np.intp)
 
 
-def combined(stages: Mapping[str, Stage], most: int = MOST_COMBINATIONS) -> Combinations | None:
+def combined(stages: Mapping[str, Stage], limit: int = MAX_COMBINATIONS) -> Combinations | None:
     """
-    Return all combinations, or if there are many, those worth a look; None if these are more than `most`.
+    Return all combinations or, if there are many, those of Pareto-optimal configurations; None above `limit`.
     """
-    worth = {name: np.arange(_size(stage)) for name, stage in stages.items()}
-    if math.prod(map(len, worth.values())) > FEW:
-        worth = {name: _worth(stage) for name, stage in stages.items()}
-    if math.prod(map(len, worth.values())) > most:
+    candidates = {name: np.arange(_size(stage)) for name, stage in stages.items()}
+    if math.prod(map(len, candidates.values())) > FEW_COMBINATIONS:
+        candidates = {name: _pareto(stage) for name, stage in stages.items()}
+    if math.prod(map(len, candidates.values())) > limit:
         return None
-    grids = np.meshgrid(*worth.values(), indexing="ij")
-    choices = {name: grid.ravel() for name, grid in zip(worth, grids, strict=True)}
+    grids = np.meshgrid(*candidates.values(), indexing="ij")
+    choices = {name: grid.ravel() for name, grid in zip(candidates, grids, strict=True)}
     return Combinations(choices, added(stages, choices), added(stages, choices, risky=True), True)
 
 
@@ -145,21 +144,21 @@ def solved(
     """
     Return the best combination within the limits, by mixed-integer programming; None if there is none.
 
-    Energy times delay is no sum: the front of energy against time is walked from its cheap end, one program for each
-    step, until what is left can't be better.
+    Energy times time is not a sum: the front of energy and time is followed from its low-energy end, with one program
+    per step, until no further point can be better.
     """
     if not objective.edp:
         return _program(stages, objective.weights, limits, least)
-    best, found, deadline_s = math.inf, None, math.inf
+    best, best_choice, deadline_s = math.inf, None, math.inf
     while choice := _program(stages, {ENERGY: 1.0}, limits, least, deadline_s):
         totals = added(stages, {name: np.array([place]) for name, place in choice.items()})
         energy_j, time_s = (float(value[0]) for value in (totals[ENERGY], totals[TIME]) if value is not None)
         if energy_j * time_s < best:
-            best, found = energy_j * time_s, choice
+            best, best_choice = energy_j * time_s, choice
         if energy_j * least[TIME] >= best:
             break
         deadline_s = time_s * (1 - 1e-4)
-    return found
+    return best_choice
 
 
 def _size(stage: Stage) -> int:
@@ -168,7 +167,7 @@ def _size(stage: Stage) -> int:
     return len(seconds)
 
 
-def _worth(stage: Stage) -> NDArray[np.intp]:
+def _pareto(stage: Stage) -> NDArray[np.intp]:
     columns = [value for table in (stage.totals, stage.risky) for value in table.values() if value is not None]
     return undominated(columns)
 
@@ -183,15 +182,15 @@ def _program(
     """
     Return the combination with the least weighted sum.
 
-    A variable for each configuration (taken or not), and for each stage the time of its end, once as expected and once
-    at the quantile that the deadline is held against; the last two are the ends of all.
+    There is a variable for each configuration (taken or not) and, for each stage, its end time, once as expected and
+    once at the quantile that is compared with the deadline; the last two are the end times of the workflow.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     names = list(stages)
-    worth = {name: _worth(stage) for name, stage in stages.items()}
-    starts = dict(zip(names, np.cumsum([0, *(len(worth[name]) for name in names)]).tolist(), strict=False))
-    taken = sum(map(len, worth.values()))
+    candidates = {name: _pareto(stage) for name, stage in stages.items()}
+    starts = dict(zip(names, np.cumsum([0, *(len(candidates[name]) for name in names)]).tolist(), strict=False))
+    taken = sum(map(len, candidates.values()))
     ends = {False: taken, True: taken + len(names) + 1}
     width = taken + 2 * (len(names) + 1)
     scale = least[TIME]
@@ -203,7 +202,7 @@ def _program(
         highs.append(high)
 
     for number, name in enumerate(names):
-        span = slice(starts[name], starts[name] + len(worth[name]))
+        span = slice(starts[name], starts[name] + len(candidates[name]))
         one = np.zeros(width)
         one[span] = 1
         add(one, 1, 1)
@@ -211,7 +210,7 @@ def _program(
             seconds = (stages[name].risky if risky else stages[name].totals)[TIME]
             assert seconds is not None
             after = np.zeros(width)
-            after[first + number], after[span] = 1, -seconds[worth[name]] / scale
+            after[first + number], after[span] = 1, -seconds[candidates[name]] / scale
             add(after, 0, np.inf)
             for parent in stages[name].parents:
                 if parent in stages:
@@ -225,14 +224,14 @@ def _program(
     cost[ends[False] + len(names)] = weights.get(TIME, 0.0)
     money = np.zeros(width)
     for name in names:
-        span = slice(starts[name], starts[name] + len(worth[name]))
+        span = slice(starts[name], starts[name] + len(candidates[name]))
         for key in (ENERGY, COST):
             part = stages[name].totals[key]
             if weights.get(key) and part is not None:
-                cost[span] += weights[key] * part[worth[name]] / least[key]
+                cost[span] += weights[key] * part[candidates[name]] / least[key]
         dollars = stages[name].risky[COST]
         if dollars is not None:
-            money[span] = dollars[worth[name]]
+            money[span] = dollars[candidates[name]]
     if math.isfinite(limits.budget_usd):
         add(money / limits.budget_usd, -np.inf, 1)
     upper = np.concatenate([np.ones(taken), np.full(width - taken, np.inf)])
@@ -248,6 +247,6 @@ def _program(
     if answer.x is None:
         return None
     return {
-        name: int(worth[name][int(np.argmax(answer.x[starts[name] : starts[name] + len(worth[name])]))])
+        name: int(candidates[name][int(np.argmax(answer.x[starts[name] : starts[name] + len(candidates[name])]))])
         for name in names
     }

@@ -1,10 +1,9 @@
 """
-Runs of several machines, made comparable: each machine is so many times slower, or hungrier, than the one most runs
-are of.
+Runs of several machines, made comparable by one factor per machine for time and one for energy, relative to a
+reference machine.
 
-The factor is the median, over the machine's runs, of what was measured over what the form fitted to all runs says
-there; the fit and the factors are repeated in turn. One factor per machine leaves every ranking of configurations as it
-was.
+The factor is the median, over the machine's runs, of the measured value over the value of a form fitted to all runs;
+fit and factors alternate until they converge. One factor per machine preserves every ranking of configurations.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from greensdk.advisor.profile import Point
 from greensdk.advisor.surface import SHARED, TIME, Array, fit_form
 
 ROUNDS = 50
-CLOSE = 1e-6
-LEAST = 2
-"""A machine with one configuration says nothing of itself: it may be slow, or the configuration."""
+TOLERANCE = 1e-6
+LEAST_CONFIGS = 2
+"""Fewest configurations of a machine: with one, machine and configuration can't be separated."""
 
 
 @attrs.frozen
 class Machines:
     """
-    What the machines have to do with each other.
+    The factors between machines.
 
     Attributes:
-        reference: The one that predictions are for.
-        time: How many times the reference's seconds each takes.
-        energy: The same for joules, where they are known.
-        left_out: Machines that could not be compared.
+        reference: The machine that predictions refer to.
+        time: Time of each machine relative to the reference.
+        energy: Energy of each machine relative to the reference, where known.
+        left_out: Machines that can't be compared.
     """
 
     reference: str
@@ -44,7 +43,7 @@ class Machines:
 
 def compare(points: Sequence[Point]) -> Machines:
     """
-    Return the factor of each machine.
+    Return the factors of each machine.
     """
     configs: dict[str, set[tuple[int, float | None]]] = {}
     for point in points:
@@ -54,7 +53,7 @@ def compare(points: Sequence[Point]) -> Machines:
         return Machines(only, {only: 1.0}, {only: 1.0}, ())
     runs = Counter(point.machine for point in points)
     reference = max(sorted(configs), key=lambda name: (len(configs[name]), runs[name]))
-    left_out = tuple(name for name in sorted(configs) if len(configs[name]) < LEAST and name != reference)
+    left_out = tuple(name for name in sorted(configs) if len(configs[name]) < LEAST_CONFIGS and name != reference)
     kept = [point for point in points if point.machine not in left_out]
     with_energy = [point for point in kept if point.energy_j is not None]
     return Machines(
@@ -67,23 +66,23 @@ def compare(points: Sequence[Point]) -> Machines:
 
 def normalised(points: Sequence[Point], machines: Machines) -> list[Point]:
     """
-    Return the runs as the reference machine would have made them.
+    Return the runs scaled to the reference machine.
     """
-    found = []
+    scaled = []
     for point in points:
         if point.machine not in machines.left_out:
-            slow, hungry = machines.time[point.machine], machines.energy.get(point.machine, 1.0)
-            found.append(
+            time_factor, energy_factor = machines.time[point.machine], machines.energy.get(point.machine, 1.0)
+            scaled.append(
                 attrs.evolve(
                     point,
-                    time_s=point.time_s / slow,
-                    billed_s=point.billed_s / slow,
-                    energy_j=_over(point.energy_j, hungry),
-                    energy_low_j=_over(point.energy_low_j, hungry),
-                    energy_high_j=_over(point.energy_high_j, hungry),
+                    time_s=point.time_s / time_factor,
+                    billed_s=point.billed_s / time_factor,
+                    energy_j=_over(point.energy_j, energy_factor),
+                    energy_low_j=_over(point.energy_low_j, energy_factor),
+                    energy_high_j=_over(point.energy_high_j, energy_factor),
                 )
             )
-    return found
+    return scaled
 
 
 def _over(value: float | None, factor: float) -> float | None:
@@ -101,9 +100,9 @@ def _factors(points: Sequence[Point], reference: str, kind: str, value: Callable
     for _ in range(ROUNDS):
         scaled = y / np.array([factors[point.machine] for point in points])
         missed = np.log(y) - fit_form(kind, p, m, scaled)
-        found = {name: float(np.exp(np.median(missed[rows[name]]))) for name in names}
-        new = {name: factor / found[reference] for name, factor in found.items()}
-        if all(abs(new[name] / factors[name] - 1) < CLOSE for name in names):
+        medians = {name: float(np.exp(np.median(missed[rows[name]]))) for name in names}
+        new = {name: factor / medians[reference] for name, factor in medians.items()}
+        if all(abs(new[name] / factors[name] - 1) < TOLERANCE for name in names):
             break
         factors = new
     return new
@@ -111,7 +110,7 @@ def _factors(points: Sequence[Point], reference: str, kind: str, value: Callable
 
 def arrays(points: Sequence[Point]) -> tuple[Array, Array]:
     """
-    Return workers and memory; where memory has no limit, one vCPU's stands for it.
+    Return workers and memory; without a memory limit, that of one vCPU.
     """
     from greensdk.advisor.surface import VCPU_MB
 

@@ -1,5 +1,5 @@
 """
-A fitted stage, and the file that keeps it.
+The fitted model of a stage, and its file format.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from greensdk.version import __version__
 SCHEMA = "greensdk.model/1"
 
 LEAST_WORKER_COUNTS = 4
-MOST_SPREAD = 2.0
-"""Repetitions of a configuration that differ by more, in the median configuration, contradict each other."""
+MAX_SPREAD = 2.0
+"""Largest ratio between repetitions in the median configuration; beyond it the runs are refused as contradictory."""
 
-MOST_ERROR = 0.5
-"""A model that misses what it did not see by more, in the median configuration, is none."""
+MAX_ERROR = 0.5
+"""Largest error on held-out runs in the median configuration; beyond it the model is refused."""
 
 Config = tuple[int, float | None]
 
 
-class Chance(NamedTuple):
+class Bootstrap(NamedTuple):
     """
-    What the bootstrap draws by.
+    The parameters of the bootstrap.
     """
 
     seed: int
@@ -40,19 +40,19 @@ class Chance(NamedTuple):
 
 class CannotAdvise(GreensdkError):
     """
-    The records don't carry what was asked; the text says why, in one line.
+    The records don't support a recommendation; the message gives the reason in one line.
     """
 
 
 @attrs.frozen(eq=False)
 class Energy:
     """
-    What tells a stage's joules.
+    The energy model of a stage.
 
     Attributes:
-        surface: Joules of a shared meter; or watts of one worker.
-        worker: The seconds of the mean worker, which these go with; None for a shared meter.
-        low: The lower end of the estimator's interval as a part of its joules; 1 where they were measured.
+        surface: Joules of a shared meter, or watts of one worker.
+        worker: Seconds of the mean worker, to multiply watts by; None for a shared meter.
+        low: The lower end of the estimator's interval relative to its estimate; 1 if energy was measured.
         high: The same for the upper end.
     """
 
@@ -65,19 +65,19 @@ class Energy:
 @attrs.frozen(eq=False)
 class Model:
     """
-    A fitted stage.
+    The fitted model of a stage.
 
     Attributes:
-        profile: What it was fitted to.
-        seed: Of the bootstrap.
-        members: How many fits it made.
-        date: Of the fit, as its caller says.
-        machines: How the machines compare.
-        points: The runs, as the reference machine would have made them.
-        time: Seconds.
-        worker: Seconds of the mean worker.
-        energy: Joules; None if there is no model of them.
-        no_energy: Why not.
+        profile: The profile it was fitted to.
+        seed: Seed of the bootstrap.
+        members: Number of bootstrap fits.
+        date: Date of the fit, as given by the caller.
+        machines: The factors between machines.
+        points: The runs, scaled to the reference machine.
+        time: Model of the wall time.
+        worker: Model of the mean worker's time.
+        energy: Model of the energy; None if there is none.
+        no_energy: Why there is no energy model.
     """
 
     profile: Profile
@@ -94,13 +94,13 @@ class Model:
     @property
     def configs(self) -> tuple[Config, ...]:
         """
-        What was measured.
+        The measured configurations.
         """
         return tuple(sorted({(point.workers, point.memory_mb) for point in self.points}, key=_order))
 
     def to_json(self) -> str:
         """
-        Return the model as a file: where it comes from, its runs, its coefficients.
+        Return the model as JSON: its provenance, runs and coefficients.
         """
         return json.dumps(
             {
@@ -121,23 +121,25 @@ class Model:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """
-        Return the model in a file: fitted to its runs again, and compared with the coefficients that stand there.
+        Return the model from JSON: refitted to its runs, and compared with the stored coefficients.
 
         Raises:
-            CannotAdvise: The file is no such model, or this version of greensdk makes another one of its runs.
+            CannotAdvise: The text is not a model, or this version of greensdk fits its runs differently.
         """
         try:
             data = json.loads(text)
             if data["schema"] != SCHEMA:
                 raise CannotAdvise(f"the model is {data['schema']!r}: expected {SCHEMA!r}")
-            profile, told, seed = _profile(data["profile"]), data["time"], data["seed"]
+            profile, stored, seed = _profile(data["profile"]), data["time"], data["seed"]
             members, date = data["members"], data["date"]
         except (ValueError, KeyError, TypeError) as error:
-            raise CannotAdvise(f"this is no model file: {error}") from error
+            raise CannotAdvise(f"not a model file: {error}") from error
         model = fit(profile, seed=seed, date=date, least=1, strict=False, members=members)
-        now = _plain(model.time)
-        if not all(np.allclose(now[key], told[key], rtol=1e-6, atol=1e-9) for key in ("weights", "coefficients")):
-            raise CannotAdvise(f"the model was made by greensdk {data['greensdk']}, which fits otherwise: fit it again")
+        fitted = _plain(model.time)
+        if not all(np.allclose(fitted[key], stored[key], rtol=1e-6, atol=1e-9) for key in ("weights", "coefficients")):
+            raise CannotAdvise(
+                f"the model was made by greensdk {data['greensdk']}, which fits differently: fit it again"
+            )
         return cls(**{field.name: getattr(model, field.name) for field in attrs.fields(Model)})
 
 
@@ -151,37 +153,37 @@ def fit(
     members: int = MEMBERS,
 ) -> Model:
     """
-    Fit a stage.
+    Fit a model to a stage's runs.
 
     Args:
-        profile: Its runs.
-        seed: Of the bootstrap: the same seed gives the same intervals.
-        date: Kept in the model.
-        least: How many worker counts must have been measured.
-        strict: Refuse runs that contradict each other.
-        members: How many fits the bootstrap makes.
+        profile: The runs.
+        seed: Seed of the bootstrap: the same seed gives the same intervals.
+        date: Date to store in the model.
+        least: Smallest number of measured worker counts.
+        strict: Refuse contradictory runs.
+        members: Number of bootstrap fits.
 
     Raises:
-        CannotAdvise: The runs are too few, or contradict each other.
+        CannotAdvise: There are too few runs, or they contradict each other.
     """
     points, machines = _comparable(profile, least)
     cells = _cells(points)
     spread = _spread(cells, lambda point: point.time_s)
-    if strict and spread > MOST_SPREAD:
+    if strict and spread > MAX_SPREAD:
         raise CannotAdvise(
-            f"{profile.name}: repetitions of one configuration differ by x{spread:.2g} in time: "
-            "no number could be trusted"
+            f"{profile.name}: repetitions of one configuration differ by ×{spread:.2g} in time: "
+            "no prediction would be reliable"
         )
-    chance = Chance(seed, members)
-    time = _surface(TIME, cells, lambda point: point.time_s, chance)
-    if strict and time.error > MOST_ERROR:
+    bootstrap = Bootstrap(seed, members)
+    time = _surface(TIME, cells, lambda point: point.time_s, bootstrap)
+    if strict and time.error > MAX_ERROR:
         raise CannotAdvise(
-            f"{profile.name}: the model misses the times of configurations it has not seen by {time.error:.0%} "
-            "(median): the runs contradict each other"
+            f"{profile.name}: the median error of predicted times of held-out configurations is {time.error:.0%}: "
+            "the runs contradict each other"
         )
     same = all(point.billed_s == point.workers * point.time_s for point in points)
-    worker = time if same else _surface(TIME, cells, lambda point: point.billed_s / point.workers, chance)
-    energy, why = _energy(profile, points, worker, chance, strict)
+    worker = time if same else _surface(TIME, cells, lambda point: point.billed_s / point.workers, bootstrap)
+    energy, why = _energy(profile, points, worker, bootstrap, strict)
     return Model(profile, seed, members, date, machines, tuple(points), time, worker, energy, why)
 
 
@@ -209,7 +211,7 @@ def _cells(points: Iterable[Point]) -> Cells:
     cells: Cells = {}
     for point in points:
         cells.setdefault((point.workers, point.memory_mb), []).append(point)
-    # A drawn repetition is a place in this list: the order in which the runs came must not matter.
+    # Repetitions are drawn by position, so sort them: results must not depend on the order of the runs.
     return {
         config: sorted(cells[config], key=lambda point: (point.time_s, point.billed_s, point.energy_j or 0.0))
         for config in sorted(cells, key=_order)
@@ -220,9 +222,9 @@ def _order(config: Config) -> tuple[int, float]:
     return config[0], config[1] or 0.0
 
 
-def _surface(kind: str, cells: Cells, value: Any, chance: Chance) -> Surface:
+def _surface(kind: str, cells: Cells, value: Any, bootstrap: Bootstrap) -> Surface:
     p, m = arrays([runs[0] for runs in cells.values()])
-    return fit_surface(kind, p, m, [np.array([value(run) for run in runs]) for runs in cells.values()], *chance)
+    return fit_surface(kind, p, m, [np.array([value(run) for run in runs]) for runs in cells.values()], *bootstrap)
 
 
 def _spread(cells: Cells, value: Any) -> float:
@@ -231,27 +233,30 @@ def _spread(cells: Cells, value: Any) -> float:
 
 
 def _energy(
-    profile: Profile, points: Sequence[Point], worker: Surface, chance: Chance, strict: bool
+    profile: Profile, points: Sequence[Point], worker: Surface, bootstrap: Bootstrap, strict: bool
 ) -> tuple[Energy | None, str | None]:
     known = [point for point in points if point.energy_j]
     counts = {point.workers for point in known}
     if len(counts) < min(LEAST_WORKER_COUNTS, len({point.workers for point in points})):
-        return None, f"joules are known for {len(counts)} worker counts: at least {LEAST_WORKER_COUNTS} are needed"
+        return (
+            None,
+            f"energy known for too few worker counts: {len(counts)} of at least {LEAST_WORKER_COUNTS}",
+        )
     cells = _cells(known)
     spread = _spread(cells, lambda point: point.energy_j)
-    if strict and spread > MOST_SPREAD:
-        return None, f"joules of one configuration differ by x{spread:.2g}"
+    if strict and spread > MAX_SPREAD:
+        return None, f"energies of one configuration differ by ×{spread:.2g}"
     if profile.shared_meter:
-        surface, of_worker = _surface(SHARED, cells, lambda point: point.energy_j, chance), None
+        surface, of_worker = _surface(SHARED, cells, lambda point: point.energy_j, bootstrap), None
         low = high = 1.0
     else:
         of_worker = worker
         if len(known) < len(points):
-            of_worker = _surface(TIME, cells, lambda point: point.billed_s / point.workers, chance)
-        surface = _surface(RATE, cells, lambda point: point.energy_j / point.billed_s, chance)
+            of_worker = _surface(TIME, cells, lambda point: point.billed_s / point.workers, bootstrap)
+        surface = _surface(RATE, cells, lambda point: point.energy_j / point.billed_s, bootstrap)
         low, high = (_ratio(known, end) for end in ("energy_low_j", "energy_high_j"))
-    if strict and surface.error > MOST_ERROR:
-        return None, f"the model misses the joules of configurations it has not seen by {surface.error:.0%} (median)"
+    if strict and surface.error > MAX_ERROR:
+        return None, f"the median error of predicted energies of held-out configurations is {surface.error:.0%}"
     return Energy(surface, of_worker, low, high), None
 
 

@@ -1,5 +1,5 @@
 """
-What is wanted: the least energy, time, cost, energy times delay, or a mix.
+Objectives: least energy, time, cost, energy-delay product, or a weighted mix.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from greensdk.errors import ConfigError
 ENERGY, TIME, COST, EDP = NAMES = ("energy", "time", "cost", "edp")
 
 QUANTITY = {ENERGY: "energy_j", TIME: "time_s", COST: "usd"}
-"""What each counts. EDP, energy times delay, is of M. Horowitz, T. Indermaur and R. Gonzalez, 1994: both together."""
+"""The quantity of each. EDP, the energy-delay product: M. Horowitz, T. Indermaur and R. Gonzalez, 1994."""
 
 
 @attrs.frozen
 class Objective:
     """
-    What is wanted.
+    What to minimise.
 
     Attributes:
-        weights: Of energy, time and cost, each over the least there is of it; together 1.
-        edp: Energy times time instead.
+        weights: Weights of energy, time and cost, each relative to its minimum; they sum to 1.
+        edp: Minimise energy times time instead.
     """
 
     weights: dict[str, float]
@@ -32,13 +32,13 @@ class Objective:
     @property
     def needs(self) -> tuple[str, ...]:
         """
-        What must be known.
+        The quantities that must be known.
         """
         return (ENERGY, TIME) if self.edp else tuple(self.weights)
 
     def score(self, totals: dict[str, Array | None], least: dict[str, float]) -> Array:
         """
-        Return how bad each is; with one quantity it is the quantity itself.
+        Return the score of each, less is better; with a single quantity it is that quantity.
         """
         known = {name: value for name, value in totals.items() if value is not None}
         if self.edp:
@@ -52,10 +52,10 @@ class Objective:
 
 def parse(text: str) -> Objective:
     """
-    Return the objective that a text names.
+    Return the objective for a text.
 
     Raises:
-        ConfigError: It names none.
+        ConfigError: It is not an objective.
 
     Example:
         >>> parse("energy").weights, parse("energy=1,time=3").weights

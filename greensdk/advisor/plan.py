@@ -1,5 +1,5 @@
 """
-From fitted stages to what to run.
+From fitted stages to a recommendation.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ from typing import Any
 import attrs
 import numpy as np
 
-from greensdk.advisor.doubt import confidence, intervals, profile_next
 from greensdk.advisor.graph import Combinations, Limits, Stage, added, combined, solved, undominated
 from greensdk.advisor.model import Config, Model
 from greensdk.advisor.objective import COST, ENERGY, QUANTITY, TIME, Objective, parse
 from greensdk.advisor.prediction import Draws, Prediction, draw, is_outside, predict
 from greensdk.advisor.surface import Array
+from greensdk.advisor.uncertainty import confidence, intervals, profile_next
 from greensdk.errors import ConfigError
 
 GRID = 64
-"""Worker counts to look at: all, or so many, evenly spread in logarithms, and the measured ones."""
+"""Most worker counts to compare: all of them, or this many, evenly spaced in logarithms, and the measured ones."""
 
-LOOKED_AT = 1000
-"""Combinations that the bootstrap's fits judge, the best first."""
+RANKED = 1000
+"""Most combinations that the bootstrap fits rank, best first."""
 
-SHOWN = 5
+LISTED = 5
 
 
 @attrs.frozen
 class Option:
     """
-    A combination, one configuration for each stage, and what it takes.
+    One configuration for each stage, with its predicted time, energy and cost.
 
     Attributes:
         configs: The configuration of each stage.
         time_s: Wall seconds, along the longest path.
-        energy_j: Joules of all stages; None where one's are not known.
-        usd: Dollars of all stages.
-        score: What the objective makes of it; less is better.
+        energy_j: Joules of all stages; None if unknown for one of them.
+        usd: Cost of all stages in US dollars.
+        score: Value of the objective; less is better.
     """
 
     configs: dict[str, Config]
@@ -51,24 +51,24 @@ class Option:
 @attrs.frozen(eq=False)
 class Plan:
     """
-    What to run for one workflow.
+    The recommendation for one workflow.
 
     Attributes:
-        objective: What was wanted.
-        deadline_s: What the time was held against.
-        budget_usd: The same for the dollars.
-        risk: How often a limit may be missed; None: limits were held against the prediction itself.
-        choice: The best; None if there is none, and `reason` says why.
-        stages: What the choice takes, stage by stage.
-        total: What all of it takes, with intervals.
-        alternatives: The next best.
-        ranked: All that were looked at, the best first, at most a thousand.
-        pareto: Those that no other one beats in time, energy and cost at once, by time.
-        confidence: In how many of the bootstrap's fits no other combination is better by more than 5 %.
-        profile_next: Configurations near the optimum, the least sure first, by stage.
-        exhaustive: All combinations were compared; a mixed-integer program else.
+        objective: The objective.
+        deadline_s: Maximum time.
+        budget_usd: Maximum cost.
+        risk: Probability with which a limit may be exceeded; None compares limits with the prediction itself.
+        choice: The best option; None if there is none, with a `reason`.
+        stages: The predictions for the choice, by stage.
+        total: The totals of the choice, with intervals.
+        alternatives: The next best options.
+        ranked: All options compared, best first, at most a thousand.
+        pareto: The Pareto-optimal options in time, energy and cost, by time.
+        confidence: Fraction of the bootstrap fits in which no other option is better by more than 5%.
+        profile_next: Configurations near the optimum to measure next, most uncertain first, by stage.
+        exhaustive: Whether all combinations were compared, rather than searched by a mixed-integer program.
         reason: Why there is no choice.
-        remarks: What a reader should know, one line each.
+        remarks: Notes for the reader, one line each.
     """
 
     objective: str
@@ -90,7 +90,7 @@ class Plan:
     @property
     def wanted(self) -> str:
         """
-        The objective and the limits, in words.
+        The objective and the limits as text.
         """
         parts = [f"least {self.objective}"]
         if self.deadline_s is not None:
@@ -116,42 +116,40 @@ def recommend(
     Choose a configuration for each stage.
 
     Args:
-        models: A stage, or all stages of one workflow.
+        models: One stage, or all stages of one workflow.
         objective: ``energy``, ``time``, ``cost``, ``edp``, or weights such as ``energy=0.5,time=0.5``.
-        deadline_s: How long it may take.
-        budget_usd: What it may cost.
-        risk: How often a limit may be missed: limits are then held against the upper quantile of each stage. None:
-            against the prediction, which is missed about every other time where it is close.
-        candidates: What can be run; None: every worker count within the measured ones, with every measured memory
-            size.
-        workers: The worker counts that can be run.
+        deadline_s: Maximum time in seconds.
+        budget_usd: Maximum cost in US dollars.
+        risk: Probability with which a limit may be exceeded: limits are compared with this upper quantile of each
+            stage. None compares them with the prediction, which a close call exceeds about half of the time.
+        candidates: Configurations to consider; None: every worker count within the measured range, with every measured
+            memory size.
+        workers: Worker counts to consider.
 
     Raises:
-        ConfigError: The objective or a limit makes no sense.
-        CannotAdvise: Stages wait for each other.
+        ConfigError: The objective or a limit is invalid.
+        CannotAdvise: The stages depend on each other in a circle.
     """
-    wanted = parse(objective)
+    target = parse(objective)
     _check(deadline_s, budget_usd, risk)
     plan = Plan(objective, deadline_s, budget_usd, risk)
-    every = [models] if isinstance(models, Model) else list(models)
-    told = None if candidates is None else list(candidates)
+    stage_models = [models] if isinstance(models, Model) else list(models)
+    given = None if candidates is None else list(candidates)
     allowed = None if workers is None else set(workers)
     configs, remarks = {}, []
-    for model in every:
-        inside, remark = _candidates(model, told, allowed)
+    for model in stage_models:
+        inside, remark = _candidates(model, given, allowed)
         configs[model.profile.stage] = inside
         remarks += [remark] * bool(remark)
-    plan = attrs.evolve(plan, remarks=(*remarks, *_waits(every)))
+    plan = attrs.evolve(plan, remarks=(*remarks, *_missing_parents(stage_models)))
     if empty := [name for name, inside in configs.items() if not inside]:
-        return attrs.evolve(
-            plan, reason=f"{empty[0]}: none of the configurations asked for was measured or lies between"
-        )
-    if why := _unknown(every, wanted, budget_usd):
+        return attrs.evolve(plan, reason=f"{empty[0]}: none of the given configurations is within the measured range")
+    if why := _unknown(stage_models, target, budget_usd):
         return attrs.evolve(plan, reason=why)
-    draws = {model.profile.stage: draw(model, configs[model.profile.stage]) for model in every}
-    stages = {model.profile.stage: _stage(model, draws[model.profile.stage], risk) for model in every}
+    draws = {model.profile.stage: draw(model, configs[model.profile.stage]) for model in stage_models}
+    stages = {model.profile.stage: _stage(model, draws[model.profile.stage], risk) for model in stage_models}
     limits = Limits(math.inf if deadline_s is None else deadline_s, math.inf if budget_usd is None else budget_usd)
-    return _planned(plan, every, wanted, limits, configs, draws, stages)
+    return _planned(plan, stage_models, target, limits, configs, draws, stages)
 
 
 def _check(deadline_s: float | None, budget_usd: float | None, risk: float | None) -> None:
@@ -162,23 +160,23 @@ def _check(deadline_s: float | None, budget_usd: float | None, risk: float | Non
         raise ConfigError(f"risk {risk!r}: expected a number above 0 and up to 0.5")
 
 
-def _candidates(model: Model, told: Sequence[Config] | None, workers: set[int] | None) -> tuple[list[Config], str]:
+def _candidates(model: Model, given: Sequence[Config] | None, workers: set[int] | None) -> tuple[list[Config], str]:
     """
-    Return the configurations to choose from, and what was asked for in vain.
+    Return the configurations to choose from, and a remark on those outside the measured range.
     """
     counts = sorted({point.workers for point in model.points})
     sizes: list[float | None] = sorted({point.memory_mb for point in model.points}, key=lambda size: size or 0.0)
-    if told is not None:
-        asked = [config for config in told if workers is None or config[0] in workers]
+    if given is not None:
+        asked = [config for config in given if workers is None or config[0] in workers]
     else:
         asked = [(count, size) for count in sorted(workers or _grid(counts)) for size in sizes]
     inside = [config for config in asked if not is_outside(model, config)]
     beyond = sorted({count for count, _ in asked if not counts[0] <= count <= counts[-1]})
     if not beyond:
         return inside, ""
-    names = ", ".join(map(str, beyond[:SHOWN]))
+    names = ", ".join(map(str, beyond[:LISTED]))
     return inside, (
-        f"{model.profile.name}: {names} workers are beyond the measured {counts[0]} to {counts[-1]}: no number for them"
+        f"{model.profile.name}: {names} workers are outside the measured {counts[0]} to {counts[-1]}: not predicted"
     )
 
 
@@ -189,24 +187,24 @@ def _grid(counts: Sequence[int]) -> set[int]:
     return {*counts, *(round(count) for count in np.geomspace(low, high, GRID))}
 
 
-def _waits(models: Sequence[Model]) -> list[str]:
+def _missing_parents(models: Sequence[Model]) -> list[str]:
     names = {model.profile.stage for model in models}
     return [
-        f"{model.profile.stage} waits for {parent}, of which there is no model: the time leaves it out"
+        f"{model.profile.stage} depends on {parent}, which has no model: its time is not included"
         for model in models
         for parent in model.profile.parents
         if parent not in names
     ]
 
 
-def _unknown(models: Sequence[Model], wanted: Objective, budget_usd: float | None) -> str | None:
-    needs = {*wanted.needs, *([COST] if budget_usd is not None else [])}
+def _unknown(models: Sequence[Model], target: Objective, budget_usd: float | None) -> str | None:
+    needs = {*target.needs, *([COST] if budget_usd is not None else [])}
     for model in models:
         if ENERGY in needs and model.energy is None:
             return f"{model.profile.name}: {model.no_energy}"
         if COST in needs and (model.profile.price is None or any(size is None for _, size in model.configs)):
             missing = "price of a GB-second" if model.profile.price is None else "memory size"
-            return f"{model.profile.name}: no {missing} is known"
+            return f"{model.profile.name}: {missing} unknown"
     return None
 
 
@@ -222,30 +220,30 @@ def _stage(model: Model, draws: Draws, risk: float | None) -> Stage:
 def _planned(
     plan: Plan,
     models: Sequence[Model],
-    wanted: Objective,
+    target: Objective,
     limits: Limits,
     configs: Mapping[str, Sequence[Config]],
     draws: Mapping[str, Draws],
     stages: Mapping[str, Stage],
 ) -> Plan:
     least = _least(stages)
-    every = combined(stages)
-    if every is None:
-        choice = solved(stages, wanted, limits, least)
+    options = combined(stages)
+    if options is None:
+        choice = solved(stages, target, limits, least)
         if choice is None:
             return attrs.evolve(plan, exhaustive=False, reason=_infeasible(plan, stages, configs))
-        found = {name: np.array([place], dtype=np.intp) for name, place in choice.items()}
-        every = Combinations(found, added(stages, found), added(stages, found, risky=True), exhaustive=False)
+        choices = {name: np.array([index], dtype=np.intp) for name, index in choice.items()}
+        options = Combinations(choices, added(stages, choices), added(stages, choices, risky=True), exhaustive=False)
         fits = np.array([0], dtype=np.intp)
     else:
-        fits = np.flatnonzero(_within(every, limits))
+        fits = np.flatnonzero(_within(options, limits))
         if not len(fits):
             return attrs.evolve(plan, reason=_infeasible(plan, stages, configs))
-    score = wanted.score(every.totals, least)
-    order = fits[np.lexsort((_total(every, TIME)[fits], score[fits]))][:LOOKED_AT]
-    ranked = [_option(every, score, configs, int(place)) for place in order]
+    score = target.score(options.totals, least)
+    order = fits[np.lexsort((_total(options, TIME)[fits], score[fits]))][:RANKED]
+    ranked = [_option(options, score, configs, int(index)) for index in order]
     best = ranked[0]
-    chosen = {name: int(every.choices[name][order[0]]) for name in stages}
+    chosen = {name: int(options.choices[name][order[0]]) for name in stages}
     by_name = {model.profile.stage: model for model in models}
     return attrs.evolve(
         plan,
@@ -254,22 +252,22 @@ def _planned(
         total=intervals(by_name, stages, draws, chosen),
         alternatives=tuple(ranked[1:4]),
         ranked=tuple(ranked),
-        pareto=tuple(_front(every, score, configs)),
-        confidence=confidence(every, order, wanted, stages, draws) if every.exhaustive else None,
+        pareto=tuple(_front(options, score, configs)),
+        confidence=confidence(options, order, target, stages, draws) if options.exhaustive else None,
         profile_next={
-            name: profile_next(by_name[name], configs[name], wanted, stages[name], chosen[name]) for name in stages
+            name: profile_next(by_name[name], configs[name], target, stages[name], chosen[name]) for name in stages
         },
-        exhaustive=every.exhaustive,
+        exhaustive=options.exhaustive,
     )
 
 
-def _total(every: Combinations, key: str) -> Array:
-    value = every.totals[key]
-    return np.zeros(len(next(iter(every.choices.values())))) if value is None else value
+def _total(options: Combinations, key: str) -> Array:
+    value = options.totals[key]
+    return np.zeros(len(next(iter(options.choices.values())))) if value is None else value
 
 
-def _within(every: Combinations, limits: Limits) -> Any:
-    seconds, dollars = every.risky[TIME], every.risky[COST]
+def _within(options: Combinations, limits: Limits) -> Any:
+    seconds, dollars = options.risky[TIME], options.risky[COST]
     assert seconds is not None
     inside = seconds <= limits.deadline_s
     return inside if dollars is None else inside & (dollars <= limits.budget_usd)
@@ -277,16 +275,16 @@ def _within(every: Combinations, limits: Limits) -> Any:
 
 def _least(stages: Mapping[str, Stage]) -> dict[str, float]:
     """
-    Return the least time, joules and dollars that a workflow can take, each by itself.
+    Return the least time, energy and cost of a workflow, each on its own.
     """
-    found = {}
+    least = {}
     for key in QUANTITY:
         if all(stage.totals[key] is not None for stage in stages.values()):
             lows = {name: _argmin(stage.totals[key]) for name, stage in stages.items()}
             value = added(stages, lows)[key]
             assert value is not None
-            found[key] = float(value[0])
-    return found
+            least[key] = float(value[0])
+    return least
 
 
 def _argmin(values: Array | None) -> Any:
@@ -296,51 +294,51 @@ def _argmin(values: Array | None) -> Any:
 
 def _infeasible(plan: Plan, stages: Mapping[str, Stage], configs: Mapping[str, Sequence[Config]]) -> str:
     """
-    Say which limit nothing keeps, and what the least is.
+    Return which limit can't be met, and the least possible.
     """
-    sure = "" if plan.risk is None else f" at a risk of {plan.risk:g}"
+    risk = "" if plan.risk is None else f" at a risk of {plan.risk:g}"
     fastest = {name: _argmin(stage.risky[TIME]) for name, stage in stages.items()}
     seconds = added(stages, fastest, risky=True)[TIME]
     if plan.deadline_s is not None and seconds is not None and seconds[0] > plan.deadline_s:
-        what = ", ".join(f"{name} {label(configs[name][int(place[0])])}" for name, place in fastest.items())
+        what = ", ".join(f"{name} {label(configs[name][int(index[0])])}" for name, index in fastest.items())
         return (
-            f"no configuration keeps the deadline of {plan.deadline_s:g} s{sure}: "
-            f"the fastest possible takes {seconds[0]:.4g} s ({what})"
+            f"no configuration meets the deadline of {plan.deadline_s:g} s{risk}: "
+            f"the fastest takes {seconds[0]:.3g} s ({what})"
         )
     if all(stage.risky[COST] is not None for stage in stages.values()) and plan.budget_usd is not None:
         cheapest = added(stages, {name: _argmin(stage.risky[COST]) for name, stage in stages.items()}, risky=True)[COST]
         if cheapest is not None and cheapest[0] > plan.budget_usd:
             return (
-                f"no configuration keeps the budget of {plan.budget_usd:g} USD{sure}: "
-                f"the cheapest possible takes {cheapest[0]:.4g} USD"
+                f"no configuration meets the budget of {plan.budget_usd:g} USD{risk}: "
+                f"the cheapest costs {cheapest[0]:.3g} USD"
             )
-    return f"no configuration keeps deadline and budget{sure} at once"
+    return f"no configuration meets both deadline and budget{risk}"
 
 
 def label(config: Config) -> str:
     """
-    Return a configuration for people.
+    Return a configuration as text.
 
-    >>> label((8, 1792.0)), label((4, None))
-    ('8 x 1792 MB', '4 workers')
+    >>> label((8, 1792.0)), label((1, None)), label((4, None))
+    ('8 x 1792 MB', '1 worker', '4 workers')
     """
     workers, memory_mb = config
-    return f"{workers} workers" if memory_mb is None else f"{workers} x {memory_mb:g} MB"
+    return f"{workers} worker{'s' * (workers != 1)}" if memory_mb is None else f"{workers} x {memory_mb:g} MB"
 
 
-def _option(every: Combinations, score: Array, configs: Mapping[str, Sequence[Config]], place: int) -> Option:
-    seconds, joules, dollars = (every.totals[key] for key in (TIME, ENERGY, COST))
+def _option(options: Combinations, score: Array, configs: Mapping[str, Sequence[Config]], index: int) -> Option:
+    seconds, joules, dollars = (options.totals[key] for key in (TIME, ENERGY, COST))
     assert seconds is not None
     return Option(
-        {name: configs[name][int(chosen[place])] for name, chosen in every.choices.items()},
-        float(seconds[place]),
-        None if joules is None else float(joules[place]),
-        None if dollars is None else float(dollars[place]),
-        float(score[place]),
+        {name: configs[name][int(chosen[index])] for name, chosen in options.choices.items()},
+        float(seconds[index]),
+        None if joules is None else float(joules[index]),
+        None if dollars is None else float(dollars[index]),
+        float(score[index]),
     )
 
 
-def _front(every: Combinations, score: Array, configs: Mapping[str, Sequence[Config]]) -> list[Option]:
-    known = [value for value in every.totals.values() if value is not None]
-    front = [_option(every, score, configs, int(place)) for place in undominated(known)]
+def _front(options: Combinations, score: Array, configs: Mapping[str, Sequence[Config]]) -> list[Option]:
+    known = [value for value in options.totals.values() if value is not None]
+    front = [_option(options, score, configs, int(index)) for index in undominated(known)]
     return sorted(front, key=lambda option: option.time_s)

@@ -1,5 +1,5 @@
 """
-What any configuration of a fitted stage takes, and how sure that is.
+Predictions of a fitted stage's time, energy and cost, with intervals.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from greensdk.advisor.profile import Point
 from greensdk.advisor.surface import Array, log_members, log_values
 
 DRAWS = 10
-"""Repetitions that are drawn for each of the bootstrap's fits."""
+"""Simulated runs for each bootstrap fit."""
 
 
 @attrs.frozen
 class Prediction:
     """
-    What one configuration takes. The ends are those of the interval for one new run.
+    The prediction for one configuration, with the interval for a single new run.
 
     Attributes:
-        workers: How many.
-        memory_mb: What each is allotted.
+        workers: Number of workers.
+        memory_mb: Memory size of each.
         time_s: Wall seconds.
         time_low_s: Lower end.
         time_high_s: Upper end.
-        energy_j: Joules of all workers; None where no model of them could be made.
+        energy_j: Joules of all workers; None without an energy model.
         energy_low_j: Lower end.
         energy_high_j: Upper end.
-        usd: What is billed; None where no price is known.
+        usd: Cost; None if the price is unknown.
         usd_low: Lower end.
         usd_high: Upper end.
-        measured: It was measured.
-        extrapolated: It is outside of what was measured: the numbers are a guess, the intervals don't hold.
+        measured: Whether it was measured.
+        extrapolated: Whether it is outside the measured range, where the intervals don't hold.
     """
 
     workers: int
@@ -57,26 +57,26 @@ class Prediction:
 
 def predict(model: Model, configs: Iterable[Config] | None = None, *, level: float = 0.9) -> list[Prediction]:
     """
-    Return what configurations take.
+    Return the predictions for some configurations.
 
     Args:
         model: The fitted stage.
-        configs: (workers, memory_mb) of each; None: all that were measured.
-        level: How likely a new run lies inside the interval.
+        configs: (workers, memory_mb) of each; None: all measured ones.
+        level: Probability that a new run lies in the interval.
     """
-    wanted = list(model.configs if configs is None else configs)
-    if not wanted:
+    asked = list(model.configs if configs is None else configs)
+    if not asked:
         return []
-    draws = draw(model, wanted)
+    draws = draw(model, asked)
     ends = (0.5 - level / 2, 0.5 + level / 2)
     known = set(model.configs)
     time = _ends(draws.time_s, draws.time_draws, ends)
-    unknown: list[Any] = [(None, None, None)] * len(wanted)
+    unknown: list[Any] = [(None, None, None)] * len(asked)
     energy = _ends(draws.energy_j, draws.energy_draws, ends, *_band(model)) or unknown
     usd = _ends(draws.usd, draws.usd_draws, ends) or unknown
     return [
         Prediction(*(*config, *seconds, *joules, *dollars, config in known, is_outside(model, config)))
-        for config, seconds, joules, dollars in zip(wanted, time, energy, usd, strict=True)
+        for config, seconds, joules, dollars in zip(asked, time, energy, usd, strict=True)
     ]
 
 
@@ -84,7 +84,7 @@ def _ends(
     middle: Array | None, draws: Array | None, ends: tuple[float, float], low: float = 1.0, high: float = 1.0
 ) -> list[Any]:
     """
-    Return number, lower and upper end for each configuration; nothing where the number is not known.
+    Return value, lower and upper end for each configuration; an empty list if unknown.
     """
     if middle is None or draws is None:
         return []
@@ -94,7 +94,7 @@ def _ends(
 
 def is_outside(model: Model, config: Config) -> bool:
     """
-    Say whether a configuration is beyond what was measured.
+    Return whether a configuration is outside the measured range.
     """
     workers, memory_mb = config
     counts = [point.workers for point in model.points]
@@ -107,7 +107,7 @@ def is_outside(model: Model, config: Config) -> bool:
 @attrs.frozen(eq=False)
 class Draws:
     """
-    Configurations, as the model sees them: the number itself, the bootstrap's fits, and new runs.
+    Predictions for some configurations: the best fit, the bootstrap fits, and simulated runs.
     """
 
     time_s: Array
@@ -123,15 +123,15 @@ class Draws:
 
 def draw(model: Model, configs: Sequence[Config]) -> Draws:
     """
-    Return predictions as rows of draws: one column for each configuration.
+    Return the predictions, with one column for each configuration.
     """
     p, m = arrays([Point(workers, memory_mb, 1.0, 1.0) for workers, memory_mb in configs])
     rng = np.random.default_rng(model.seed)
     time, time_fits = log_values(model.time, model.time.best, p, m), log_members(model.time, p, m)
     time_draws = _noisy(time_fits, model.time.residuals, rng)
-    found = Draws(np.exp(time), np.exp(time_fits), np.exp(time_draws))
+    draws = Draws(np.exp(time), np.exp(time_fits), np.exp(time_draws))
     if model.energy:
-        found = attrs.evolve(found, **_energy_draws(model.energy, p, m, rng))
+        draws = attrs.evolve(draws, **_energy_draws(model.energy, p, m, rng))
     price = model.profile.price
     if price and all(memory_mb is not None for _, memory_mb in configs):
         worker, fits = log_values(model.worker, model.worker.best, p, m), log_members(model.worker, p, m)
@@ -140,8 +140,8 @@ def draw(model: Model, configs: Sequence[Config]) -> Draws:
             return np.exp(log_seconds) * p * m / 1024 * price.gb_s_usd + p * price.request_usd
 
         drawn = _noisy(fits, model.worker.residuals, rng)
-        found = attrs.evolve(found, usd=usd(worker), usd_fits=usd(fits), usd_draws=usd(drawn))
-    return found
+        draws = attrs.evolve(draws, usd=usd(worker), usd_fits=usd(fits), usd_draws=usd(drawn))
+    return draws
 
 
 def _energy_draws(energy: Energy, p: Array, m: Array, rng: np.random.Generator) -> dict[str, Array]:

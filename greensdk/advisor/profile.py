@@ -1,14 +1,13 @@
 """
-From records to profiles: what each configuration of a stage took.
+From records to profiles: time, energy and cost of each configuration of a stage.
 
 A run is one job (``worker.executor_id`` and ``worker.job_id``); its workers are the calls in it (``worker.call_id``).
-A record outside of any worker is a run of its own if its tags say how many ``workers`` it used; tags may give
-``memory_mb``, ``stage``, ``workflow`` and ``parents``, too. The time of a run is its slowest worker's; on one machine
-it is from the first call's beginning to the last one's end, so that calls that wait for a free worker count. The billed
-seconds are the sum.
+A record outside any worker is a run on its own if it has a tag ``workers``; the tags ``memory_mb``, ``stage``,
+``workflow`` and ``parents`` are read as well. The time of a run is that of its slowest worker; on one machine it is
+from the first call's start to the last one's end, which includes waiting for a free worker. Billed seconds are the sum.
 
-Joules go through :class:`greensdk.report.EnergyReport`: a meter that several workers read is counted once and its
-joules are the calls' parts of it; private meters and estimates add up.
+Energy comes from :class:`greensdk.report.EnergyReport`: a meter shared by several workers is counted once and
+split among the calls; private meters and estimates add up.
 """
 
 from __future__ import annotations
@@ -21,12 +20,15 @@ from typing import Any
 
 import attrs
 
+from greensdk.configure.targets import load
 from greensdk.report import EnergyReport
 
 Record = dict[str, Any]
 Key = tuple[str | None, str, str | None, str | None]
 
 SERVERLESS = "aws_lambda"
+
+PRICE_LIST = "greensdk_cost.prices:list_price"
 
 
 @attrs.frozen
@@ -35,14 +37,14 @@ class Point:
     One run of a stage.
 
     Attributes:
-        workers: How many worked at once.
-        memory_mb: What each was allotted; None where there is no such limit.
-        time_s: Wall seconds of the slowest, or from the first beginning to the last end.
-        billed_s: Wall seconds of all, added up.
-        energy_j: Joules of all; None where nothing told.
-        energy_low_j: Lower end of their 90 % interval.
+        workers: Number of workers.
+        memory_mb: Memory size of each; None if unlimited.
+        time_s: Wall seconds of the slowest, or from the first start to the last end.
+        billed_s: Sum of all workers' wall seconds.
+        energy_j: Joules of all workers; None if unknown.
+        energy_low_j: Lower end of the 90% interval.
         energy_high_j: Upper end.
-        machine: Where it ran.
+        machine: The machine it ran on.
     """
 
     workers: int
@@ -58,12 +60,12 @@ class Point:
 @attrs.frozen
 class Price:
     """
-    What a function as a service bills.
+    The prices of a function service.
 
     Attributes:
-        gb_s_usd: For 1024 MB and a second.
-        request_usd: For each worker.
-        source: Where the prices come from, and of which day they are.
+        gb_s_usd: Price of 1024 MB for one second.
+        request_usd: Price of one worker's request.
+        source: Source and date of the prices.
     """
 
     gb_s_usd: float
@@ -80,15 +82,15 @@ class Profile:
     All runs of one stage.
 
     Attributes:
-        stage: Its name, or the function's.
+        stage: Name of the stage, or of the function.
         points: The runs.
-        workflow: What it belongs to.
-        backend: Where the workers were.
+        workflow: The workflow it belongs to.
+        backend: The backend of the workers.
         arch: Their architecture.
-        parents: The stages it waits for.
-        shared_meter: The joules come from a meter that all workers read.
-        energy_source: The monitor and boundary they come from.
-        price: What is billed; None where no price is known.
+        parents: The stages it depends on.
+        shared_meter: Whether the energy comes from a meter shared by all workers.
+        energy_source: The monitor and boundary of the energy.
+        price: The prices; None if unknown.
         digest: SHA-256 over the ids of the records.
         remarks: What was left out, and why.
     """
@@ -108,7 +110,7 @@ class Profile:
     @property
     def name(self) -> str:
         """
-        For people: stage, workflow, backend and architecture, as far as they are known.
+        Stage, workflow, backend and architecture as text, as far as known.
         """
         place = ", ".join(part for part in (self.workflow, self.backend, self.arch) if part)
         return f"{self.stage} ({place})" if place else self.stage
@@ -117,7 +119,7 @@ class Profile:
 @attrs.frozen
 class _Run:
     """
-    The records of one job, and what they come to.
+    The records of one job, and the resulting point.
     """
 
     point: Point
@@ -128,23 +130,30 @@ class _Run:
 
 def profiles(records: Iterable[Record], prices: Prices | None = None) -> tuple[list[Profile], list[str]]:
     """
-    Return a profile for each (workflow, stage, backend, architecture), and what could not be used.
+    Return a profile for each (workflow, stage, backend, architecture), and remarks on what was left out.
 
     Args:
         records: As :func:`greensdk.logs.read` yields them.
-        prices: Price of an architecture; None takes what the records say.
+        prices: Prices by architecture; None takes those in the records.
     """
-    report = EnergyReport(list(records))
-    shared = {name for metered in report.meters for name in metered.split.calls}
+    return profiles_of(EnergyReport(records), prices)
+
+
+def profiles_of(report: EnergyReport, prices: Prices | None = None) -> tuple[list[Profile], list[str]]:
+    """
+    Return the same for an existing report.
+    """
+    rows = report.rows.rows[report.shares.is_shared[report.rows.rows]].tolist()
+    shared = {report.source[row]["record_id"] for row in rows}
     stages: dict[Key, list[_Run]] = {}
     problems: Counter[str] = Counter()
     for job in _jobs(report.counted):
         if why := _unusable(job):
             problems[why] += 1
         else:
-            stages.setdefault(_key(job[0]), []).append(_run(job, report.account.calls, shared))
-    found = [_profile(key, runs, prices) for key, runs in sorted(stages.items(), key=lambda item: str(item[0]))]
-    return found, [f"{number} {why}" for why, number in problems.items()]
+            stages.setdefault(_key(job[0]), []).append(_run(job, report.calls_j, shared))
+    by_stage = [_profile(key, runs, prices) for key, runs in sorted(stages.items(), key=lambda item: str(item[0]))]
+    return by_stage, [f"{number} run{'s' * (number != 1)} left out: {why}" for why, number in problems.items()]
 
 
 def _jobs(records: Sequence[Record]) -> list[list[Record]]:
@@ -163,11 +172,11 @@ def _of(record: Mapping[str, Any], key: str) -> Any:
 
 def _unusable(job: Sequence[Record]) -> str:
     if any(record["status"] != "ok" for record in job):
-        return "runs with calls that failed or were lost are left out"
+        return "failed or lost calls"
     if any(not record["duration_s"] for record in job):
-        return "runs with calls without a duration are left out"
+        return "calls without a duration"
     if _workers(job) < 1:
-        return "records outside of a job have no tag 'workers' and are left out"
+        return "neither a job nor a tag 'workers'"
     return ""
 
 
@@ -175,8 +184,8 @@ def _workers(job: Sequence[Record]) -> int:
     calls = {(record.get("worker") or {}).get("call_id") for record in job} - {None}
     if calls:
         return len(calls)
-    told = _number(_of(job[0], "workers"))
-    return int(told) if told is not None and told == int(told) else 0
+    tag = _number(_of(job[0], "workers"))
+    return int(tag) if tag is not None and tag == int(tag) else 0
 
 
 def _number(value: Any) -> float | None:
@@ -218,9 +227,9 @@ def _run(job: Sequence[Record], joules: Mapping[str, float], shared: set[str]) -
 
 def _wall(job: Sequence[Record]) -> float | None:
     """
-    Return the seconds from the first call's beginning to the last one's end; None where calls have clocks of their own.
+    Return the seconds from the first call's start to the last one's end; None if the calls don't share a clock.
 
-    Lambda's machines may all come from one snapshot, boot id included.
+    Lambda's machines may all be restored from one snapshot, boot id included.
     """
     hosts = {(record.get("host") or {}).get("boot_id") for record in job}
     starts = [record.get("monotonic_s") for record in job]
@@ -237,24 +246,24 @@ def _energy(job: Sequence[Record], joules: Mapping[str, float]) -> tuple[float |
         return None, None, None
     ends = []
     for key in ("energy_low_j", "energy_high_j"):
-        told = [record.get(key) for record in job]
-        of_all = [
+        ends_of_calls = [record.get(key) for record in job]
+        scaled = [
             end * (joules[record["record_id"]] / record["energy_j"] if record["energy_j"] else 1.0)
-            for end, record in zip(told, job, strict=True)
+            for end, record in zip(ends_of_calls, job, strict=True)
             if end is not None
         ]
-        ends.append(math.fsum(of_all) if len(of_all) == len(job) else None)
+        ends.append(math.fsum(scaled) if len(scaled) == len(job) else None)
     return energy_j, ends[0], ends[1]
 
 
 def _machine(job: Sequence[Record]) -> str:
     """
-    Return what makes runs comparable: the machine itself, or where a service picks one, its CPU.
+    Return the machine, or its CPU model where a service chooses the machine.
     """
     worker = job[0].get("worker") or {}
     key = "host_id" if worker.get("backend") in {None, "localhost"} else "cpu_model"
-    found = {str((record.get("host") or {}).get(key)) for record in job}
-    return found.pop() if len(found) == 1 else "several"
+    names = {str((record.get("host") or {}).get(key)) for record in job}
+    return names.pop() if len(names) == 1 else "several"
 
 
 def _profile(key: Key, runs: Sequence[_Run], prices: Prices | None) -> Profile:
@@ -263,10 +272,10 @@ def _profile(key: Key, runs: Sequence[_Run], prices: Prices | None) -> Profile:
     sources = Counter(run.source for run in runs if run.source)
     source = max(sources, key=lambda name: sources[name]) if sources else None
     if len(sources) > 1:
-        remarks.append(f"joules of {source} only: those of other meters are left out")
+        remarks.append(f"energy of {source} only; that of other methods is left out")
     silent = sum(run.source != source for run in runs)
     if source and silent:
-        remarks.append(f"{silent} of {len(runs)} runs have no joules of {source}")
+        remarks.append(f"{silent} of {len(runs)} runs have no energy from {source}")
     records = [record for run in runs for record in run.records]
     ids = sorted(record["record_id"] for record in records)
     return Profile(
@@ -289,40 +298,31 @@ def _without_energy(point: Point) -> Point:
 
 
 def _parents(records: Iterable[Record]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    parents: dict[str, None] = {}
     for record in records:
-        told = _of(record, "parents") or ()
-        found |= dict.fromkeys(told.split(",") if isinstance(told, str) else map(str, told))
-    return tuple(found)
+        value = _of(record, "parents") or ()
+        parents |= dict.fromkeys(value.split(",") if isinstance(value, str) else map(str, value))
+    return tuple(parents)
 
 
 def _price(records: Iterable[Record]) -> Price | None:
     """
-    Return the prices that the records were billed by: the latest where they changed.
+    Return the prices in the records: the latest if they changed.
     """
-    found: Price | None = None
+    price: Price | None = None
     for record in sorted(records, key=lambda each: str(each.get("started_at"))):
         cost = record.get("cost") or {}
         if cost.get("gb_s") and cost.get("compute_usd") is not None:
             source = " ".join(filter(None, (cost.get("price_source"), cost.get("region"), cost.get("price_date"))))
-            found = Price(cost["compute_usd"] / cost["gb_s"], cost.get("requests_usd") or 0.0, source)
-    return found
+            price = Price(cost["compute_usd"] / cost["gb_s"], cost.get("requests_usd") or 0.0, source)
+    return price
 
 
 def list_price(region: str, arch: str | None) -> Price:
     """
-    Return what AWS Lambda bills in a region.
+    Return AWS Lambda's prices in a region.
 
     Raises:
-        ConfigError: No such price is known.
+        ConfigError: There is no such price.
     """
-    from greensdk_cost.prices import ARCHITECTURES, PRICES, SOURCES, gb_s_usd, source
-
-    from greensdk.errors import ConfigError
-
-    name = {"aarch64": "arm64", "amd64": "x86_64", None: "x86_64"}.get(arch, arch)
-    price = gb_s_usd(region, name, 1) if region in PRICES and name in ARCHITECTURES else None
-    if price is None:
-        raise ConfigError(f"no price of AWS Lambda is known for {region}, {name}: known are {', '.join(PRICES)}")
-    where = source(region)
-    return Price(price, PRICES[region][2], f"{where} {region} {SOURCES[where]}")
+    return Price(*load(PRICE_LIST)(region, arch))

@@ -1,23 +1,23 @@
 """
-One number (seconds, joules, a rate) against workers and memory: a form with a meaning, and what the form misses.
+One quantity (seconds, joules, a rate) as a function of workers and memory: a physical form, and its residuals.
 
 .. code-block:: text
 
     time            a1/(p s) + a2/p + b/s + c p + d        s = min(MB / 1769, k)
     shared energy   a/p + b + c p + d p^2                  what (idle_w + w p) * time expands to
-    rate            a s + b GB + c s/p                     watts of one worker: what it is allotted, and how busy it is
+    rate            a s + b GB + c s/p                     watts of one worker by its allotment and utilisation
 
-All coefficients are >= 0. They are fitted on relative errors, to the median of each configuration's repetitions. A
+All coefficients are >= 0 and minimise relative errors from the median of each configuration's repetitions. A
 Lambda has one vCPU for each 1769 MB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html); `k`, how
-many of them a stage can use, is not known: the fits of all of `KS` are averaged in logarithms, each weighted by how
-well it predicts whole worker counts and memory sizes that were kept from it.
+many of them a stage can use, is unknown: the fits for all of `KS` are averaged in logarithms, each weighted by how well
+it predicts held-out worker counts and memory sizes.
 
-What remains is a smooth field over (log p, log m), drawn to 0 where nothing was measured: each memory size has an
-effect of its own, and so has the neighbourhood of each configuration. That is kriging, or the posterior mean of a
+The residuals are a smooth field over (log p, log m) that tends to 0 away from measurements: each memory size has its
+own effect, and so has the neighbourhood of each configuration. This is kriging, or the posterior mean of a
 Gaussian process (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, eq. 2.23).
 
 Intervals come from the bootstrap of pairs (B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993,
-chapter 9): configurations and their repetitions are drawn anew, a `k` by its weight, everything is fitted again.
+chapter 9): configurations and their repetitions are resampled, a `k` is drawn by its weight, and all is refitted.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ KS = (0.5, 1.0, 2.0, 4.0, 6.0)
 """Up to the 6 vCPUs of the largest Lambda function."""
 
 SHARPNESS = 4
-"""A fit that is twice as far off has a weight of 1/16."""
+"""Exponent of the weights: a fit with twice the error has 1/16 of the weight."""
 
 MEMORY_OCTAVES, WORKERS_OCTAVES = 1.0, 2.0
-"""How far the field reaches: at so many doublings an effect has fallen to 1/e."""
+"""Correlation lengths of the field in doublings: the distance over which an effect falls to 1/e."""
 
-CHANCE = (0.3, 1.0)
+NOISE_LIMITS = (0.3, 1.0)
 """
-How much of what the form misses may be chance, in units of an effect of the field: as much as the repetitions differ
-by, within these. Where they agree, the field follows what was measured.
+Limits of the noise variance, relative to the variance of the field. Within them it is the variance between repetitions;
+where these agree, the field follows the measurements.
 """
 
 MEMBERS = 200
 LEAST_DRAWN = 3
-"""Worker counts in each: a curve through fewer would go anywhere."""
+"""Fewest worker counts in a resample: a curve through fewer is undetermined."""
 
 TINY = 1e-12
 
@@ -91,7 +91,7 @@ Basis = Callable[[Array, Array, float], Array]
 
 def basis_of(kind: str, sizes: int) -> tuple[Basis, tuple[float, ...]]:
     """
-    Return the columns of a form, and the `k` to try. With one memory size its effect can't be told from a constant.
+    Return the columns of a form, and the `k` to try. With one memory size, its effect is part of the constant.
     """
     if kind == TIME and sizes > 1:
         return _time, KS
@@ -108,15 +108,15 @@ def basis_of(kind: str, sizes: int) -> tuple[Basis, tuple[float, ...]]:
 @attrs.frozen(eq=False)
 class Curve:
     """
-    One fit: the form for each `k` with its weight, and the field on top.
+    One fit: the form for each `k` with its weight, plus the field.
 
     Attributes:
-        ks: The `k`.
-        weights: How much each counts; they add up to 1.
-        coefficients: Of the columns, for each `k`.
-        p: Workers of the configurations that hold the field.
-        m: Their memory.
-        field: Their weights in it.
+        ks: The values of `k`.
+        weights: The weight of each; they sum to 1.
+        coefficients: Coefficients of the columns, for each `k`.
+        p: Workers at the nodes of the field.
+        m: Memory at the nodes.
+        field: Weights of the nodes.
     """
 
     ks: tuple[float, ...]
@@ -130,17 +130,16 @@ class Curve:
 @attrs.frozen(eq=False)
 class Surface:
     """
-    A fitted number.
+    A fitted quantity.
 
     Attributes:
-        kind: Which form.
+        kind: The form.
         basis: Its columns.
         best: The fit to all configurations.
-        members: The bootstrap's fits.
-        residuals: Logarithms of each repetition over the prediction of a fit that did not see its worker count; for the
-            fewest and the most workers, which such a fit could only extrapolate to, of the fit to all.
-        error: Median distance of each configuration from the fits that did not see its worker count or memory size,
-            as a part of it.
+        members: The bootstrap fits.
+        residuals: Logarithm of each repetition over the prediction with its worker count held out; for the fewest and
+            the most workers, where that would be an extrapolation, over the fit to all.
+        error: Median relative error of the fits with the worker count or the memory size held out.
     """
 
     kind: str
@@ -161,9 +160,9 @@ def fit_surface(
         kind: One of `TIME`, `SHARED`, `RATE`.
         p: Workers of each configuration.
         m: Memory of each.
-        repetitions: What was measured at each.
-        seed: Of the bootstrap. The same seed draws the same configurations for every number measured at them.
-        members: How many fits it makes.
+        repetitions: Measured values of each.
+        seed: Seed of the bootstrap. The same seed draws the same configurations for every quantity.
+        members: Number of bootstrap fits.
     """
     basis, ks = basis_of(kind, len(set(m.tolist())))
     y = np.array([np.median(each) for each in repetitions])
@@ -187,7 +186,7 @@ def fit_form(kind: str, p: Array, m: Array, y: Array) -> Array:
 
 def log_values(surface: Surface, curve: Curve, p: Array, m: Array) -> Array:
     """
-    Return the logarithms of a fit at some configurations.
+    Return the logarithms of a fit's values at some configurations.
     """
     return _form(surface.basis, curve, p, m) + _kernel(p, m, curve.p, curve.m) @ curve.field
 
@@ -215,16 +214,16 @@ def _solve(columns: Array, y: Array) -> Array:
 
 def _curve(basis: Basis, ks: tuple[float, ...], weights: Array, p: Array, m: Array, y: Array, noise: float) -> Curve:
     coefficients = tuple(_solve(basis(p, m, k), y) for k in ks)
-    bare = Curve(ks, weights, coefficients, p, m, np.zeros(len(p)))
-    missed = np.log(y) - _form(basis, bare, p, m)
-    chance = float(np.clip(2 * noise / (np.mean(missed**2) + TINY), *CHANCE))
-    field = np.asarray(np.linalg.solve(_kernel(p, m, p, m) + chance * np.eye(len(p)), missed), float)
-    return attrs.evolve(bare, field=field)
+    form_only = Curve(ks, weights, coefficients, p, m, np.zeros(len(p)))
+    residuals = np.log(y) - _form(basis, form_only, p, m)
+    variance = float(np.clip(2 * noise / (np.mean(residuals**2) + TINY), *NOISE_LIMITS))
+    field = np.asarray(np.linalg.solve(_kernel(p, m, p, m) + variance * np.eye(len(p)), residuals), float)
+    return attrs.evolve(form_only, field=field)
 
 
 def _kernel(p: Array, m: Array, q: Array, n: Array) -> Array:
     """
-    Return how much two configurations have in common, as a multiple of what one of them has for itself.
+    Return the covariance of two configurations, as a multiple of the memory effect's variance.
     """
     size = np.exp(-np.abs(np.log2(m)[:, None] - np.log2(n)[None]) / MEMORY_OCTAVES)
     near = np.exp(-np.abs(np.log2(p)[:, None] - np.log2(q)[None]) / WORKERS_OCTAVES)
@@ -235,15 +234,20 @@ def _weights(
     basis: Basis, ks: tuple[float, ...], p: Array, m: Array, y: Array, noise: float
 ) -> tuple[Array, Array, float]:
     """
-    Return the weight of each `k`, the predictions for worker counts that were held out, and the median error.
+    Return the weight of each `k`, the predictions for held-out worker counts, and the median error.
     """
     errors: list[list[float]] = [[] for _ in ks]
-    held = [out for axis in (p, m) for out in (axis == value for value in np.unique(axis)) if _leaves(basis, p, m, out)]
+    held = [
+        out
+        for axis in (p, m)
+        for out in (axis == value for value in np.unique(axis))
+        if _can_fit_without(basis, p, m, out)
+    ]
     for out in held:
-        for place, k in enumerate(ks):
+        for index, k in enumerate(ks):
             columns = basis(p, m, k)
             guess = np.maximum(columns[out] @ _solve(columns[~out], y[~out]), TINY)
-            errors[place].extend(np.abs(np.log(guess / y[out])).tolist())
+            errors[index].extend(np.abs(np.log(guess / y[out])).tolist())
     means = np.array([np.mean(each) if each else 1.0 for each in errors]) + TINY
     weights = (means.min() / means) ** SHARPNESS
     weights /= weights.sum()
@@ -259,9 +263,9 @@ def _weights(
     return weights, predicted, float(np.median(missed)) if missed else 0.0
 
 
-def _leaves(basis: Basis, p: Array, m: Array, out: Any) -> bool:
+def _can_fit_without(basis: Basis, p: Array, m: Array, out: Any) -> bool:
     """
-    Say whether there is enough left to fit to.
+    Return whether enough configurations remain to fit.
     """
     return bool(np.count_nonzero(~out) >= basis(p, m, 1.0).shape[1])
 
@@ -280,19 +284,19 @@ def _member(
     chosen: Any = rng.integers(0, len(p), len(p))
     while len(np.unique(p[chosen])) < distinct:
         chosen = rng.integers(0, len(p), len(p))
-    luck = rng.random(len(p))
+    draws = rng.random(len(p))
     k = ks[int(np.searchsorted(np.cumsum(weights), rng.random() * (1 - TINY)))]
-    y = np.array([_drawn(repetitions[place], part) for place, part in zip(chosen, luck, strict=True)])
+    y = np.array([_drawn(repetitions[index], part) for index, part in zip(chosen, draws, strict=True)])
     return _curve(basis, (k,), np.ones(1), p[chosen], m[chosen], y, noise)
 
 
 def _noise(repetitions: Sequence[Array]) -> float:
     """
-    Return the variance of a configuration's median, in logarithms, as repetitions show it; infinite if there are none.
+    Return the variance of a configuration's median, in logarithms, estimated from repetitions; infinite without any.
     """
     variances = [float(np.var(np.log(each), ddof=1)) / len(each) for each in repetitions if len(each) > 1]
     return float(np.median(variances)) if variances else np.inf
 
 
-def _drawn(repetitions: Array, luck: float) -> float:
-    return float(repetitions[int(luck * len(repetitions))])
+def _drawn(repetitions: Array, draw: float) -> float:
+    return float(repetitions[int(draw * len(repetitions))])

@@ -19,7 +19,7 @@ from greensdk.version import __version__
 
 COMMANDS = {
     "doctor": "greensdk.cli.doctor:doctor",
-    "demo": "greensdk.cli.demo:demo",
+    "demo": "greensdk_workloads.demo:demo",
     "run": "greensdk.cli.run:run",
     "report": "greensdk.cli.report:report",
     "compare": "greensdk.cli.compare:compare",
@@ -31,48 +31,48 @@ COMMANDS = {
     "validate": "greensdk.cli.validate:validate",
     "calibrate": "greensdk.cli.calibrate:calibrate",
     "verify": "greensdk.cli.verify:verify",
-    "agent": "greensdk.cli.agent:agent",
-    "k8s": "greensdk.cli.k8s:k8s",
-    "lambda": "greensdk.cli.aws_lambda:aws_lambda",
+    "agent": "greensdk_ebpf.agent.command:agent",
+    "k8s": "greensdk_lithops.k8s.command:k8s",
+    "lambda": "greensdk_lithops.aws_lambda.command:aws_lambda",
     "plugins": "greensdk.cli.plugins:plugins",
     "schema": "greensdk.cli.schema:schema",
 }
 """Name to ``module:attribute``, in the order of ``greensdk --help``."""
 
-WRONG = 2
-"""The exit code when the person who typed the command can put it right."""
+USAGE_ERROR = 2
+"""The exit code for what the user can correct: arguments, configuration, files."""
 
 
 class Cli(click.Group):
     """
-    The group of all commands: our own, imported one by one, then those that plugins add.
+    All commands: the built-in ones, imported when they are used, then those that plugins add.
     """
 
-    joined = False
+    extended = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """
-        Return all names, the plugins' last.
+        Return all names, those from plugins last.
         """
-        self.join()
+        self.add_plugin_commands()
         return [*COMMANDS, *(name for name in super().list_commands(ctx) if name not in COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """
-        Return one command; plugins are looked for only when it is none of our own.
+        Return one command; plugins are loaded only for a name that is not built in.
         """
         if cmd_name in COMMANDS:
             command: click.Command = load(COMMANDS[cmd_name])
             return command
-        self.join()
+        self.add_plugin_commands()
         return super().get_command(ctx, cmd_name)
 
-    def join(self) -> None:
+    def add_plugin_commands(self) -> None:
         """
-        Let the plugins add their commands, once.
+        Add the commands of plugins, once.
         """
-        if not self.joined:
-            self.joined = True
+        if not self.extended:
+            self.extended = True
             from greensdk.configure.plugins import load_plugins
 
             load_plugins().commands(self)
@@ -86,7 +86,7 @@ class Cli(click.Group):
         **extra: Any,
     ) -> Any:
         """
-        Run a command; what a person can put right is one line on standard error, never a traceback.
+        Run a command; an error that the user can correct is one line on standard error, never a traceback.
         """
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
@@ -101,7 +101,7 @@ class Cli(click.Group):
         except GreensdkError as error:
             code = complain(str(error))
         except BrokenPipeError:
-            # Whoever read our output has seen enough; keep the interpreter from flushing into the pipe at exit.
+            # The reader of the pipe has closed it; keep the interpreter from flushing into it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 141
         except OSError as error:
@@ -111,26 +111,26 @@ class Cli(click.Group):
 
 def complain(text: str) -> int:
     """
-    Say what is wrong, in one line, and return the exit code for it.
+    Print an error on one line, and return the exit code for it.
     """
     click.echo(f"greensdk: {' '.join(line.strip() for line in text.splitlines())}", err=True)
-    return WRONG
+    return USAGE_ERROR
 
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
     """
-    Print our own warnings (a sink that failed, a call that went unmeasured) as lines for a person.
+    Print greensdk's own warnings (a failed sink, an unmeasured call) as plain lines, without file and source line.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("always", "greensdk ", RuntimeWarning)
-        usual = warnings.showwarning
+        default = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if str(message).startswith("greensdk "):
                 click.echo(str(message), err=True)
             else:
-                usual(message, category, *where, **more)
+                default(message, category, *where, **more)
 
         warnings.showwarning = show
         yield
@@ -140,9 +140,9 @@ def _with_hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     if not context:
         return error.format_message()
-    said = error.format_message().strip()
-    stop = "" if said.endswith((".", "?")) else "."
-    return f"{said}{stop} See '{context.command_path} --help'."
+    message = error.format_message().strip()
+    stop = "" if message.endswith((".", "?")) else "."
+    return f"{message}{stop} See '{context.command_path} --help'."
 
 
 @click.group(cls=Cli, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,7 +150,7 @@ def _with_hint(error: click.ClickException) -> str:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """
-    See what a Python function, or any command, costs in joules.
+    Measure the energy of Python functions and commands.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

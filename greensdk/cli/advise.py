@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from greensdk.cli import show
 from greensdk.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,15 +27,20 @@ if TYPE_CHECKING:
     metavar="WHAT",
     help="energy (default), time, cost, edp (energy times time), or weights such as energy=0.5,time=0.5.",
 )
-@click.option("--deadline", type=float, metavar="S", help="Seconds that it may take.")
-@click.option("--budget", type=float, metavar="USD", help="Dollars that it may cost.")
-@click.option("--risk", type=float, metavar="PART", help="How often a limit may be missed, such as 0.05.")
-@click.option("--workers", metavar="N,N,...", help="Worker counts that can be run, instead of all within the measured.")
-@click.option("--region", help="Take AWS Lambda's prices in this region, instead of those in the records.")
+@click.option("--deadline", type=float, metavar="S", help="Maximum time in seconds.")
+@click.option("--budget", type=float, metavar="USD", help="Maximum cost in US dollars.")
+@click.option("--risk", type=float, metavar="P", help="Probability with which a limit may be exceeded, such as 0.05.")
+@click.option("--workers", metavar="N,N,...", help="Worker counts to consider, instead of the whole measured range.")
+@click.option("--region", help="Use AWS Lambda's prices in this region instead of those in the records.")
 @click.option(
-    "--save", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Write the models there."
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write the models to this folder.",
 )
-@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="PAGE", help="Write a page.")
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="PAGE", help="Write an HTML page."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def advise(
     sources: tuple[str, ...],
@@ -49,18 +55,17 @@ def advise(
     as_json: bool,
 ) -> None:
     """
-    Say how many workers to run, and with how much memory.
+    Recommend a number of workers and a memory size.
 
     SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input, with the records of a sweep:
-    at least four worker counts of the same function. Nothing beyond what was measured is recommended.
+    at least four worker counts of the same function. Recommendations stay within the measured range.
     """
-    from greensdk.cli import show
     from greensdk.cli.extras import need
     from greensdk.cli.report import spare_logs
     from greensdk.logs import Problem, read
 
-    need("numpy", "greensdk advise")
     need("scipy", "greensdk advise")
+    need("msgspec", "greensdk advise")
     if page is not None:
         need("matplotlib", "greensdk advise --html")
         spare_logs(str(page), sources)
@@ -68,7 +73,7 @@ def advise(
 
     problems: list[Problem] = []
     records = [record for source in sources for record in read(source, skip=problems.append)]
-    found = ask(
+    advice = ask(
         records,
         objective,
         deadline_s=deadline,
@@ -79,15 +84,15 @@ def advise(
         date=_today(),
     )
     if save:
-        _save(found, save)
+        _save(advice, save)
     if page is not None:
-        _write(found, page, sources, len(records))
+        _write(advice, page, sources, len(records))
     if as_json:
-        show.json({**found.to_dict(), "unreadable_lines": len(problems)})
+        show.json({**advice.to_dict(), "unreadable_lines": len(problems)})
     else:
-        for line in _lines(found, problems):
+        for line in _lines(advice, problems):
             click.echo(line)
-    _insist(found)
+    _insist(advice)
 
 
 def _counts(text: str | None) -> list[int] | None:
@@ -113,11 +118,11 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _save(found: Advice, folder: Path) -> None:
+def _save(advice: Advice, folder: Path) -> None:
     import re
 
     folder.mkdir(parents=True, exist_ok=True)
-    for workflow in found.workflows:
+    for workflow in advice.workflows:
         for stage in workflow.stages:
             if stage.model:
                 profile = stage.profile
@@ -126,66 +131,69 @@ def _save(found: Advice, folder: Path) -> None:
                 (folder / f"{name}.json").write_text(stage.model.to_json() + "\n")
 
 
-def _write(found: Advice, path: Path, sources: tuple[str, ...], records: int) -> None:
+def _write(advice: Advice, path: Path, sources: tuple[str, ...], records: int) -> None:
     from greensdk.report.page import document
     from greensdk.report.page.advice import sections
     from greensdk.report.page.units import several
     from greensdk.report.text import shown
 
-    about = f"From {several(records, 'record')} of {', '.join(map(shown, sources))}, made on {_today()}."
-    path.write_text(document("What to run", "What to run", about, sections(found)), encoding="utf-8")
-    click.echo(f"page      {path}", err=True)
+    about = f"From {several(records, 'record')} of {', '.join(map(shown, sources))}, created on {_today()}."
+    path.write_text(
+        document("Recommended number of workers", "Recommended number of workers", about, sections(advice)),
+        encoding="utf-8",
+    )
+    click.echo(f"page: {path}", err=True)
 
 
-def _insist(found: Advice) -> None:
+def _insist(advice: Advice) -> None:
     """
     Raises:
-        CannotAdvise: There is no recommendation at all.
+        CannotAdvise: There is no recommendation.
     """
     from greensdk.advisor import CannotAdvise
 
-    if any(each.plan and each.plan.choice for each in found.workflows):
+    if any(each.plan and each.plan.choice for each in advice.workflows):
         return
-    reasons = [each.reason for each in found.workflows if each.reason]
-    raise CannotAdvise("; ".join(reasons or found.remarks or ["there are no records to learn from"]))
+    reasons = [each.reason for each in advice.workflows if each.reason]
+    raise CannotAdvise("; ".join(reasons or advice.remarks or ["no usable records"]))
 
 
-def _lines(found: Advice, problems: list[Any]) -> Iterator[str]:
-    chosen = [each for each in found.workflows if each.plan and each.plan.choice]
+def _lines(advice: Advice, problems: list[Any]) -> Iterator[str]:
+    chosen = [each for each in advice.workflows if each.plan and each.plan.choice]
     for each in chosen:
         yield from _workflow(each)
     if chosen:
-        yield from (each.reason for each in found.workflows if each.reason)
-        yield from found.remarks
+        yield from (each.reason for each in advice.workflows if each.reason)
+        yield from advice.remarks
     if problems:
-        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"
+        yield f"{show.count(len(problems), 'unreadable line')}, first: {problems[0]}"
 
 
 def _workflow(each: WorkflowAdvice) -> Iterator[str]:
     plan = each.plan
     assert plan
     assert plan.choice
-    place = ", ".join(part for part in (each.backend, each.arch) if part)
+    location = ", ".join(part for part in (each.backend, each.arch) if part)
     runs = sum(len(stage.points) for stage in each.stages)
-    yield f"{each.name}{f' ({place})' if place else ''}: {runs} runs, {plan.wanted}"
+    yield f"{each.name}{f' ({location})' if location else ''}: {show.count(runs, 'run')}, {plan.wanted}"
     yield from _aligned(_rows(plan))
     if plan.confidence is not None:
-        yield f"confidence: {plan.confidence:.0%} (nothing else is better by more than 5 %)"
+        yield f"confidence: {plan.confidence:.0%} of resampled fits have no alternative more than 5% better"
     for option in plan.alternatives:
-        yield f"next best: {_configs(option)}: {_totals(option)}"
-    for name, some in plan.profile_next.items():
+        yield f"alternative: {_configs(option)}: {_totals(option)}"
+    for name, predictions in plan.profile_next.items():
         from greensdk.advisor.plan import label
 
-        yield f"profile next: {name} " + ", ".join(label((one.workers, one.memory_mb)) for one in some)
+        yield f"measure next: {name} " + ", ".join(label((one.workers, one.memory_mb)) for one in predictions)
     yield from plan.remarks
     sources = {stage.profile.energy_source for stage in each.stages if stage.profile.energy_source}
     if sources:
-        yield f"joules from {', '.join(sorted(sources))}"
+        yield f"energy from {', '.join(sorted(sources))}"
     yield ""
 
 
 def _rows(plan: Plan) -> list[list[str]]:
-    rows = [["stage", "workers", "memory MB", "seconds (90 %)", "joules (90 %)", "USD"]]
+    rows = [["stage", "workers", "memory MB", "seconds (90%)", "joules (90%)", "USD"]]
     for name, one in plan.stages.items():
         size = "-" if one.memory_mb is None else f"{one.memory_mb:g}"
         seconds = _ends(one.time_s, one.time_low_s, one.time_high_s)
@@ -200,7 +208,7 @@ def _rows(plan: Plan) -> list[list[str]]:
 def _ends(value: float | None, low: float | None = None, high: float | None = None) -> str:
     if value is None:
         return "-"
-    return f"{value:.4g}" + ("" if low is None or high is None else f" [{low:.4g}, {high:.4g}]")
+    return show.digits(value) + ("" if low is None or high is None else f" [{show.digits(low)}, {show.digits(high)}]")
 
 
 def _aligned(rows: list[list[str]]) -> Iterable[str]:
@@ -218,9 +226,9 @@ def _configs(option: Option) -> str:
 
 
 def _totals(option: Option) -> str:
-    parts = [f"{option.time_s:.4g} s"]
+    parts = [f"{show.digits(option.time_s)} s"]
     if option.energy_j is not None:
-        parts.append(f"{option.energy_j:.4g} J")
+        parts.append(f"{show.digits(option.energy_j)} J")
     if option.usd is not None:
-        parts.append(f"{option.usd:.4g} USD")
+        parts.append(f"{show.digits(option.usd)} USD")
     return ", ".join(parts)

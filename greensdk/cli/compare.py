@@ -99,18 +99,17 @@ def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """
     Yield a row for each reading of the run, the primary first.
     """
-    from greensdk.report.compare import quality_of
+    from greensdk.schema.primary import call_quality, primary_of
 
-    key = record["energy_source"], record["energy_boundary"]
-    readings = sorted(record["readings"], key=lambda each: (each["monitor"], each["boundary"]) != key)
-    for reading in readings:
+    primary = primary_of(record)
+    for reading in sorted(record["readings"], key=lambda each: each is not primary):
         known_j = reading["call_j"]
         ratio = known_j / record["energy_j"] if known_j is not None and record["energy_j"] else None
         yield {
             "monitor": reading["monitor"],
-            "primary": (reading["monitor"], reading["boundary"]) == key,
+            "primary": reading is primary,
             "boundary": reading["boundary"],
-            "quality": quality_of(reading),
+            "quality": call_quality(reading["scope"], reading["quality"]),
             "energy_j": known_j,
             "low_j": reading["low_j"] if known_j is not None else None,
             "high_j": reading["high_j"] if known_j is not None else None,

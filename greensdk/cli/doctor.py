@@ -10,63 +10,63 @@ from typing import Any
 import click
 
 
-@click.command()
+@click.command(short_help="Check which energy sources work here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> int:
     """
-    Say what can be measured here, what can't, why, and what helps.
+    Check which energy sources work here and how to enable the others.
 
-    The exit code is 0 when some source of joules works and 1 when none does.
+    The exit code is 0 when at least one energy source works and 1 when none does.
     """
     from greensdk.cli import show
     from greensdk.cli.survey import survey
 
-    found = survey()
+    facts = survey()
     if as_json:
-        show.json(found)
+        show.json(facts)
     else:
-        _print(found)
-    return 0 if any(row["ok"] for row in found["monitors"]) else 1
+        _print(facts)
+    return 0 if any(row["ok"] for row in facts["monitors"]) else 1
 
 
-def _print(found: Mapping[str, Any]) -> None:
+def _print(facts: Mapping[str, Any]) -> None:
     from greensdk.cli.show import table
 
-    host = found["host"]
+    host = facts["host"]
     click.echo(f"CPU      {host['cpu_model'] or 'unknown'} ({host['cpu_class']}), {host['cpus_logical']} logical CPUs")
     if host["cpu_microarch"]:
         click.echo(f"cores    {host['cpu_microarch']}")
     click.echo(f"by CPUID {host['cpuid'].get('cpu_model') or host['cpuid']['reason'] or 'unknown'}")
-    click.echo(f"clock    {host['host_clock'] or 'none: the joules of a meter can not be shared out to calls'}\n")
-    table(["monitor", "works", "why not", "fix"], [_cells(row, "name") for row in found["monitors"]])
-    primary = found["primary"]
+    click.echo(f"clock    {host['host_clock'] or 'none: metered energy cannot be attributed to calls'}\n")
+    table(["monitor", "works", "problem", "fix"], [_cells(row, "name") for row in facts["monitors"]])
+    primary = facts["primary"]
     click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")
-    for boundary, words in found["basis"].get(primary or "", {}).items():
-        click.echo(f"  {boundary}: {words}")
-    click.echo(f"active_j {_active(found['calibration'])}")
-    for name, scale in found["calibration"]["references"].items():
+    for boundary, text in facts["basis"].get(primary or "", {}).items():
+        click.echo(f"  {boundary}: {text}")
+    click.echo(f"active_j {_active(facts['calibration'])}")
+    for name, scale in facts["calibration"]["references"].items():
         click.echo(f"{name} at the wall: {scale['words']}")
     click.echo()
-    for note in found["notes"]:
+    for note in facts["notes"]:
         click.echo(note)
     table(
-        ["records go to", "works", "why not", "fix"],
-        [_cells({**row, "path": row["path"] or row["uri"]}, "path") for row in found["sinks"]],
+        ["records go to", "works", "problem", "fix"],
+        [_cells({**row, "path": row["path"] or row["uri"]}, "path") for row in facts["sinks"]],
     )
     click.echo()
     table(
-        ["adapter", "works", "active", "why not", "fix"],
-        [[r["name"], r["ok"], r["active"], r["reason"] or None, r["fix"] or None] for r in found["adapters"]],
+        ["adapter", "works", "active", "problem", "fix"],
+        [[r["name"], r["ok"], r["active"], r["reason"] or None, r["fix"] or None] for r in facts["adapters"]],
     )
     click.echo()
     table(
         ["setting", "value", "from"],
-        [[key, _value(setting["value"]), setting["from"]] for key, setting in found["config"].items()],
+        [[key, _value(setting["value"]), setting["from"]] for key, setting in facts["config"].items()],
     )
 
 
 def _active(calibration: Mapping[str, Any]) -> str:
-    watts = ", ".join(f"{name} at rest {idle_w:.4g} W" for name, idle_w in calibration["idle_w"].items())
+    watts = ", ".join(f"{name} {idle_w:.3g} W idle" for name, idle_w in calibration["idle_w"].items())
     return watts or f"will be null: the calibration is {calibration['reason']}"
 
 

@@ -108,7 +108,7 @@ def _parquet(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> 
     from greensdk.cli.extras import need
     from greensdk.errors import RecordError
     from greensdk.logs.fresh import fresh
-    from greensdk.logs.tables import literal, said, tables
+    from greensdk.report.sql import literal, said, tables
 
     need("duckdb", "greensdk export --to parquet")
     import duckdb

@@ -1,5 +1,5 @@
 """
-Optional libraries, and what to say when one is missing.
+Optional libraries, and the command that installs a missing one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ EXTRAS = {
     "matplotlib": "report",
     "prometheus_client": "prometheus",
     "opentelemetry": "otel",
-    "numpy": "advisor",
+    "msgspec": "report",
+    "numpy": "report",
     "scipy": "advisor",
     "kubernetes": "k8s",
     "yaml": "k8s",
@@ -29,21 +30,21 @@ EXTRAS = {
 
 def missing(library: str) -> str:
     """
-    Return the command that installs `library`; empty when it is here.
+    Return the command that installs `library`; empty if it is installed.
     """
     try:
-        found = find_spec(library) is not None
+        is_installed = find_spec(library) is not None
     except ImportError:  # an import hook may raise instead of finding nothing
-        found = False
-    return "" if found else f'pip install "greensdk[{EXTRAS[library]}]"'
+        is_installed = False
+    return "" if is_installed else f'pip install "greensdk[{EXTRAS[library]}]"'
 
 
 def need(library: str, what: str) -> None:
     """
-    Insist on a library.
+    Check that a library is installed.
 
     Raises:
-        GreensdkError: `library` is missing, which `what` needs.
+        GreensdkError: `library`, which `what` needs, is missing.
     """
     if command := missing(library):
         raise GreensdkError(f"{what} needs {library}, which is not installed: {command}")

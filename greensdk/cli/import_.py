@@ -18,21 +18,22 @@ SOURCES = {
 
 
 @click.command("import")
-@click.option("--from", "form", required=True, type=click.Choice(list(SOURCES)), help="Who wrote IN.")
+@click.option("--from", "form", required=True, type=click.Choice(list(SOURCES)), help="Format of IN.")
 @click.argument("source", metavar="IN")
 @click.argument("out")
-@click.option("--force", is_flag=True, help="Write over OUT.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.")
 def import_(form: str, source: str, out: str, force: bool) -> None:
     """
-    Make records of what other tools have measured, and write them to OUT, a new log.
+    Import measurements from other tools. OUT is a new log.
 
     \b
     powerapi      power reports of PowerAPI, CSV or JSON
     power-gadget  a log of Intel Power Gadget
     flexecutor    a profile of FlexExecutor: WORKFLOW/STAGE.json
 
-    Lines that can't be read are named, counted and left out.
+    Unreadable lines are reported, counted and skipped.
     """
+    from greensdk.cli.show import count
     from greensdk.deliver.lines import encode
     from greensdk.errors import RecordError
     from greensdk.logs import Problem
@@ -51,23 +52,23 @@ def import_(form: str, source: str, out: str, force: bool) -> None:
                 file.write(encode(record))
                 written += 1
         if not written:
-            raise RecordError(f"{source}: nothing in it became a record")
-    click.echo(f"{out}: {written} records" + (f"; {skipped} lines were left out" if skipped else ""))
+            raise RecordError(f"{source}: contains nothing that can be imported")
+    click.echo(f"{out}: {count(written, 'record')}" + (f"; {count(skipped, 'line')} skipped" if skipped else ""))
 
 
 def _records(form: str, source: str, skip: Callable[[Any], None]) -> Iterator[dict[str, Any]]:
     """
-    Yield what keeps to the schema.
+    Yield the records that conform to the schema.
     """
     from greensdk.configure.targets import load
     from greensdk.logs import Problem
     from greensdk.schema.check import problems
 
-    found = load(SOURCES[form])
-    records = found(source) if form == "flexecutor" else found(source, skip)
+    reader = load(SOURCES[form])
+    records = reader(source) if form == "flexecutor" else reader(source, skip)
     for number, record in enumerate(records, 1):
-        wrong = problems(record)
-        for text in wrong:
+        faults = problems(record)
+        for text in faults:
             skip(Problem(source, number, f"record: {text}"))
-        if not wrong:
+        if not faults:
             yield record

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @click.pass_context
 def plugins(context: click.Context, as_json: bool) -> None:
     """
-    List the plugins, broken ones too, and what they offer.
+    List plugins, including ones that fail to load.
     """
     from greensdk.cli import Cli, show
     from greensdk.configure.plugins import load_plugins
 
     group = context.find_root().command
     if isinstance(group, Cli):
-        group.join()  # a plugin may break only here
+        group.add_plugin_commands()  # some plugins fail only here
     rows = plugin_rows(load_plugins())
     if as_json:
         show.json(rows)
@@ -44,11 +44,11 @@ def plugins(context: click.Context, as_json: bool) -> None:
     )
 
 
-def plugin_rows(found: Plugins) -> list[dict[str, Any]]:
+def plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
     """
     Return one row per plugin: name, origin, hooks, what it offers by kind, error.
     """
-    offers = found.registry
+    offers = plugins.registry
     return [
         {
             "name": row.name,
@@ -58,9 +58,9 @@ def plugin_rows(found: Plugins) -> list[dict[str, Any]]:
                 "monitors": [name for name, offer in offers.monitors.items() if offer.plugin == row.name],
                 "sinks": [name for name, offer in offers.sinks.items() if offer.plugin == row.name],
                 "adapters": [name for name, (offer, _) in offers.adapters.items() if offer.plugin == row.name],
-                "enrichers": [name for name, _ in found.enrichers if name == row.name],
+                "enrichers": [name for name, _ in plugins.enrichers if name == row.name],
             },
             "error": row.error,
         }
-        for row in found.loaded
+        for row in plugins.loaded
     ]

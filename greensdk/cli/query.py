@@ -30,7 +30,7 @@ def query(sql: str, sources: tuple[str, ...], form: str) -> None:
     The query can read these logs and nothing else. Lines that are no records are counted and left out.
     """
     from greensdk.cli.extras import need
-    from greensdk.logs.tables import rows, tables
+    from greensdk.report.sql import rows, tables
 
     if any(source.lower().split()[:1] in (["select"], ["with"]) and not os.path.exists(source) for source in sources):
         raise click.UsageError("the SQL comes first, then the logs")
@@ -50,7 +50,7 @@ def _checked(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     import duckdb
 
     from greensdk.errors import RecordError
-    from greensdk.logs.tables import said
+    from greensdk.report.sql import said
 
     try:
         yield from rows

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,20 +20,6 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 """The keys that a hint names when --by has none that any record knows."""
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """
-    Pause the garbage collector: a log's dictionaries hold no cycles, and looking for some takes a third of the time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--by", "key", metavar="KEY", help="A key of the record: label, host.host_id, worker.backend ...")
@@ -48,7 +32,6 @@ def uncollected() -> Iterator[None]:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", "page", metavar="PAGE", help="Write one HTML page with tables and pictures to this file.")
-@uncollected()
 def report(
     sources: tuple[str, ...], key: str | None, rank: bool, attribution: str, as_json: bool, page: str | None
 ) -> None:
@@ -60,15 +43,19 @@ def report(
     """
     from greensdk.cli import show
     from greensdk.cli.extras import need
+
+    need("numpy", "greensdk report")
+    need("msgspec", "greensdk report")
     from greensdk.cli.report_text import print_report
-    from greensdk.report.load import load
+    from greensdk.report import EnergyReport
 
     if page is not None:
         need("matplotlib", "greensdk report --html")
         spare_logs(page, sources)
     problems: list[Problem] = []
     key = key or (MACHINES if rank else FUNCTION)
-    found = load(sources, attribution, skip=problems.append, key=key)
+    keys = (key, "label", "host.cpu_model") if rank else (key,)
+    found = EnergyReport.load(sources, attribution, keys=keys, details=page is not None, skip=problems.append)
     groups = _groups(found, key)
     if page is not None:
         _write(page, found, sources, problems)
@@ -139,17 +126,8 @@ def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: 
         "status": {str(name): group.calls for name, group in found.by("status").items()},
         **({"ranking": [attrs.asdict(machine) for machine in ranking(found, key)]} if rank else {}),
         "meters": [
-            {
-                "machine": machine,
-                "meter": meter,
-                "source": source,
-                "boundary": boundary,
-                "meter_j": parts.meter_j,
-                "calls_j": sum(parts.calls.values()),
-                "unattributed_j": parts.unattributed_j,
-                "unattributed_share": _per(parts.unattributed_j, parts.meter_j),
-            }
-            for machine, meter, source, boundary, parts in found.meters
+            {**meter._asdict(), "unattributed_share": _per(meter.unattributed_j, meter.meter_j)}
+            for meter in found.meters
         ],
         "unattributed_j": found.unattributed_j,
         "remarks": list(found.remarks()),

@@ -77,7 +77,7 @@ def _print_total(found: EnergyReport, total: Group) -> None:
         click.echo(f"ended     {shown(', '.join(ended))}")
 
 
-def _share(part: int, whole: int) -> str:
+def _share(part: float, whole: float) -> str:
     return f" ({100.0 * part / whole:.3g} %)" if whole else ""
 
 
@@ -115,17 +115,13 @@ def _print_meters(found: EnergyReport) -> None:
                 [
                     meter,
                     found.hosts.get(machine, machine)[:8],
-                    f"{parts.meter_j:.6g}",
-                    f"{sum(parts.calls.values()):.6g}",
-                    f"{parts.unattributed_j:.6g}{_share_j(parts)}",
+                    f"{meter_j:.6g}",
+                    f"{calls_j:.6g}",
+                    f"{unattributed_j:.6g}{_share(unattributed_j, meter_j)}",
                 ]
-                for machine, meter, _, _, parts in found.meters
+                for machine, meter, _, _, meter_j, calls_j, unattributed_j in found.meters
             ],
         )
-
-
-def _share_j(parts: Any) -> str:
-    return f" ({100.0 * parts.unattributed_j / parts.meter_j:.3g} %)" if parts.meter_j else ""
 
 
 def _remarks(found: EnergyReport, problems: Sequence[Any]) -> Iterable[str]:

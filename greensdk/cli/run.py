@@ -1,5 +1,5 @@
 """
-``greensdk run``: any command, measured.
+``greensdk run``: measure any command.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from greensdk.schema.types import Record
 
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-"""What a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
+"""Signals that a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--out", metavar="FILE", help="Append the record to this file, or send it to this sink.")
-@click.option("--label", help="A name of your own for the record.")
+@click.option("--label", help="Label for the record.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND...")
 def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     """
-    Run any command and say what it cost.
+    Run a command and report its energy.
 
-    Input, output and exit code are the command's own. The record tells the command's name, never its arguments.
+    Input, output and exit code are the command's own. The record contains the command's name but not its arguments.
     """
     from greensdk.configure.resolved import is_disabled
 
@@ -44,11 +44,11 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
         return _wait([program, *command[1:]])
     slot = _open(out)
     runtime = slot.runtime
-    places = [place(uri) for uri, _ in runtime.sinks] if runtime else []
+    sinks = [location(uri) for uri, _ in runtime.sinks] if runtime else []
     code, record = measure(slot, label, [program, *command[1:]])
     slot.close()
     if record is not None:
-        where = "its record waits in the spool" if runtime and runtime.spooled else f"record in {', '.join(places)}"
+        where = "record spooled" if runtime and runtime.spooled else f"record in {', '.join(sinks)}"
         click.echo(f"greensdk: {summary(record)}; {where}", err=True)
     return code
 
@@ -60,20 +60,20 @@ def find(name: str, asked: str) -> str:
     Raises:
         GreensdkError: There is no such command.
     """
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         problem = "is not executable" if os.path.isfile(name) else "no such command"
         raise GreensdkError(f"{asked}: {name}: {problem}; nothing was run")
-    return found
+    return path
 
 
 def _open(out: str | None) -> Slot:
     """
-    Build the runtime before the command starts, so that a wrong setting stops it here.
+    Build the runtime before the command starts, so that an invalid setting is reported first.
 
     Raises:
-        ConfigError: A setting is wrong.
-        SinkError: A sink that was asked for can't take records. (The default file has the spool behind it.)
+        ConfigError: A setting is invalid.
+        SinkError: A configured sink can't be opened. (Records for the default file are spooled instead.)
     """
     from greensdk.configure.config import resolve
     from greensdk.measure.build import Unopened
@@ -83,7 +83,7 @@ def _open(out: str | None) -> Slot:
     slot = slot_for({"resources": "full", **settings})
     broken = [sink for _, sink in slot.open().sinks if isinstance(sink, Unopened)]
     if broken and settings["sinks"] is not None:
-        raise SinkError(f"{broken[0].error}; choose another place with --out; nothing was run")
+        raise SinkError(f"{broken[0].error}; choose another destination with --out; nothing was run")
     return slot
 
 
@@ -111,12 +111,12 @@ def measure(slot: Slot, label: str | None, command: Sequence[str]) -> tuple[int,
 
 def _wait(command: Sequence[str]) -> int:
     """
-    Run a command to its end, passing on the signals we get, and return its exit code as a shell tells it.
+    Run a command to its end, forwarding signals to it, and return its exit code as a shell reports it.
 
     Raises:
         GreensdkError: It can't be started.
     """
-    with _passed_on() as (children, early):
+    with _forwarding() as (children, early):
         try:
             child = subprocess.Popen(command)
         except OSError as error:
@@ -124,40 +124,38 @@ def _wait(command: Sequence[str]) -> int:
         children.append(child)
         for number in early:
             child.send_signal(number)
-        _until_over(child)
+        _wait_for_exit(child)
         code = child.wait()
     return 128 - code if code < 0 else code
 
 
-def _until_over(child: subprocess.Popen[bytes]) -> None:
+def _wait_for_exit(child: subprocess.Popen[bytes]) -> None:
     """
-    Sleep until a process is over, waking for each signal.
+    Sleep until a process has exited, waking for each signal.
 
-    A signal that comes between Python's last look and waitpid(2) would wait there as long as the process runs; with
-    the wake-up descriptor it makes select(2) return at once. Where there are no process descriptors, waiting is
-    left to the caller.
+    A signal that arrives between Python's last check and waitpid(2) would stay pending for as long as the process
+    runs; with the wake-up descriptor it makes select(2) return at once. Without process descriptors the caller waits.
     """
     try:
-        over = os.pidfd_open(child.pid)
+        exited = os.pidfd_open(child.pid)
     except (AttributeError, OSError):
         return
-    heard, woken = os.pipe()
-    os.set_blocking(woken, False)
-    before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    received, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    before = signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     try:
-        while over not in select.select([over, heard], [], [])[0]:
-            os.read(heard, 512)
+        while exited not in select.select([exited, received], [], [])[0]:
+            os.read(received, 512)
     finally:
         signal.set_wakeup_fd(before)
-        for fd in (over, heard, woken):
+        for fd in (exited, received, wakeup):
             os.close(fd)
 
 
 @contextmanager
-def _passed_on() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
+def _forwarding() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
     """
-    Pass signals on to the processes in the first list that is handed out; the second holds those that
-    came before there was a process.
+    Forward signals to the processes in the first list; the second collects those that arrived before there was one.
     """
     children: list[subprocess.Popen[bytes]] = []
     early: list[int] = []
@@ -180,7 +178,7 @@ def _passed_on() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
 
 def _in_foreground() -> bool:
     """
-    Whether we are in the terminal's foreground, where the command gets its own copy of what is typed.
+    Whether we are in the terminal's foreground group, where the terminal signals the command as well.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
@@ -196,19 +194,19 @@ def _in_foreground() -> bool:
 
 def summary(record: Mapping[str, Any]) -> str:
     """
-    Return joules with their interval, source, quality, seconds and CPU seconds in one line.
+    Return energy with its interval, source, quality, seconds and CPU seconds on one line.
     """
     from greensdk.cli.show import joules
 
     energy = joules(record["energy_j"], record["energy_low_j"], record["energy_high_j"])
     how = f"{record['energy_source']}, {record['energy_quality']}, {record['energy_boundary']}"
     if record["energy_j"] is None:
-        energy, how = "no joules", record["reason"]
+        energy, how = "energy unknown", record["reason"]
     cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
     return f"{energy} ({how}); {record['duration_s']:.3f} s, CPU {cpu_s}"
 
 
-def place(uri: str) -> str:
+def location(uri: str) -> str:
     """
     Return the absolute path of a file sink, the URI of any other.
     """

@@ -1,11 +1,12 @@
 """
-How commands print: with colours and frames on a terminal, as plain aligned columns in a pipe.
+Printing for all commands: coloured tables on a terminal, plain aligned columns in a pipe.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -28,7 +29,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def text(value: Any) -> str:
     """
-    Return a cell's text: yes, no or - for True, False and None; what would steer the terminal is spelt out.
+    Return a cell's text: yes, no or - for True, False and None; control characters are escaped.
     """
     if value is None or isinstance(value, bool):
         return SIGNS[value]
@@ -65,15 +66,37 @@ def json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
 
 
+def count(number: int, noun: str) -> str:
+    """
+    Return how many of something there are.
+
+    Example:
+        >>> count(1, "record"), count(2, "record")
+        ('1 record', '2 records')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def digits(value: float) -> str:
+    """
+    Return a number with three significant digits, without an exponent.
+
+    Example:
+        >>> digits(12.3456), digits(12345.6), digits(0.0000123456), digits(2.0)
+        ('12.3', '12300', '0.0000123', '2')
+    """
+    return format(Decimal(f"{value:.3g}"), "f")
+
+
 def joules(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
     """
-    Return joules with their 90 % interval.
+    Return joules with their 90% interval.
 
     Example:
         >>> joules(12.3456, 8.0, 20.0), joules(0.5, None, None), joules(None, None, None)
-        ('12.35 J [8, 20]', '0.5 J', '-')
+        ('12.3 J [8, 20]', '0.5 J', '-')
     """
     if energy_j is None:
         return "-"
-    interval = "" if low_j is None or high_j is None else f" [{low_j:.4g}, {high_j:.4g}]"
-    return f"{energy_j:.4g} J{interval}"
+    interval = "" if low_j is None or high_j is None else f" [{digits(low_j)}, {digits(high_j)}]"
+    return f"{digits(energy_j)} J{interval}"

@@ -1,5 +1,5 @@
 """
-What can be measured here: the facts that ``greensdk doctor`` prints.
+What can be measured on this machine: the facts that ``greensdk doctor`` prints.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.cli.extras import EXTRAS, missing
+from greensdk.cli.show import count
 from greensdk.configure import builtin
 from greensdk.configure.config import layers, resolve
 from greensdk.configure.plugins import load_plugins, switches
@@ -30,12 +31,12 @@ Tables = Mapping[str, Table]
 
 class Probed(NamedTuple):
     """
-    What came of probing one monitor.
+    The outcome of probing one monitor.
 
     Attributes:
-        row: Does it work, why not, and what helps.
-        cheap: ``monitors="auto"`` takes it.
-        basis: Of an estimator: by boundary, what its numbers rest on.
+        row: Whether it works, the reason if not, and the fix.
+        cheap: Whether ``monitors="auto"`` uses it.
+        basis: For an estimator: what its numbers are based on, by boundary.
     """
 
     row: dict[str, Any]
@@ -45,26 +46,26 @@ class Probed(NamedTuple):
 
 def survey() -> dict[str, Any]:
     """
-    Look at everything there is: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``basis``, ``notes``,
+    Probe everything: ``host``, ``monitors``, ``sinks``, ``adapters``, ``primary``, ``basis``, ``notes``,
     ``calibration`` and ``config``.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigError: The configuration is invalid.
     """
-    settled = resolve({})  # says what is wrong with the configuration before anything is touched
-    for _, target, table in settled["enrichers"]:
+    resolved = resolve({})  # report an invalid configuration before any hardware is touched
+    for _, target, table in resolved["enrichers"]:
         _make(target, table)
     values, tables, where = layers({}, os.environ, ".")
     plugins = load_plugins()
     probed = dict(_probe_all(plugins, tables, values["monitors"]))
-    monitors = [{"name": name, **found.row} for name, found in probed.items()]
+    monitors = [{"name": name, **each.row} for name, each in probed.items()]
     return {
         "host": _host(),
         "monitors": [*monitors, *_broken(plugins)],
         "sinks": [*_sinks(values.get("sink"), plugins), *_spooled()],
         "adapters": [_adapter(name, offer, when) for name, (offer, when) in plugins.registry.adapters.items()],
         "primary": _primary(probed, values),
-        "basis": {name: dict(found.basis) for name, found in probed.items() if found.basis},
+        "basis": {name: dict(each.basis) for name, each in probed.items() if each.basis},
         "notes": _notes(),
         "calibration": _calibration(values.get("calibration")),
         "config": _config(values, tables, where),
@@ -73,22 +74,22 @@ def survey() -> dict[str, Any]:
 
 def _make(target: str, table: Mapping[str, Any]) -> None:
     """
-    Make an enricher, as a runtime would, for what it has to say of its table.
+    Make an enricher as a runtime would, so that it checks its table.
 
     Raises:
-        ConfigError: A setting is wrong.
+        ConfigError: A setting is invalid.
     """
     try:
         enrich = load(target)
     except ImportError:
-        return  # `greensdk plugins` tells
+        return  # `greensdk plugins` reports it
     if isinstance(enrich, type):
         enrich(**table)
 
 
 def _notes() -> list[str]:
     """
-    Return what has to be said of the tables behind cost and carbon: nothing while they are young.
+    Return warnings about outdated price and carbon tables.
     """
     notes: list[str] = []
     for target in builtin.ENRICHERS.values():
@@ -98,14 +99,14 @@ def _notes() -> list[str]:
 
 def _calibration(path: str | None) -> dict[str, Any]:
     """
-    Return the watts at rest that active_j is reckoned from, why there are none, and how reference meters scale models.
+    Return the idle watts that active_j is computed from, or the reason for none, and the scales by reference meters.
     """
     from greensdk.machine.calibration import default_path, load, references
 
-    place = path or default_path()
-    idle_w, reason = load(place, hardware.host_id())
-    scales = {name: each._asdict() for name, each in references(place, hardware.host_id()).items()}
-    return {"path": place, "idle_w": idle_w, "reason": reason, "references": scales}
+    file = path or default_path()
+    idle_w, reason = load(file, hardware.host_id())
+    scales = {name: each._asdict() for name, each in references(file, hardware.host_id()).items()}
+    return {"path": file, "idle_w": idle_w, "reason": reason, "references": scales}
 
 
 def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _host() -> dict[str, Any]:
 
 def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[str, Probed]]:
     """
-    Yield name and findings for every monitor on offer and every ``module:attribute`` asked for.
+    Yield the outcome for every registered monitor and every configured ``module:attribute``.
     """
     offers = dict(plugins.registry.monitors)
     named = [] if isinstance(wanted, str) else [name for name in wanted if name not in offers]
@@ -146,7 +147,7 @@ def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[
 def _probe(name: str, target: str, config: str, tables: Tables) -> Probed:
     try:
         source = load(target)
-    except BaseException as error:  # whatever it is, it is this monitor's row and not the end of the survey
+    except BaseException as error:  # any failure is this monitor's row and must not end the survey
         return Probed(_row(False, f"can't be imported: {type(error).__name__}: {error}"))
     keywords = checked_table(name, config, tables.get(name, {}))
     try:
@@ -179,13 +180,13 @@ def _broken(plugins: Plugins) -> list[dict[str, Any]]:
 
 def _primary(probed: Mapping[str, Probed], values: Mapping[str, Any]) -> str | None:
     """
-    Return the monitor whose number will stand for a call: the first in the configured order that works and runs.
+    Return the monitor that provides a call's energy: the first in the configured order that works and is used.
     """
     wanted = values["monitors"]
     runs = {
         name
-        for name, found in probed.items()
-        if found.row["ok"] and (wanted == ALL or (found.cheap if wanted == AUTO else name in wanted))
+        for name, each in probed.items()
+        if each.row["ok"] and (wanted == ALL or (each.cheap if wanted == AUTO else name in wanted))
     }
     ranked = [*values["order"], *probed]
     return None if is_disabled() else next((name for name in ranked if name in runs), None)
@@ -198,7 +199,7 @@ def _sinks(wanted: Any, plugins: Plugins) -> Iterator[dict[str, Any]]:
         if scheme == "file":
             path = os.path.abspath(path_of(uri))
             problem = unwritable(path)
-            fix = "set sink, or GREENSDK_SINK, to a place you may write to" if problem else ""
+            fix = "set sink, or GREENSDK_SINK, to a writable file" if problem else ""
             yield {"uri": uri, "path": path, **_row(not problem, problem, fix)}
         else:
             yield {"uri": masked(uri), "path": None, **_loads(plugins.registry.sinks.get(scheme), f"sink {scheme!r}")}
@@ -206,7 +207,7 @@ def _sinks(wanted: Any, plugins: Plugins) -> Iterator[dict[str, Any]]:
 
 def unwritable(path: str) -> str:
     """
-    Return why `path` can't be appended to; empty when it can. Makes nothing.
+    Return why `path` can't be appended to; empty if it can. Creates nothing.
     """
     if os.path.isdir(path):
         return "is a folder"
@@ -232,21 +233,21 @@ def _loads(offer: Offer | None, what: str) -> dict[str, Any]:
 
 def _spooled() -> list[dict[str, Any]]:
     """
-    Return a row for each file of records that a sink did not take.
+    Return a row for each file of undelivered records.
     """
     return [
         {
             "uri": uri,
             "path": str(path),
-            **_row(False, f"{count} records wait here that {uri} did not take", _fix_of(uri, path)),
+            **_row(False, f"{count(number, 'record')} not delivered to {uri}", _fix_of(uri, path)),
         }
-        for path, uri, count in spool.waiting()
+        for path, uri, number in spool.waiting()
     ]
 
 
 def _fix_of(uri: str, path: object) -> str:
     if uri.startswith("s3:"):
-        return f"the next run that reaches {uri} delivers them"
+        return f"delivered by the next run that reaches {uri}"
     return f"cat {path} >> FILE && rm {path}"
 
 
@@ -258,7 +259,7 @@ def _adapter(name: str, offer: Offer, when: str) -> dict[str, Any]:
 
 def _config(values: Mapping[str, Any], tables: Tables, where: Mapping[str, str]) -> dict[str, Any]:
     """
-    Return each setting with its value and where it comes from; a plugin's as ``plugin.key``.
+    Return each setting with its value and origin; a plugin's as ``plugin.key``.
     """
     plain = {key: {"value": _shown(value), "from": where[key]} for key, value in values.items()}
     for name, table in tables.items():

@@ -11,16 +11,16 @@ import click
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 def validate(sources: tuple[str, ...]) -> int:
     """
-    Check every line of logs against the schema.
+    Validate every line of logs against the schema.
 
     SOURCE is a file of JSON lines (also .gz), a folder, a glob, - for standard input, or a URI such as s3://bucket/runs.
-    Each fault is one line "file:line: key: what is wrong"; the exit code is 1 when there is one.
+    Each problem is one line "file:line: key: problem"; the exit code is 1 if there is any.
     """
     from greensdk.logs.read import files
     from greensdk.logs.validate import verdicts
 
     for source in sources:
-        files(source)  # a misspelt name is said before an hour of checking, not after it
+        files(source)  # report a misspelt name before an hour of checking, not after it
     good = bad = 0
     for source in sources:
         for verdict in verdicts(source):

@@ -203,7 +203,7 @@ class Delivery:
         """
         Tell the user, once in a process for each sink, why something is not delivered, and where it is.
         """
-        from greensdk.deliver.notices import warn_once
+        from greensdk.errors import warn_once
 
         warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
 

@@ -76,7 +76,7 @@ def finish_all() -> None:
         try:
             each.finish(request)
         except Exception as error:  # the others may do better
-            from greensdk.deliver.notices import warn_once
+            from greensdk.errors import warn_once
 
             warn_once(f"greensdk could not hand over records: {type(error).__name__}: {error}")
 

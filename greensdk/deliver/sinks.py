@@ -19,6 +19,7 @@ from greensdk.configure.uris import path_of
 from greensdk.deliver.lines import encode
 from greensdk.deliver.logfile import LogFile
 from greensdk.errors import SinkError
+from greensdk.machine.signals import is_from_signal_here
 
 MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
@@ -45,6 +46,8 @@ class Sink(Protocol):
     def emit(self, record: Mapping[str, Any]) -> None:
         """
         Take one finished record. Must not change it.
+
+        Where a signal handler of the user's raises in it, it is called again with the same record.
         """
 
     def flush(self) -> None:
@@ -80,6 +83,7 @@ class JsonlSink:
         self._fsync = fsync
         self._chain = chain
         self._closed = False
+        self._written: Mapping[str, Any] | None = None  # the record after whose writing a signal handler has raised
         try:
             self._file = LogFile.shared(self.path)
         except OSError as error:
@@ -92,16 +96,12 @@ class JsonlSink:
         Raises:
             SinkError: The line could not be written whole (disk full, descriptor gone).
         """
+        if record is self._written:
+            return
         file = self._file
         try:
             fd = file.current()
-            if self._chain:
-                from greensdk.deliver import chain
-
-                written, wanted = chain.append(fd, record)
-            else:
-                line = b"\n" + encode(record) if file.torn else encode(record)
-                written, wanted = os.write(fd, line), len(line)
+            written, wanted = self._append(fd, record)
             if self._fsync:
                 os.fsync(fd)
         except OSError as error:
@@ -109,6 +109,20 @@ class JsonlSink:
         file.torn = written != wanted
         if file.torn:
             raise SinkError(f"{self.path}: wrote {written} of {wanted} bytes")
+
+    def _append(self, fd: int, record: Mapping[str, Any]) -> tuple[int, int]:
+        if self._chain:
+            from greensdk.deliver import chain
+
+            return chain.append(fd, record)
+        line = b"\n" + encode(record) if self._file.torn else encode(record)
+        size = len(line)
+        try:
+            return os.write(fd, line), size
+        except BaseException as error:
+            if is_from_signal_here(error):
+                self._written = record
+            raise
 
     def flush(self) -> None:
         """

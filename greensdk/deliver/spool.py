@@ -28,8 +28,7 @@ from typing import Any
 from greensdk.deliver.delivery import Refused
 from greensdk.deliver.files import is_own, open_private, own_folder
 from greensdk.deliver.lifecycle import Interval
-from greensdk.deliver.notices import warn_once
-from greensdk.errors import SinkError, masked
+from greensdk.errors import SinkError, masked, warn_once
 
 STALE_S = 3600.0
 """Age after which a note without records is nobody's any more."""

@@ -5,21 +5,16 @@ Every line of a log, held against the schema.
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from greensdk.errors import RecordError
-from greensdk.logs.read import Problem, is_uri, numbered, parse, streams
+from greensdk.logs.pieces import Piece, opened, side_by_side
+from greensdk.logs.read import Problem, parse
 from greensdk.schema.check import problems
 
 __all__ = ["Problem", "Verdict", "check", "verdicts"]
-
-PIECE_BYTES = 16_000_000
-"""A file of more is cut into pieces of about so many bytes, for all CPUs."""
 
 
 class Verdict(NamedTuple):
@@ -58,11 +53,13 @@ def verdicts(source: str | os.PathLike[str]) -> Iterator[Verdict]:
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """
-    for name, file in streams(source):
-        if _is_large(name):
-            yield from _in_pieces(name)
-        else:
-            yield _verdict(name, numbered(name, file))
+    files, _copies = opened([source])
+    quick_look()  # once, before any fork
+    here, before = -1, 0
+    for piece, (lines, verdict) in side_by_side(_look_at, files):
+        here, before = piece.number, before if piece.number == here else 0
+        yield verdict._replace(problems=[each._replace(line=each.line + before) for each in verdict.problems])
+        before += lines
 
 
 def _verdict(name: str, lines: Iterable[tuple[int, bytes]]) -> Verdict:
@@ -97,63 +94,26 @@ def quick_look() -> Callable[[bytes], bool]:
     return decoder.quick_look()
 
 
-def _is_large(name: str) -> bool:
-    # A process with threads must not be forked, and a spawned one would run the user's script again.
-    alone = sys.platform == "linux" and threading.active_count() == 1
-    return alone and not is_uri(name) and name.endswith(".jsonl") and os.path.getsize(name) > PIECE_BYTES
-
-
-def _in_pieces(path: str) -> Iterator[Verdict]:
+def _look_at(piece: Piece) -> tuple[int, Verdict]:
     """
-    Yield the verdict on each piece of a large file, the pieces being looked at side by side.
-    """
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    cuts = list(_cuts(path, os.path.getsize(path)))
-    quick_look()  # once, before the forks
-    with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
-        before = 0
-        for lines, verdict in pool.map(_look_at, *zip(*((path, *ends) for ends in pairwise(cuts)), strict=True)):
-            yield verdict._replace(problems=[each._replace(line=each.line + before) for each in verdict.problems])
-            before += lines
-
-
-def _cuts(path: str, size_bytes: int) -> Iterator[int]:
-    """
-    Yield where pieces begin and end: behind a newline, about so many bytes apart.
-    """
-    yield 0
-    with open(path, "rb") as file:
-        for place in range(PIECE_BYTES, size_bytes, PIECE_BYTES):
-            file.seek(place)
-            file.readline()
-            if file.tell() < size_bytes:
-                yield file.tell()
-    yield size_bytes
-
-
-def _look_at(path: str, first: int, behind: int) -> tuple[int, Verdict]:
-    """
-    Return how many lines there are from one byte of a file up to another, and the verdict on them.
+    Return how many lines there are in a piece, and the verdict on them.
     """
     lines = 0
 
-    def piece() -> Iterator[tuple[int, bytes]]:
+    def numbered() -> Iterator[tuple[int, bytes]]:
         nonlocal lines
-        place = first
-        with open(path, "rb") as file:
-            file.seek(first)
-            for line in file:
-                if place >= behind:
-                    return
+        place = piece.first
+        with open(piece.path, "rb") as file:
+            file.seek(piece.first)
+            while place < piece.behind:
+                line = file.readline(piece.behind - place)
                 place += len(line)
                 lines += 1
                 if not line.isspace():
                     yield lines, line
 
     try:
-        verdict = _verdict(path, piece())
+        verdict = _verdict(piece.name, numbered())
         return lines, verdict
     except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}") from error
+        raise RecordError(f"{piece.name}: {error.strerror}") from error

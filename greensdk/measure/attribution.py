@@ -237,3 +237,42 @@ def self_energy(energy_j: float | None, cpu_s: float | None, children_j: float, 
     if unknown_cpu_s and cpu_s:
         own -= energy_j * min(1.0, unknown_cpu_s / cpu_s)
     return max(0.0, own)
+
+
+class Nested:
+    """
+    Sums over the calls directly inside one call.
+
+    Attributes:
+        cpu_s: Their CPU seconds.
+        known: Of each monitor and boundary the joules of those calls that have any, and their CPU seconds.
+    """
+
+    __slots__ = ("cpu_s", "known")
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self.known: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def add(self, readings: Iterable[Reading], cpu_s: float) -> None:
+        """
+        Add a call that has ended.
+        """
+        self.cpu_s += cpu_s
+        for each in readings:
+            call_j = each["call_j"]
+            if call_j is not None:
+                key = each["monitor"], each["boundary"]
+                known_j, known_cpu_s = self.known.get(key, (0.0, 0.0))
+                self.known[key] = known_j + call_j, known_cpu_s + cpu_s
+
+    def left_of(self, primary: Reading, cpu_s: float) -> float | None:
+        """
+        Return the joules that are the outer call's own; see :func:`self_energy`.
+
+        Args:
+            primary: The outer call's.
+            cpu_s: Its CPU seconds.
+        """
+        known_j, known_cpu_s = self.known.get((primary["monitor"], primary["boundary"]), (0.0, 0.0))
+        return self_energy(primary["call_j"], cpu_s, known_j, self.cpu_s - known_cpu_s)

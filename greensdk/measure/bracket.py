@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from greensdk.errors import describe
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.attribution import IDLE_HOST, NO_CLOCK, attribute, by_clock
-from greensdk.measure.faults import describe, is_from_signal
 from greensdk.measure.state import Frame
 from greensdk.monitor import MACHINE, MEASURED, CpuTime, Reading, Usage, reading
 

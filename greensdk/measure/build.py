@@ -16,9 +16,8 @@ from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, host_clock
-from greensdk.measure.faults import is_from_signal
-from greensdk.measure.polling import EAGER_S, Poller
 from greensdk.measure.record import blank
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
     from greensdk.configure.resolved import Resolved
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
+    from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
 
     class Offering(Protocol):
         """
-        What has a process's monitors: :class:`greensdk.measure.sources.Sources`.
+        What has a process's monitors: :class:`greensdk.measure.slots.Sources`.
         """
 
         def get(self, target: str, config: Mapping[str, Any], cheap_only: bool = False) -> tuple[Any, str]:
@@ -186,6 +186,8 @@ def poller(monitors: list[Monitor], detail: str) -> Poller | None:
     wrapping = [monitor for monitor in monitors if monitor.max_window_s is not None]
     if not wrapping:
         return None
+    from greensdk.measure.polling import EAGER_S, Poller
+
     every_s = min(monitor.max_window_s or 0.0 for monitor in wrapping)
     return Poller(wrapping, every_s, eager=every_s <= EAGER_S or detail == "full")
 

@@ -6,9 +6,11 @@ coroutine or generator, or around those of an asynchronous generator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.faults import is_from_signal, note
+from greensdk.errors import describe, warn_once
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.record import Subject
 from greensdk.measure.window import Window
 
@@ -50,24 +52,34 @@ def _not_begun(slot: Slot, subject: Subject, window: Window | None, problem: Bas
         raise problem
     if slot.spec.get("strict") and isinstance(problem, Exception):
         raise problem
-    note(problem)
+    warn_once(f"greensdk could not measure a call: {describe(problem)}")
 
 
 def measure(
-    window: Window, fn: Callable[..., Any], args: Any, kwargs: dict[str, Any], verdict: Verdict | None = None
+    fn: Callable[..., Any],
+    args: Any,
+    kwargs: dict[str, Any],
+    call: Call | None = None,
+    window: Window | None = None,
+    verdict: Verdict | None = None,
 ) -> Any:
     """
-    Run a function as a stretch of a call, and return what it returns.
+    Run a function as a call, or as a stretch of one, and return what it returns.
 
     Args:
-        window: The call's, open.
         fn: The function.
         args: Its arguments.
         kwargs: Its arguments by name.
-        verdict: For a call of many stretches, which are its steps: says of what a step has raised which error the
-            call has ended with (None: with a result), or returns `PAUSED`. A call without it has a single stretch.
+        call: Whose call it is.
+        window: The window of a call of many stretches, instead; it is open.
+        verdict: For such a call: says of what a stretch has raised which error the call has ended with (None: with a
+            result), or returns `PAUSED`.
     """
     try:
+        if call is not None:
+            window = open_window(call.slot, call.subject)
+        if window is None:
+            return fn(*args, **kwargs)
         window.resume()
         result = fn(*args, **kwargs)
         if verdict is None:
@@ -75,11 +87,12 @@ def measure(
         else:
             window.pause()
     except BaseException as error:
-        outcome = error if verdict is None else verdict(error)
-        try:
-            _leave(window, outcome)
-        finally:  # a signal handler may have raised before the first line of that
-            _leave(window, outcome)
+        if window is not None:
+            outcome = error if verdict is None else verdict(error)
+            try:
+                _leave(window, outcome)
+            finally:  # a signal handler may have raised before the first line of that
+                _leave(window, outcome)
         raise
     if verdict is None and window.strict_error is not None:
         raise window.strict_error
@@ -143,8 +156,7 @@ class Call:
         """
         Run the function in a window.
         """
-        window = open_window(self.slot, self.subject)
-        return self.fn(*args, **kwargs) if window is None else measure(window, self.fn, args, kwargs)
+        return measure(self.fn, args, kwargs, self)
 
 
 class StepsCall(Call):
@@ -159,7 +171,7 @@ class StepsCall(Call):
         Return the steps, each of which will be measured.
         """
         steps = self.fn(*args, **kwargs)
-        return Steps(Opening(self), steps.__await__() if hasattr(steps, "__await__") else steps, returned)
+        return Steps(self, steps.__await__() if hasattr(steps, "__await__") else steps)
 
 
 class AsyncStepsCall(Call):
@@ -173,48 +185,50 @@ class AsyncStepsCall(Call):
         """
         Return the items, each step towards which will be measured.
         """
-        return AsyncItems(Opening(self), self.fn(*args, **kwargs))
+        return AsyncItems(self, self.fn(*args, **kwargs))
 
 
 class Opening:
     """
-    The window of a call of many steps, opened with the first.
-
-    Should nobody take the steps to their end, it is closed when it is forgotten.
+    A call of many steps. Its window is opened with the first, and closed with the last.
     """
 
-    __slots__ = ("_call", "_window")
+    __slots__ = ("_call", "_inner", "_window")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, inner: Any) -> None:
         self._call: Call | None = call
+        self._inner = inner
         self._window: Window | None = None
 
     def window(self) -> Window | None:
         """
-        Return it while it is open; None before the first step and after the last, and for a call that goes unmeasured.
+        Return the window while there is one to measure with.
         """
-        call, self._call = self._call, None
-        if call is not None:
-            self._window = open_window(call.slot, call.subject, "steps")
         window = self._window
-        return None if window is None or window.closed else window
+        if window is None:
+            call, self._call = self._call, None
+            if call is not None:
+                self._window = window = open_window(call.slot, call.subject, "steps")
+        elif window.closed:
+            return None
+        return window
 
-    def __del__(self) -> None:
-        if self._window is not None and not self._window.closed:
-            self._window.close(GeneratorExit())
+    def leave(self, error: BaseException) -> None:
+        """
+        End the call with what its wrapper has met, unless it has ended.
+        """
+        if self._window is not None:
+            self._window.close(error)
+        with suppress(Exception):  # as Python would when it forgets them, but for its warning of steps never taken
+            self._inner.close()
 
 
-class Steps:
+class Steps(Opening):
     """
     Stands between whoever drives a coroutine or generator and the thing itself, and measures each step.
     """
 
-    __slots__ = ("_inner", "_opening", "_verdict")
-
-    def __init__(self, opening: Opening, inner: Any, verdict: Verdict) -> None:
-        self._opening = opening
-        self._inner = inner
-        self._verdict = verdict
+    __slots__ = ()
 
     def __await__(self) -> Steps:
         return self
@@ -241,49 +255,74 @@ class Steps:
         """
         End it where it stands.
         """
-        window = self._opening.window()
+        window = self.window()
         if window is None:
             self._inner.close()
             return
-        measure(window, self._inner.close, (), {}, returned)
+        measure(self._inner.close, (), {}, None, window, returned)
         window.close(GeneratorExit())
 
     def _step(self, method: Callable[..., Any], *args: Any) -> Any:
-        window = self._opening.window()
-        return method(*args) if window is None else measure(window, method, args, {}, self._verdict)
+        window = self.window()
+        return method(*args) if window is None else measure(method, args, {}, None, window, self.verdict)
+
+    verdict = staticmethod(returned)
 
 
-class AsyncItems:
+class AsyncItems(Opening):
     """
     Stands before an asynchronous generator and measures each step towards its next item.
     """
 
-    __slots__ = ("_inner", "_opening")
-
-    def __init__(self, opening: Opening, inner: Any) -> None:
-        self._opening = opening
-        self._inner = inner
+    __slots__ = ()
 
     def __anext__(self) -> Steps:
-        return self._steps(self._inner.__anext__(), came)
+        return Item(self, self._inner.__anext__())
 
     def asend(self, value: Any) -> Steps:
         """
         Go on to the next item, with `value` as the result of the pending ``yield``.
         """
-        return self._steps(self._inner.asend(value), came)
+        return Item(self, self._inner.asend(value))
 
     def athrow(self, error: BaseException) -> Steps:
         """
         Go on to the next item by raising `error` at the pending ``yield``.
         """
-        return self._steps(self._inner.athrow(error), came)
+        return Item(self, self._inner.athrow(error))
 
     def aclose(self) -> Steps:
         """
         End it where it stands.
         """
-        return self._steps(self._inner.aclose(), cancelled)
+        return Closing(self, self._inner.aclose())
 
-    def _steps(self, awaitable: Any, verdict: Verdict) -> Steps:
-        return Steps(self._opening, awaitable.__await__(), verdict)
+
+class Item(Steps):
+    """
+    The steps towards one item, in the window of all items.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: AsyncItems, awaitable: Any) -> None:
+        self._items = items
+        self._inner = awaitable.__await__()
+        self._window = None
+
+    def window(self) -> Window | None:
+        """
+        Return the window of all items while there is one to measure with.
+        """
+        return self._items.window()
+
+    verdict = staticmethod(came)
+
+
+class Closing(Item):
+    """
+    The steps of an asynchronous generator's ``aclose()``.
+    """
+
+    __slots__ = ()
+    verdict = staticmethod(cancelled)

@@ -28,7 +28,7 @@ from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.errors import ConfigError
 from greensdk.measure.calls import open_window
-from greensdk.measure.record import Abandoned, Subject, unmeasured
+from greensdk.measure.record import Subject, unmeasured
 from greensdk.measure.slots import slot_for
 from greensdk.measure.state import shared
 from greensdk.measure.window import Window
@@ -217,7 +217,13 @@ def _generator(fn: Any, spec: Spec) -> Any:
             except ImportError:
                 return (yield from fn(*args, **kwargs))
             bound = bind(StepsCall, fn, spec)
-        return (yield from bound(*args, **kwargs))
+        steps = bound(*args, **kwargs)
+        try:
+            return (yield from steps)
+        except BaseException as error:
+            if hasattr(steps, "leave"):
+                steps.leave(error)
+            raise
 
     return wrapper
 
@@ -234,7 +240,13 @@ def _coroutine(fn: Any, spec: Spec) -> Any:
             except ImportError:
                 return await fn(*args, **kwargs)
             bound = bind(StepsCall, fn, spec)
-        return await bound(*args, **kwargs)
+        steps = bound(*args, **kwargs)
+        try:
+            return await steps
+        except BaseException as error:
+            if hasattr(steps, "leave"):
+                steps.leave(error)
+            raise
 
     return wrapper
 
@@ -267,6 +279,10 @@ def _async_generator(fn: Any, spec: Spec) -> Any:
                     item = await items.asend(sent)
         except StopAsyncIteration:
             return
+        except BaseException as error:
+            if hasattr(items, "leave"):
+                items.leave(error)
+            raise
 
     return wrapper
 
@@ -340,10 +356,6 @@ class track:  # noqa: N801 - used like a function
             self._record = window.record or unmeasured(self._subject.label, FAILED)
         if error is None and window.strict_error is not None:
             raise window.strict_error
-
-    def __del__(self) -> None:
-        if (window := getattr(self, "_window", None)) is not None:
-            window.close(Abandoned())
 
 
 class capture:  # noqa: N801 - used like a function

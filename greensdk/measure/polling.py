@@ -13,11 +13,14 @@ reading, and the reason.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from threading import Event, Thread
 from time import perf_counter_ns
+from typing import Any
 
-from greensdk.measure.faults import describe, is_from_signal
+from greensdk.errors import describe
+from greensdk.machine.signals import is_from_signal, raise_again
 from greensdk.measure.state import ledger, shared
 from greensdk.monitor import Monitor
 
@@ -46,8 +49,13 @@ class Poller:
         self._every_s = every_s
         self._eager = eager
         self._ticker: Ticker | None = None
+        self._callback: Callable[..., Any] | None = None
         if not eager:
-            gc.callbacks.append(self._collected)
+            steps = self._at_collections()
+            next(steps)
+            # Called with two arguments, the phase and a dict. max() is written in C, and makes a step for each.
+            self._callback = partial(max, key=steps.send)
+            gc.callbacks.append(self._callback)
 
     def watch(self, now_ns: int) -> None:
         """
@@ -62,14 +70,25 @@ class Poller:
             shared.threads.append(self)
             self._ticker.start()
 
-    def _collected(self, phase: str, _: Mapping[str, int]) -> None:
+    def _at_collections(self) -> Generator[int, Any, None]:
         """
-        Poll when it is due; Python calls this at each garbage collection, which a busy function has many of.
+        Poll when it is due, at each step, which is a garbage collection; a busy function has many of them.
+
+        Python lets no exception out of a callback at a collection, not even that of a signal handler. A function could
+        not catch one that is raised before its first line; in here there is nothing outside of ``try``.
         """
-        now_ns = perf_counter_ns()
-        if phase == "stop" and ledger.open and now_ns > self.due_ns:
-            self.due_ns = now_ns + self._every_s * 1e9
-            self.poll()
+        while True:
+            try:
+                while True:
+                    phase = yield 0
+                    now_ns = perf_counter_ns()
+                    if phase == "stop" and ledger.open and now_ns > self.due_ns:
+                        self.due_ns = now_ns + self._every_s * 1e9
+                        self.poll()
+            except GeneratorExit:
+                return
+            except BaseException as error:
+                raise_again(error)
 
     def poll(self) -> None:
         """
@@ -97,7 +116,7 @@ class Poller:
         Never poll again.
         """
         self.rest()
-        gc.callbacks[:] = [callback for callback in gc.callbacks if callback != self._collected]
+        gc.callbacks[:] = [callback for callback in gc.callbacks if callback is not self._callback]
 
 
 class Ticker:

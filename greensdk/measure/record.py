@@ -12,8 +12,6 @@ from functools import lru_cache
 from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.attribution import quality_of
-from greensdk.monitor import ESTIMATED
 from greensdk.schema.keys import KEYS, SCHEMA
 from greensdk.version import __version__
 
@@ -24,12 +22,6 @@ if TYPE_CHECKING:
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
     from greensdk.schema.types import Record, Resources, Status
-
-
-class Abandoned(BaseException):
-    """
-    Stands for what a call ended with that was begun and never ended.
-    """
 
 
 CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
@@ -61,8 +53,6 @@ def status_of(error: BaseException) -> Status:
     """
     Return how a call has ended that has raised `error`.
     """
-    if isinstance(error, Abandoned):
-        return "lost"
     return "cancelled" if type(error).__name__ in CANCELLED else "error"
 
 
@@ -167,25 +157,3 @@ def put_doubt(record: Record, primary: Reading) -> None:
         record["model_id"] = attributes["model_id"]
         record["common_factor_low"] = attributes.get("common_factor_low")
         record["common_factor_high"] = attributes.get("common_factor_high")
-
-
-def put_energy(record: Record, primary: Reading, runs: int) -> None:
-    """
-    Fill the keys of a call's energy from its primary reading.
-
-    Args:
-        record: A blank one; changed in place.
-        primary: The reading that stands for the call.
-        runs: How many runs of the function it is about.
-    """
-    energy_j = primary["call_j"]
-    record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
-    if runs != 1:
-        record["energy_per_run_j"] = energy_j / runs if energy_j is not None and runs else None
-    record["energy_low_j"] = primary["low_j"]
-    record["energy_high_j"] = primary["high_j"]
-    record["energy_source"] = primary["monitor"]
-    record["energy_quality"] = quality_of(primary)
-    record["energy_boundary"] = primary["boundary"]
-    if record["energy_quality"] == ESTIMATED:
-        put_doubt(record, primary)

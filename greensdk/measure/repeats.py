@@ -17,7 +17,8 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.calls import PAUSED, Call, measure, open_window
-from greensdk.measure.state import ledger
+from greensdk.measure.state import current, ledger
+from greensdk.measure.window import Window
 
 if TYPE_CHECKING:
     from greensdk.measure.record import Subject
@@ -42,13 +43,13 @@ class RepeatedCall(Call):
         """
         Run the function in a window. A run that raises is the last.
         """
-        window = open_window(self.slot, self.subject)
-        if window is None:
-            return self.fn(*args, **kwargs)
-        window.runs = 0
-        return measure(window, self._run, (window, args, kwargs), {})
+        return measure(self._run, args, kwargs, self)
 
-    def _run(self, window: Window, args: Any, kwargs: Any) -> Any:
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        window = current.get()
+        if not isinstance(window, Window) or window.subject is not self.subject:
+            return self.fn(*args, **kwargs)  # unmeasured
+        window.runs = 0
         for _ in range(self.repeat):
             window.runs += 1
             result = self.fn(*args, **kwargs)
@@ -88,11 +89,11 @@ class Period:
         window.runs += 1
         if self.runs_now:
             return fn(*args, **kwargs)
-        self.runs_now = 1
-        ledger.open += 1
-        ledger.born += 1
         try:
-            return measure(window, fn, args, kwargs, goes_on)
+            self.runs_now = 1
+            ledger.open += 1
+            ledger.born += 1
+            return measure(fn, args, kwargs, None, window, goes_on)
         finally:
             ledger.open -= 1
             self.runs_now = 0

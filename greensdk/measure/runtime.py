@@ -10,9 +10,8 @@ from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from greensdk.deliver.notices import warn_once
-from greensdk.errors import PluginError
-from greensdk.measure.faults import describe, is_from_signal
+from greensdk.errors import PluginError, describe, warn_once
+from greensdk.machine.signals import is_from_signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from greensdk.measure.nested import Nested
+    from greensdk.measure.attribution import Nested
     from greensdk.sample.sampler import Sampler
 
     class Thread(Protocol):

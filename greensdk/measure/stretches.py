@@ -4,8 +4,6 @@ The CPU time of a call: what its threads and processes took while it ran, and no
 
 from __future__ import annotations
 
-from contextvars import Token
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,8 @@ from greensdk.measure.bracket import Bracket
 from greensdk.measure.state import Frame, current, lanes, ledger
 
 if TYPE_CHECKING:
+    from resource import struct_rusage
+
     from greensdk.machine.resources import ResourceProbe
     from greensdk.monitor import CpuTime
     from greensdk.sample.sampler import Seat
@@ -31,6 +31,7 @@ class Stretches(Bracket):
 
     Attributes:
         parent: The call around it.
+        before: What was under way when its stretch began.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         alone: No other call was under way when it began.
@@ -42,10 +43,10 @@ class Stretches(Bracket):
 
     __slots__ = (
         "alone",
+        "before",
         "born",
         "children0",
         "children_claimed0",
-        "context",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
@@ -61,6 +62,7 @@ class Stretches(Bracket):
         "thread0",
     )
 
+    before: Frame | None
     parent: Frame | None
     cpu_source: str
     cpu_ns: int
@@ -70,46 +72,20 @@ class Stretches(Bracket):
     started_ns: int
     stopped_ns: int
     sampling: Seat | None
-
-    def read_usage(self) -> None:
-        """
-        Read the process's CPU time, and count the call as one under way: beside others, or inside one of them on the
-        same thread? See :class:`greensdk.measure.state.Ledger`.
-        """
-        if self.runtime.counts:
-            self.children_claimed0 = ledger.children_s
-            self.children0 = getrusage(RUSAGE_CHILDREN)
-            self.self0 = getrusage(RUSAGE_SELF)
-        if self.parent is None or self.parent.lane is not lanes.here:
-            self.is_lane = True
-            ledger.open += 1
-            ledger.born += 1
-        self.born = ledger.born
-        self.alone = ledger.open == 1
-
-    def is_alone(self) -> bool:
-        """
-        Say whether no other call of the process has run beside it so far.
-        """
-        return self.alone and ledger.born == self.born
-
-    def leave_ledger(self) -> None:
-        """
-        Count no longer as a call under way.
-        """
-        if self.is_lane:
-            self.is_lane = False
-            ledger.open -= 1
+    children0: struct_rusage
+    self0: struct_rusage
+    children_claimed0: float
 
     def resume(self) -> None:
         """
         The call begins to run on this thread.
         """
-        self.context: Token[Frame | None] = current.set(self)
-        self.lane = lane = lanes.here
-        self.lane_claimed0 = lane.claimed_ns
+        self.before = current.get()
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
+        self.lane = lane = lanes.here
+        self.lane_claimed0 = lane.claimed_ns
+        current.set(self)
         if not self.started_ns:
             self.started_ns = perf_counter_ns()
 
@@ -136,11 +112,7 @@ class Stretches(Bracket):
                 parent.nested_ns += own_ns
             else:
                 parent.elsewhere_ns += own_ns
-        try:
-            current.reset(self.context)
-        except ValueError:
-            # Closed in another context than it was opened in (a `with track()` handed to another task).
-            current.set(parent)
+        current.set(self.before)
 
     def start_probe(self, probe: ResourceProbe) -> None:
         """
@@ -165,7 +137,9 @@ class Stretches(Bracket):
         full: Any = probe.stop(self.probe_token, duration_s)
         return grown_s, full
 
-    def cpu_time(self, own: Any, kids: Any, alone: bool, living_s: float, counted: CpuTime | None) -> tuple[float, str]:
+    def cpu_time(
+        self, own: struct_rusage, kids: struct_rusage, alone: bool, living_s: float, counted: CpuTime | None
+    ) -> tuple[float, str]:
         """
         Return the call's CPU seconds, its children's included, and the name of the clock they come from.
         """

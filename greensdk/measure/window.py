@@ -11,14 +11,14 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
+from greensdk.errors import describe, warn_once
 from greensdk.machine.calibration import active, key_of
-from greensdk.measure.attribution import choose, reasons, share_of
-from greensdk.measure.faults import is_from_signal, is_from_signal_here, note
-from greensdk.measure.nested import Nested
-from greensdk.measure.record import Subject, light_resources, put_energy, rfc3339, status_of
-from greensdk.measure.state import current, shared
+from greensdk.machine.signals import is_from_signal, is_from_signal_here
+from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
+from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
+from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import Stretches
-from greensdk.monitor import Usage
+from greensdk.monitor import ESTIMATED, Usage
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
@@ -60,7 +60,7 @@ class Window(Stretches):
         self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
         self.nested = None
-        self.sampling = self.parent = None
+        self.sampling = None
 
     def begin(self) -> None:
         """
@@ -80,14 +80,25 @@ class Window(Stretches):
             if poller is not None and self.entered_ns > poller.due_ns:
                 poller.watch(self.entered_ns)
             self.start_meters()
-        self.read_usage()
+            self.children_claimed0 = ledger.children_s
+            self.children0 = getrusage(RUSAGE_CHILDREN)
+            self.self0 = getrusage(RUSAGE_SELF)
+        # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
+        if parent is None or parent.lane is not lanes.here:
+            self.is_lane = True
+            ledger.open += 1
+            ledger.born += 1
+        self.born = ledger.born
+        self.alone = ledger.open == 1
 
     def abandon(self) -> None:
         """
         Take back what a call that failed to begin has begun.
         """
         self.closed = True
-        self.leave_ledger()
+        if self.is_lane:
+            self.is_lane = False
+            ledger.open -= 1
         if self.sampling is not None:
             self.sampling.leave(self)
 
@@ -105,37 +116,34 @@ class Window(Stretches):
         while not self.closed:
             try:
                 self.pause()
-                self._end(error)
+                if self.is_lane:
+                    self.is_lane = False
+                    ledger.open -= 1
+                self._hand_over(self.record or self._measure(error))
+                self.closed = True
+                if shared.threads:
+                    shared.rest()
             except BaseException as problem:
                 if is_from_signal(problem):
                     interrupt = problem
                 else:
                     self.closed = True
-                    note(problem)
+                    warn_once(f"greensdk could not measure a call: {describe(problem)}")
         if interrupt is not None:
             raise interrupt
 
-    def _end(self, error: BaseException | None) -> None:
-        self.leave_ledger()
-        if self.record is None:
-            self._measure(error)
-        self._hand_over()
-        self.closed = True
-        if shared.threads:
-            shared.rest()
-
-    def _hand_over(self) -> None:
+    def _hand_over(self, record: Record) -> None:
         """
         Give the record to every capture and sink, going on where it has been interrupted.
         """
-        record, runtime = self.record, self.runtime
-        assert record is not None
-        if self.sent == 0:
+        sinks = self.runtime.sinks
+        if self.sent:
+            sinks = sinks[self.sent :]
+        else:
             for records in shared.captures:
                 if not records or records[-1] is not record:
                     records.append(record)
-        while self.sent < len(runtime.sinks):
-            uri, sink = runtime.sinks[self.sent]
+        for uri, sink in sinks:
             try:
                 sink.emit(record)
             except BaseException as error:
@@ -143,10 +151,10 @@ class Window(Stretches):
                     # Otherwise it has not come back, and gets the record again.
                     self.sent += is_from_signal_here(error)
                     raise
-                runtime.keep(record, uri, error)
+                self.runtime.keep(record, uri, error)
             self.sent += 1
 
-    def _measure(self, error: BaseException | None) -> None:
+    def _measure(self, error: BaseException | None) -> Record:
         """
         Close the brackets, from the tightest to the widest, attribute, and make the record.
         """
@@ -154,14 +162,13 @@ class Window(Stretches):
         if not runtime.counts:
             ran_ns, duration_ns = self.cpu_ns, self.stopped_ns - self.started_ns
             cpu_s = (ran_ns if ran_ns < duration_ns else duration_ns) * 1e-9
-            self._record(error, self.stopped_ns, cpu_s, self.cpu_source, None, None, [], {})
-            return
+            return self._record(error, self.stopped_ns, cpu_s, self.cpu_source, None, None, [], {})
         self1, children1 = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
         # Before the meters, as at the beginning: where reading waits for the interpreter, both brackets lag alike.
         counted, host_cpu_s, step_s = self.read_host()
         readings = self.stop_meters()
         closed_ns = perf_counter_ns()
-        alone = self.is_alone()
+        alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
         living_s, full = (0.0, None) if runtime.probe is None else self.stop_probe(runtime.probe, duration_s)
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
@@ -176,7 +183,7 @@ class Window(Stretches):
             resources = light_resources(cpu_s, duration_s, self.self0, self1, self.children0, children1, alone)
             if full:
                 resources.update(full)
-        self._record(error, closed_ns, cpu_s, source, host_cpu_s, share, readings, resources)
+        return self._record(error, closed_ns, cpu_s, source, host_cpu_s, share, readings, resources)
 
     def _record(
         self,
@@ -188,16 +195,20 @@ class Window(Stretches):
         share: Share | None,
         readings: list[Reading],
         resources: Resources,
-    ) -> None:
+    ) -> Record:
         """
         Make the record. `closed_ns` is when the last meter had been read again.
         """
+        if not self.started_ns:  # a signal handler has raised before the call began
+            self.started_ns = self.stopped_ns
         runtime, started_ns, stopped_ns, parent = self.runtime, self.started_ns, self.stopped_ns, self.parent
         record = self.subject.template.copy()
         record["record_id"] = self.record_id
         if parent is not None:
             record["parent_id"] = parent.record_id
             record["depth"] = self.depth
+        if self.runs != 1:
+            record["runs"] = self.runs
         if error is not None:
             record["status"] = status_of(error)
             record["error_type"] = type(error).__name__
@@ -208,7 +219,6 @@ class Window(Stretches):
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = cpu_s
         record["cpu_source"] = source
-        record["runs"] = self.runs
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
@@ -217,15 +227,10 @@ class Window(Stretches):
             record["host_cpu_s"] = host_cpu_s
             record["host_cpu_start_s"] = self.host0_s
             record["cpu_share"] = share[0]
-        primary = choose(readings, runtime.ranks, runtime.boundary)
-        if primary is None:
-            record["reason"] = reasons(readings) if readings else runtime.nothing
+        if readings:
+            self._put_energy(record, readings, cpu_s, share)
         else:
-            put_energy(record, primary, self.runs)
-            if share is not None and runtime.idle_w:
-                record["active_j"] = self._active(primary, share[0])
-            if self.nested is not None:
-                record["energy_self_j"] = self.nested.left_of(primary, cpu_s)
+            record["reason"] = runtime.nothing
         if self.sampling is not None:
             record["samples"] = self.sampling.leave(self)
         if runtime.enrichers:
@@ -237,6 +242,32 @@ class Window(Stretches):
             if parent.nested is None:
                 parent.nested = Nested()
             parent.nested.add(readings, cpu_s)
+        return record
+
+    def _put_energy(self, record: Record, readings: list[Reading], cpu_s: float, share: Share | None) -> None:
+        """
+        Fill the keys of the call's energy from its primary reading.
+        """
+        runtime, runs = self.runtime, self.runs
+        primary = choose(readings, runtime.ranks, runtime.boundary)
+        if primary is None:
+            record["reason"] = reasons(readings)
+            return
+        energy_j = primary["call_j"]
+        record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
+        if runs != 1:
+            record["energy_per_run_j"] = energy_j / runs if energy_j is not None and runs else None
+        record["energy_low_j"] = primary["low_j"]
+        record["energy_high_j"] = primary["high_j"]
+        record["energy_source"] = primary["monitor"]
+        record["energy_quality"] = quality_of(primary)
+        record["energy_boundary"] = primary["boundary"]
+        if record["energy_quality"] == ESTIMATED:
+            put_doubt(record, primary)
+        if share is not None and runtime.idle_w:
+            record["active_j"] = self._active(primary, share[0])
+        if self.nested is not None:
+            record["energy_self_j"] = self.nested.left_of(primary, cpu_s)
 
     def _ask_worker(self, record: Record) -> None:
         """

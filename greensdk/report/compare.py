@@ -7,17 +7,17 @@ than the primary's, and machines are ranked within one function and one boundary
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 
-from greensdk.monitor import ATTRIBUTED, MACHINE, MEASURED
+from greensdk.report.groups import BOUNDARY, SOURCE, by_first
 
 if TYPE_CHECKING:
     from greensdk.report.energy import EnergyReport
-
-Record = Mapping[str, Any]
+    from greensdk.report.groups import Sums
 
 
 @attrs.define
@@ -80,52 +80,73 @@ class Side:
     methods: list[Method] = attrs.field(factory=list)
 
 
-def sides(records: Iterable[Record]) -> list[Side]:
+def sides(report: EnergyReport) -> list[Side]:
     """
     Set all methods side by side, apart for each primary, the one with the most calls first.
 
     Joules are those that the records say: a meter that several calls read at once is not split once more.
+
+    Args:
+        report: The calls.
     """
-    found: dict[tuple[Any, Any], Side] = {}
-    rows: dict[tuple[Any, Any], dict[tuple[str, str], Method]] = {}
-    for record in records:
-        key = record["energy_source"], record["energy_boundary"]
-        side = found.get(key) or found.setdefault(key, Side(*key))
-        side.calls += 1
-        for reading in record["readings"]:
-            method = reading["monitor"], reading["boundary"]
-            row = rows.setdefault(key, {})
-            _take(row.get(method) or row.setdefault(method, Method(*method, quality_of(reading))), reading, record)
-    for key, side in found.items():
-        side.methods = sorted(
-            rows.get(key, {}).values(),
-            key=lambda each: ((each.monitor, each.boundary) != key, not each.calls, each.monitor, each.boundary),
+    report = report.detailed()
+    log, rows = report.log, report.rows.rows
+    # One number for each primary, one for each method; the two together tell sums apart.
+    primaries = _Numbered([(each[SOURCE], each[BOUNDARY]) for each in log.tables["facts"]])
+    methods = _Numbered([name[:2] for name in log.tables["method"]])
+    primary = primaries.numbers[log.rows["facts"][rows]]
+    found = {place: Side(*primaries.names[place], calls) for place, calls in by_first(primary)}
+    counts = np.zeros(len(log.rows["facts"]), bool)
+    counts[rows] = True
+    mine = np.flatnonzero(counts[log.readings["row"]])
+    readings = {name: values[mine] for name, values in log.readings.items()}
+    readings["primary_j"] = np.nan_to_num(log.rows["energy_j"][readings["row"]])
+    sides_of = primaries.numbers[log.rows["facts"][readings["row"]]]
+    together = sides_of * len(methods.names) + methods.numbers[readings["method"]]
+    for place, _ in by_first(together):
+        here = {name: values[together == place] for name, values in readings.items()}
+        quality = log.tables["method"][here["method"][0]][2]
+        which, method = divmod(place, len(methods.names))
+        found[which].methods.append(_method(methods.names[method], quality, here, log.tables["reason"]))
+    for side in found.values():
+        key = side.source, side.boundary
+        side.methods.sort(
+            key=lambda each: ((each.monitor, each.boundary) != key, not each.calls, each.monitor, each.boundary)
         )
     return sorted(found.values(), key=lambda side: (-side.calls, str(side.source), str(side.boundary)))
 
 
-def quality_of(reading: Mapping[str, Any]) -> str:
+class _Numbered:
     """
-    Return how a reading's joules of the call are known: what a meter counted for the machine is only attributed to it.
+    Names, each with a number.
+
+    Attributes:
+        names: Each name once.
+        numbers: The number of each of those given.
     """
-    shared = reading["scope"] == MACHINE and reading["quality"] == MEASURED
-    return ATTRIBUTED if shared else str(reading["quality"])
+
+    def __init__(self, names: Sequence[tuple[Any, Any]]) -> None:
+        found: dict[tuple[Any, Any], int] = {}
+        self.numbers = np.array([found.setdefault(name, len(found)) for name in names], np.int64)
+        self.names = list(found)
 
 
-def _take(method: Method, reading: Mapping[str, Any], record: Record) -> None:
-    if reading["call_j"] is None:
-        reason = str(reading["reason"] or "it does not say why")
-        method.reasons[reason] = method.reasons.get(reason, 0) + 1
-        return
-    method.calls += 1
-    method.energy_j += reading["call_j"]
-    method.low_j = _plus(method.low_j, reading["low_j"])
-    method.high_j = _plus(method.high_j, reading["high_j"])
-    method.primary_j += record["energy_j"] or 0.0
-
-
-def _plus(total: float | None, value: float | None) -> float | None:
-    return None if total is None or value is None else total + value
+def _method(name: tuple[str, str], quality: str, readings: Mapping[str, Any], reasons: Sequence[str]) -> Method:
+    known = ~np.isnan(readings["call_j"])
+    low_j, high_j = (
+        None if np.isnan(ends_j).any() else float(ends_j.sum())
+        for ends_j in (readings["low_j"][known], readings["high_j"][known])
+    )
+    return Method(
+        *name,
+        quality,
+        int(known.sum()),
+        float(readings["call_j"][known].sum()),
+        low_j,
+        high_j,
+        float(readings["primary_j"][known].sum()),
+        {reasons[reason]: count for reason, count in by_first(readings["reason"][~known])},
+    )
 
 
 @attrs.define
@@ -170,54 +191,34 @@ def ranking(report: EnergyReport, key: str) -> list[Machine]:
         report: The calls.
         key: What tells the groups apart, for example ``host.host_id``.
     """
-    known = report.account.calls
-    groups: dict[tuple[str, str], dict[Any, list[Record]]] = {}
-    for record in report.counted:
-        if record["record_id"] in known and record["energy_boundary"]:
-            contest = str(record.get("function") or record.get("label")), record["energy_boundary"]
-            groups.setdefault(contest, {}).setdefault(value_of(record, key), []).append(record)
+    facts = report.facts("label", "host.cpu_model", key)
+    sums = report.sums_of(facts)
+    function, label, boundary, name = map(facts.keys.index, ("function", "label", "energy_boundary", key))
+    groups: dict[tuple[str, str], dict[Any, list[int]]] = {}
+    for number, each in enumerate(sums.facts):
+        if sums.known[number] and each[boundary]:
+            contest = str(each[function] or each[label]), each[boundary]
+            groups.setdefault(contest, {}).setdefault(each[name], []).append(number)
     found = []
-    for (function, boundary), members in sorted(groups.items()):
-        machines = [_machine(function, boundary, name, records, known) for name, records in members.items()]
+    for contest, members in sorted(groups.items()):
+        machines = [_machine(contest, name, sums, numbers, facts.keys) for name, numbers in members.items()]
         found += _ranked([machine for machine in machines if machine is not None])
     return found
 
 
-def value_of(record: Record, key: str) -> Any:
-    """
-    Return what stands under a dotted key; None where nothing does.
-    """
-    value: Any = record
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
 def _machine(
-    function: str, boundary: str, name: Any, records: list[Record], known: Mapping[str, float]
+    contest: tuple[str, str], name: Any, sums: Sums, numbers: Sequence[int], keys: Sequence[str]
 ) -> Machine | None:
-    runs = sum(record.get("runs") or 0 for record in records)
+    of_model, of_runs = keys.index("host.cpu_model"), keys.index("runs")
+    runs = sum((sums.facts[number][of_runs] or 0) * sums.known[number] for number in numbers)
     if not runs:
         return None
-    models = {record["host"].get("cpu_model") for record in records}
-    ends: list[float | None] = []
-    for end in ("energy_low_j", "energy_high_j"):
-        total: float | None = 0.0
-        for record in records:
-            whole_j, own_j = record["energy_j"], known[record["record_id"]]
-            total = _plus(total, None if record[end] is None else record[end] * (own_j / whole_j if whole_j else 1.0))
-        ends.append(None if total is None else total / runs)
-    return Machine(
-        function,
-        boundary,
-        name,
-        models.pop() if len(models) == 1 else None,
-        runs,
-        sum(known[record["record_id"]] for record in records) / runs,
-        ends[0],
-        ends[1],
-        tuple(sorted({record["energy_source"] for record in records})),
-    )
+    group = sums.group(numbers)
+    models = {sums.facts[number][of_model] for number in numbers}
+    low_j, high_j = (None if end is None else end / runs for end in (group.energy_low_j, group.energy_high_j))
+    sources = tuple(sorted({sums.facts[number][SOURCE] for number in numbers}))
+    model = models.pop() if len(models) == 1 else None
+    return Machine(*contest, name, model, runs, (group.energy_j or 0.0) / runs, low_j, high_j, sources)
 
 
 def _ranked(machines: list[Machine]) -> list[Machine]:

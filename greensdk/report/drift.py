@@ -4,8 +4,11 @@ Two ways to read one meter have to agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
+
+from greensdk.monitor import MACHINE
 
 LONG_S = 0.1
 """A window so long has a reading good to 1 % (one update of 1 ms at either end)."""
@@ -14,6 +17,11 @@ TOLERANCE = 0.02
 Powercap files and perf events read the same register through different scales: what is beyond twice the error of
 the shortest window compared is no reading error.
 """
+OF_READING = ("meter_id", "boundary", "scope", "monitor", "energy_j")
+"""What is compared, and by what."""
+
+Pair = tuple[tuple[str, str, str], float, float]
+"""Meter and two monitors, and the joules of these."""
 
 
 class Drift(NamedTuple):
@@ -52,20 +60,35 @@ def compare(records: Iterable[Mapping[str, Any]]) -> list[Drift]:
     """
     Compare all pairs of monitors that read the same meter at the same boundary in the same calls.
     """
+    values = itemgetter(*OF_READING)
+    return drifts(pair for each in records for pair in pairs(each["duration_s"], map(values, each["readings"])))
+
+
+def pairs(duration_s: float | None, readings: Iterable[tuple[Any, ...]]) -> Iterator[Pair]:
+    """
+    Yield the pairs of a call's readings that can be compared.
+
+    Args:
+        duration_s: Of the call.
+        readings: Of each, the values of :data:`OF_READING`.
+    """
+    if (duration_s or 0.0) < LONG_S:
+        return
+    shared = [each for each in readings if each[0] and each[2] == MACHINE and each[4]]
+    for place, (*one, first, first_j) in enumerate(shared):
+        for *two, second, second_j in shared[place + 1 :]:
+            if one == two:
+                yield (one[0], first, second), first_j, second_j
+
+
+def drifts(found: Iterable[Pair]) -> list[Drift]:
+    """
+    Add pairs up.
+    """
     sums: dict[tuple[str, str, str], list[float]] = {}
-    for record in records:
-        if (record["duration_s"] or 0.0) < LONG_S:
-            continue
-        shared = [each for each in record["readings"] if each["meter_id"] and each["energy_j"] and _whole(each)]
-        for place, one in enumerate(shared):
-            for two in shared[place + 1 :]:
-                if (one["meter_id"], one["boundary"]) == (two["meter_id"], two["boundary"]):
-                    row = sums.setdefault((one["meter_id"], one["monitor"], two["monitor"]), [0.0, 0.0, 0.0])
-                    row[0] += 1
-                    row[1] += one["energy_j"]
-                    row[2] += two["energy_j"]
+    for names, first_j, second_j in found:
+        row = sums.setdefault(names, [0.0, 0.0, 0.0])
+        row[0] += 1
+        row[1] += first_j
+        row[2] += second_j
     return [Drift(*names, int(count), second / first) for names, (count, first, second) in sums.items()]
-
-
-def _whole(reading: Mapping[str, Any]) -> bool:
-    return bool(reading["scope"] == "machine")

@@ -4,119 +4,150 @@ What some calls used together.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
-
-import attrs
+from math import isnan
+from typing import Any, Self
 
 from greensdk.deliver.lines import encode
-from greensdk.monitor import ESTIMATED
-from greensdk.report.drift import Drift, compare
-from greensdk.report.meters import Account, Metered, account, primary
+from greensdk.logs.read import Problem
+from greensdk.report import groups
+from greensdk.report.columns import hashable, values_of
+from greensdk.report.groups import Facts, Group, Sums
+from greensdk.report.inclusion import Counted, counted
+from greensdk.report.meters import Meter, Shares, shared_out
+from greensdk.report.remarks import remarks
+from greensdk.report.shape import can_take
+from greensdk.report.source import Log, Want, from_records, from_sources
 from greensdk.report.split import CPU, RULES
 
 
-@attrs.frozen
-class Group:
-    """
-    Calls added up.
-
-    Attributes:
-        calls: How many.
-        unknown: How many of them have no number; they are not in the sum.
-        energy_j: Joules of the others; None when there are none.
-        energy_low_j: Sum of the lower ends of their intervals.
-        energy_high_j: Sum of the upper ends.
-        duration_s: Wall seconds, added up.
-        cpu_s: CPU seconds, added up.
-        sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
-    """
-
-    calls: int
-    unknown: int
-    energy_j: float | None
-    energy_low_j: float | None
-    energy_high_j: float | None
-    duration_s: float
-    cpu_s: float
-    sources: tuple[str, ...]
-
-
-def _once(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({record["record_id"]: record for record in records}.values())
-
-
-@attrs.define(slots=False)
 class EnergyReport:
     """
     Records, and what they add up to. ``str()`` of it is a table.
 
     Attributes:
-        records: All of them, each once.
+        attribution: As below.
+        source: The record of each row.
+        log: Columns, with a row for each record, copies too.
+        rows: The rows that count.
+        shares: Joules of each row, each meter shared out once.
+
+    Args:
+        records: Dictionaries, as :func:`greensdk.capture` and :func:`greensdk.logs.read` give them.
         attribution: How the joules of a meter that several calls read are shared out among them, one of
             :data:`greensdk.report.split.RULES`.
 
     Raises:
         ValueError: There is no such attribution.
+        RecordError: No sum can be made of a record.
     """
 
-    records: list[dict[str, Any]] = attrs.field(converter=_once)
-    attribution: str = attrs.field(default=CPU, validator=attrs.validators.in_(RULES))
+    def __init__(self, records: Iterable[dict[str, Any]], attribution: str = CPU) -> None:
+        self._open(from_records(list(records), Want()), attribution)
+
+    @classmethod
+    def load(
+        cls,
+        sources: Iterable[str | os.PathLike[str]],
+        attribution: str = CPU,
+        *,
+        keys: Iterable[str] = (),
+        details: bool = False,
+        ids: bool = False,
+        skip: Callable[[Problem], Any] | None = None,
+    ) -> Self:
+        """
+        Read logs, each once, and add them up.
+
+        Args:
+            sources: Each as for :func:`greensdk.logs.read`.
+            attribution: As for the class.
+            keys: Keys that sums will be asked for by. With any other, the records are read once more.
+            details: A page will be made.
+            ids: The columns will be asked for the records' ids.
+            skip: Called with each line that can't be read or lacks what sums are made of; None raises instead.
+
+        Raises:
+            RecordError: A source is missing, or `skip` is None and a line is not a record.
+        """
+        _insist(attribution)
+        found = cls.__new__(cls)
+        found._open(from_sources(sources, Want(tuple(filter(can_take, keys)), details, ids), skip), attribution)
+        return found
+
+    def detailed(self) -> EnergyReport:
+        """
+        Return the same report with all that a page shows.
+        """
+        if "started_s" in self.log.rows:
+            return self
+        found = EnergyReport.__new__(EnergyReport)
+        found._open(from_records(self.records, Want(details=True)), self.attribution)
+        return found
+
+    def _open(self, log: Log, attribution: str) -> None:
+        self.attribution = _insist(attribution)
+        self.source, self.log = log
+        self.rows: Counted = counted(self.log)
+        for name in ("id", "parent", "address"):  # of no use any more, and large
+            del self.log.rows[name]
+        self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
+        self.log = self.log._replace(windows={}, counters={})
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """
+        All records, each once.
+        """
+        return [self.source[row] for row in self.rows.once.tolist()]
 
     @cached_property
     def counted(self) -> list[dict[str, Any]]:
         """
         The records that go into sums: a call's joules hold those of the calls inside it.
-
-        A call of an executor made inside a worker is inside only if it ran on the same machine.
         """
-        ids = {record["record_id"] for record in self.records}
-        callers = {_address(record): _machine(record) for record in self.records if record["energy_j"] is not None}
-        return [
-            record
-            for record in self.records
-            if record["parent_id"] not in ids
-            and not any(callers.get(address) == _machine(record) for address in _addresses_around(record))
-        ]
+        return [self.source[row] for row in self.rows.rows.tolist()]
 
     @cached_property
-    def account(self) -> Account:
+    def calls_j(self) -> dict[str, float]:
         """
-        Joules of each of these, each meter shared out once.
+        Joules of each call that counts and has a number, by ``record_id``: its part of a shared meter, or what the
+        record itself says.
         """
-        return account(self.counted, self.attribution)
+        joules = self.shares.calls_j[self.rows.rows].tolist()
+        pairs = zip(self.counted, joules, strict=True)
+        return {record["record_id"]: energy_j for record, energy_j in pairs if not isnan(energy_j)}
 
     @property
-    def meters(self) -> list[Metered]:
+    def meters(self) -> list[Meter]:
         """
         The meters that several calls may have read, and what became of their joules.
         """
-        return self.account.meters
+        return self.shares.meters
 
     @cached_property
-    def hosts(self) -> dict[str, str]:
+    def hosts(self) -> Mapping[str, str]:
         """
         The ``host_id`` of each boot: meters are told apart by the boot, people know the machine. Boots that several
         containers with ids of their own have shared are not in it.
         """
-        return sole_hosts({(record["host"].get("host_id"), record["host"].get("boot_id")) for record in self.records})
+        return groups.sole_hosts(self.log.tables["host"])
 
     @property
     def unattributed_j(self) -> float | None:
         """
         What the shared meters counted beyond the calls, while these ran; None where no call read one.
         """
-        return sum(metered.split.unattributed_j for metered in self.meters) if self.meters else None
+        return sum(meter.unattributed_j for meter in self.meters) if self.meters else None
 
-    @property
+    @cached_property
     def total(self) -> Group:
         """
         Everything.
         """
-        return self._added(self.counted)
+        return self.sums.group(range(len(self.sums.facts)))
 
     @property
     def energy_j(self) -> float | None:
@@ -145,41 +176,41 @@ class EnergyReport:
 
         Args:
             key: ``function``, ``label``, ``status``, or a dotted name such as ``worker.job_id`` and ``host.host_id``.
-        """
-        groups: dict[Any, list[dict[str, Any]]] = {}
-        for record in self.counted:
-            value: Any = record
-            for part in key.split("."):
-                value = value.get(part) if isinstance(value, Mapping) else None
-            groups.setdefault(value, []).append(record)
-        sums = {value: self._added(records) for value, records in groups.items()}
-        return dict(sorted(sums.items(), key=lambda item: -(item[1].energy_j or 0.0)))
 
-    def _added(self, records: list[dict[str, Any]]) -> Group:
-        calls = self.account.calls
-        known = [record for record in records if record["record_id"] in calls]
-        return Group(
-            calls=len(records),
-            unknown=len(records) - len(known),
-            energy_j=sum(calls[record["record_id"]] for record in known) if known else None,
-            energy_low_j=self._end("energy_low_j", known),
-            energy_high_j=self._end("energy_high_j", known),
-            duration_s=sum(record["duration_s"] or 0.0 for record in records),
-            cpu_s=sum(record["cpu_s"] or 0.0 for record in records),
-            sources=tuple(sorted({f"{record['energy_source']} ({record['energy_boundary']})" for record in known})),
-        )
+        Raises:
+            TypeError: A list or an object stands there.
+        """
+        facts = self.facts(key)
+        found = (self.sums if key in self.log.keys else self.sums_of(facts)).by(facts.keys.index(key))
+        if any(isinstance(value, tuple) for value in found):
+            raise TypeError(f"{key}: holds several values")
+        return found
 
-    def _end(self, key: str, records: list[dict[str, Any]]) -> float | None:
+    def facts(self, *keys: str) -> Facts:
         """
-        Return the sum of one end of the intervals, each as far from its call's joules as the record has it.
+        Return what the records that count can be grouped by.
+
+        Args:
+            keys: Dotted keys that have to be among it.
         """
-        if not records or any(record[key] is None for record in records):
-            return None
-        calls = self.account.calls
-        return math.fsum(
-            record[key] * (calls[record["record_id"]] / record["energy_j"] if record["energy_j"] else 1.0)
-            for record in records
-        )
+        found = Facts(self.log.keys, self.log.rows["facts"][self.rows.rows], self.log.tables["facts"])
+        for key in keys:
+            if key not in found.keys:
+                found = found.with_key(key, [hashable(value) for value in values_of(self.counted, key)])
+        return found
+
+    @cached_property
+    def sums(self) -> Sums:
+        """
+        The sums of the records that have the same facts.
+        """
+        return self.sums_of(self.facts())
+
+    def sums_of(self, facts: Facts) -> Sums:
+        """
+        Return the sums of the records that have the same facts.
+        """
+        return groups.sums(self.log, self.rows.rows, self.shares.calls_j, facts)
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
         """
@@ -204,36 +235,23 @@ class EnergyReport:
 
     def remarks(self) -> Iterable[str]:
         """
-        Return why calls have no number, and what is mixed in the sums.
+        Yield why calls have no number, and what is mixed in the sums.
         """
-        unknown = [record for record in self.counted if record["energy_j"] is None]
-        reasons: dict[tuple[str, str], int] = {}
-        for record in unknown:
-            why = record["status"], str(record["reason"])
-            reasons[why] = reasons.get(why, 0) + 1
-        return told(reasons, self.total.sources, _bases(self.counted), compare(self.records))
+        yield from remarks(self.log, self.rows, self.total.sources)
 
     def _meter_lines(self) -> Iterable[str]:
-        for machine, meter, _, _, (meter_j, calls, unattributed_j) in self.meters:
+        for machine, meter, _, _, meter_j, calls_j, unattributed_j in self.meters:
             name = self.hosts.get(machine, machine)[:8]
             yield (
-                f"meter {meter} of machine {name} counted {meter_j:.4g} J: {sum(calls.values()):.4g} J of these calls, "
+                f"meter {meter} of machine {name} counted {meter_j:.4g} J: {calls_j:.4g} J of these calls, "
                 f"{unattributed_j:.4g} J unattributed"
             )
 
 
-def sole_hosts(hosts: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
-    """
-    Return the one ``host_id`` of each boot that has one.
-
-    Args:
-        hosts: Each pair of ``host_id`` and ``boot_id`` once.
-    """
-    found: dict[str, list[str]] = {}
-    for host, boot in hosts:
-        if host and boot:
-            found.setdefault(boot, []).append(host)
-    return {boot: names[0] for boot, names in found.items() if len(names) == 1}
+def _insist(attribution: str) -> str:
+    if attribution not in RULES:
+        raise ValueError(f"attribution = {attribution!r}: expected one of {', '.join(RULES)}")
+    return attribution
 
 
 def _row(name: str, group: Group) -> tuple[str, ...]:
@@ -247,60 +265,3 @@ def _row(name: str, group: Group) -> tuple[str, ...]:
         f"{group.cpu_s:.3f}",
         ", ".join(group.sources) or "-",
     )
-
-
-def told(
-    reasons: Mapping[tuple[str, str], int],
-    sources: Sequence[str],
-    bases: Mapping[tuple[str, str], int],
-    drifts: Iterable[Drift],
-) -> Iterator[str]:
-    """
-    Yield remarks in words.
-
-    Args:
-        reasons: Status and reason of calls without a number, with how many.
-        sources: Where the joules come from.
-        bases: Monitor and what a model rests on, with how many calls.
-        drifts: Monitors of one meter.
-    """
-    for (status, reason), number in reasons.items():
-        yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
-    if len(sources) > 1:
-        yield "the sum mixes numbers of different meters or boundaries"
-    for (monitor, basis), number in bases.items():
-        yield f"{number} call{'s' if number > 1 else ''} estimated by {monitor}" + (f": {basis}" if basis else "")
-    yield from (str(drift) for drift in drifts if drift.disagree)
-
-
-def _bases(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
-    """
-    Return, for the calls whose number is a model's, what the model rests on.
-    """
-    found: dict[tuple[str, str], int] = {}
-    for record in records:
-        if record.get("energy_quality") == ESTIMATED and (reading := primary(record)):
-            key = reading["monitor"], str(reading["attributes"].get("basis") or "")
-            found[key] = found.get(key, 0) + 1
-    return found
-
-
-def _address(record: Mapping[str, Any]) -> str | None:
-    worker = record["worker"]
-    if not worker or worker.get("executor_id") is None:
-        return None
-    return "-".join(str(worker.get(key)) for key in ("executor_id", "job_id", "call_id"))
-
-
-def _machine(record: Mapping[str, Any]) -> tuple[Any, Any]:
-    return record["host"].get("host_id"), record["host"].get("boot_id")
-
-
-def _addresses_around(record: Mapping[str, Any]) -> list[str]:
-    """
-    Return the addresses of the calls whose workers made the executors that made this call.
-
-    An executor made in a worker is called ``<executor>-<job>-<call>-<number>`` after it.
-    """
-    parts = str((record["worker"] or {}).get("executor_id") or "").split("-")
-    return ["-".join(parts[:end]) for end in range(4, len(parts))]

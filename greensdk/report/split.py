@@ -12,15 +12,16 @@ Mathematical Statistics 11, 1940), everything else that ran being one more row. 
 
     sum of calls + unattributed = what the meter counted
 
-Pure functions: no file, no clock.
+Pure functions of arrays: no file, no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from greensdk.report.stretch import Seen, Stretch, overlapping, stretches
+import numpy as np
+
+from greensdk.report.stretches import Cut, Seen, cut, overlapping
 
 CPU, WALL, EQUAL = RULES = ("cpu", "wall", "equal")
 """
@@ -31,11 +32,15 @@ unattributed, whoever else used the machine.
 ROUNDS = 200
 CLOSE = 1e-9
 """Fitting ends after so many rounds, or when every call has its CPU seconds to this part of them."""
-MOST = 1e100
+HEAVIEST = 1e100
 """
 No weight grows beyond this. A call can say that it used more than there was (it waited for a child that had begun
 before it): it takes all there was while it ran, and fitting, which would raise its weight for ever, has to end.
 """
+
+
+AT_ONCE = 2_000_000
+"""As many groups at once as this over the square of their size: some 100 MB."""
 
 
 class Split(NamedTuple):
@@ -43,127 +48,125 @@ class Split(NamedTuple):
     What became of a meter's joules.
 
     Attributes:
-        meter_j: What it counted while at least one window was open.
-        calls: Joules of each call.
-        unattributed_j: Joules of everything else.
+        calls_j: Each call's.
+        meter_j: What the meter counted while at least one window was open.
+        rest_j: What of that is unattributed.
     """
 
+    calls_j: Any
     meter_j: float
-    calls: dict[str, float]
-    unattributed_j: float
+    rest_j: float
 
 
-def split(windows: Sequence[Seen], rule: str = CPU) -> Split:
+def split(seen: Seen, rule: str) -> Split:
     """
     Share a meter's joules out among the windows that read it.
 
     Args:
-        windows: Calls that are not inside each other, on one meter, in any order.
+        seen: Calls that are not inside each other, on one meter, in the order of their beginnings.
         rule: One of :data:`RULES`.
-
-    Raises:
-        ValueError: There is no such rule.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule = {rule!r}: expected one of {', '.join(RULES)}")
-    calls: dict[str, float] = {}
+    heads = overlapping(seen.start_s, seen.stop_s)
+    sizes = np.diff(np.append(heads, len(seen.start_s)))
+    calls_j = np.zeros(len(seen.start_s))
     meter_j = rest_j = 0.0
-    for group in overlapping(windows):
-        cut = stretches(group)
-        joules, rest = _RULES[rule](group, cut)
-        for window, energy_j in zip(group, joules, strict=True):
-            calls[window.call] = calls.get(window.call, 0.0) + energy_j
-        meter_j += sum(each.energy_j for each in cut)
-        rest_j += rest
-    return Split(meter_j, calls, rest_j)
+    for size in np.unique(sizes).tolist():
+        every = heads[sizes == size][:, None] + np.arange(size)
+        step = max(1, AT_ONCE // size**2)
+        for many in (every[place : place + step] for place in range(0, len(every), step)):
+            found = _groups(Seen(*(each[many] for each in seen)), rule)
+            calls_j[many] = found.calls_j
+            meter_j, rest_j = meter_j + found.meter_j, rest_j + found.rest_j
+    return Split(calls_j, meter_j, rest_j)
 
 
-def _by_cpu(group: Sequence[Seen], cut: Sequence[Stretch]) -> tuple[list[float], float]:
-    if len(group) == 1:
-        return _alone(group[0])
-    shares = fit([window.cpu_s for window in group], cut)
-    joules = [0.0] * len(group)
-    rest_j = 0.0
-    for stretch, (parts, rest) in zip(cut, shares, strict=True):
-        for place, part in zip(stretch.members, parts, strict=True):
-            joules[place] += stretch.energy_j * part
-        rest_j += stretch.energy_j * rest
-    return joules, rest_j
-
-
-def _alone(window: Seen) -> tuple[list[float], float]:
-    busy_s = window.busy_stop_s - (window.busy_start_s or 0.0)
-    energy_j = window.stop_j - window.start_j
-    own_j = energy_j * min(1.0, window.cpu_s / busy_s) if busy_s > 0.0 else 0.0
-    return [own_j], energy_j - own_j
-
-
-def fit(cpu_s: Sequence[float], cut: Sequence[Stretch]) -> list[tuple[list[float], float]]:
+def _groups(seen: Seen, rule: str) -> Split:
     """
-    Return, for each stretch, the share of each of its members and of everything else; they add up to 1.
-
-    Args:
-        cpu_s: CPU seconds of each call.
-        cut: The stretches.
+    Share out among windows that overlap, many groups of one size at once.
     """
-    busy_s = sum(stretch.busy_s for stretch in cut)
-    around = [0.0] * len(cpu_s)
-    for stretch in cut:
-        for place in stretch.members:
-            around[place] += stretch.busy_s
-    # Clocks are read one after the other, and coarse ones lag: no call can have used more than there was while it ran,
-    # nor all together more than there was.
-    wanted = [min(seconds, total) for seconds, total in zip(cpu_s, around, strict=True)]
-    own_s = sum(wanted)
-    scale = min(1.0, busy_s / own_s) if own_s else 1.0
-    wanted = [seconds * scale for seconds in wanted]
-    rest_wanted = max(0.0, busy_s - sum(wanted))
-    weights = [seconds / (total or 1.0) for seconds, total in zip(wanted, around, strict=True)]
-    rest_weight = rest_wanted / busy_s if busy_s else 1.0
-    # A row's weight times a column's is its share: scaling rows and columns in turn is scaling these.
-    shares: list[tuple[list[float], float]] = []
-    for _ in range(ROUNDS):
-        shares = [_filled(stretch, weights, rest_weight) for stretch in cut]
-        got = [0.0] * len(cpu_s)
-        rest_got = 0.0
-        for stretch, (parts, rest) in zip(cut, shares, strict=True):
-            for place, part in zip(stretch.members, parts, strict=True):
-                got[place] += part * stretch.busy_s
-            rest_got += rest * stretch.busy_s
-        off = [abs(have - want) for have, want in zip(got, wanted, strict=True)]
-        if all(error <= CLOSE * (want or 1.0) for error, want in zip(off, wanted, strict=True)):
-            break
-        weights = [_raised(*each) for each in zip(weights, wanted, got, strict=True)]
-        rest_weight = _raised(rest_weight, rest_wanted, rest_got)
-    return shares
+    if seen.start_s.shape[1] == 1:
+        return _alone(seen, rule)
+    found = cut(seen)
+    calls_j, rest_j = _RULES[rule](seen, found)
+    return Split(calls_j.reshape(seen.start_s.shape), float(found.energy_j.sum()), rest_j)
 
 
-def _raised(weight: float, wanted: float, got: float) -> float:
-    return min(MOST, weight * wanted / got) if got else 0.0
+def _alone(seen: Seen, rule: str) -> Split:
+    energy_j = seen.stop_j - seen.start_j
+    share = np.minimum(1.0, _over(seen.cpu_s, seen.busy_s, 0.0)) if rule == CPU else 1.0
+    own_j = energy_j * share
+    return Split(own_j, float(energy_j.sum()), float((energy_j - own_j).sum()))
 
 
-def _filled(stretch: Stretch, weights: Sequence[float], rest_weight: float) -> tuple[list[float], float]:
-    """
-    Return the shares in one stretch that are in proportion to the weights and add up to 1.
-    """
-    parts = [weights[place] for place in stretch.members]
-    whole = sum(parts) + rest_weight
-    if not whole:
-        return parts, 1.0
-    return [part / whole for part in parts], rest_weight / whole
+def _by_cpu(seen: Seen, found: Cut) -> tuple[Any, float]:
+    windows, stretches = found.members()
+    energy_j = found.energy_j.ravel()
+    parts, rest = fit(seen.cpu_s, found.busy_s, windows, stretches)
+    return np.bincount(windows, energy_j[stretches] * parts, seen.cpu_s.size), float((energy_j * rest).sum())
 
 
-def _by_wall(group: Sequence[Seen], cut: Sequence[Stretch]) -> tuple[list[float], float]:
-    joules = [0.0] * len(group)
-    for stretch in cut:
-        for place in stretch.members:
-            joules[place] += stretch.energy_j / len(stretch.members)
-    return joules, 0.0
+def _by_wall(seen: Seen, found: Cut) -> tuple[Any, float]:
+    windows, stretches = found.members()
+    each_j = found.energy_j.ravel() / np.maximum(np.bincount(stretches, minlength=found.energy_j.size), 1)
+    return np.bincount(windows, each_j[stretches], seen.cpu_s.size), 0.0
 
 
-def _equally(group: Sequence[Seen], cut: Sequence[Stretch]) -> tuple[list[float], float]:
-    each_j = sum(stretch.energy_j for stretch in cut) / len(group)
-    return [each_j] * len(group), 0.0
+def _equally(seen: Seen, found: Cut) -> tuple[Any, float]:
+    size = seen.cpu_s.shape[1]
+    return np.repeat(found.energy_j.sum(axis=1) / size, size), 0.0
 
 
 _RULES = {CPU: _by_cpu, WALL: _by_wall, EQUAL: _equally}
+
+
+def fit(cpu_s: Any, busy_s: Any, windows: Any, stretches: Any) -> tuple[Any, Any]:
+    """
+    Return the share of each window in each of its stretches, and of everything else in each stretch. In a stretch
+    they add up to 1.
+
+    Args:
+        cpu_s: CPU seconds of each window, a row for each group.
+        busy_s: Busy seconds of each stretch, a row for each group.
+        windows: Each window once for each of its stretches, as its place among all.
+        stretches: Those stretches.
+    """
+    shape, number, size = cpu_s.shape, busy_s.size, busy_s.shape[1]
+    busy, total_s = busy_s.ravel(), busy_s.sum(axis=1)
+    around = np.bincount(windows, busy[stretches], cpu_s.size).reshape(shape)
+    # Clocks are read one after the other, and coarse ones lag: no call can have used more than there was while it ran,
+    # nor all together more than there was.
+    wanted = np.minimum(cpu_s, around)
+    wanted = wanted * np.minimum(1.0, _over(total_s, wanted.sum(axis=1), 1.0))[:, None]
+    rest_wanted = np.maximum(0.0, total_s - wanted.sum(axis=1))
+    weights = wanted / np.where(around > 0.0, around, 1.0)
+    rest_weight = _over(rest_wanted, total_s, 1.0)
+    parts, rest = np.zeros(len(windows)), np.ones(number)
+    group = np.arange(len(cpu_s))
+    going, open_pairs, open_stretches = group, np.arange(len(windows)), np.arange(number)
+    # A row's weight times a column's is its share: scaling rows and columns in turn is scaling these.
+    for _ in range(ROUNDS):
+        window, stretch = windows[open_pairs], stretches[open_pairs]
+        own = weights.ravel()[window]
+        whole = np.bincount(stretch, own, number)[open_stretches] + rest_weight[open_stretches // size]
+        rest[open_stretches] = _over(rest_weight[open_stretches // size], whole, 1.0)
+        divisor = np.ones(number)
+        divisor[open_stretches] = np.where(whole > 0.0, whole, 1.0)
+        parts[open_pairs] = own / divisor[stretch]
+        got = np.bincount(window, parts[open_pairs] * busy[stretch], cpu_s.size).reshape(shape)[going]
+        rest_got = (rest * busy).reshape(-1, size)[going].sum(axis=1)
+        goal = wanted[going]
+        off = (np.abs(got - goal) > CLOSE * np.where(goal > 0.0, goal, 1.0)).any(axis=1)
+        going, got, rest_got = going[off], got[off], rest_got[off]
+        if not len(going):
+            break
+        weights[going] = np.minimum(HEAVIEST, _over(weights[going] * wanted[going], got, 0.0))
+        rest_weight[going] = np.minimum(HEAVIEST, _over(rest_weight[going] * rest_wanted[going], rest_got, 0.0))
+        if not off.all():
+            is_going = np.isin(group, going)
+            open_pairs = open_pairs[is_going[stretches[open_pairs] // size]]
+            open_stretches = open_stretches[is_going[open_stretches // size]]
+    return parts, rest
+
+
+def _over(above: Any, below: Any, otherwise: float) -> Any:
+    return np.divide(above, below, out=np.full(below.shape, otherwise), where=below > 0.0)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from greensdk.schema.primary import call_quality, primary_of
+
 Flat = dict[str, float | str | int | bool]
 
 
@@ -17,13 +19,12 @@ def energy(record: Mapping[str, Any]) -> Flat:
     """
     Return ``worker_func_energy_{pkg,cores,duration,method_used,source}``: the number that stands for the call.
     """
-    method = record.get("energy_source")
-    reading = next((each for each in record.get("readings") or () if each["monitor"] == method), None)
+    reading = primary_of(record)
     flat = {
         "worker_func_energy_pkg": domain_j(reading, "package"),
         "worker_func_energy_cores": domain_j(reading, "core"),
         "worker_func_energy_duration": record.get("duration_s"),
-        "worker_func_energy_method_used": method,
+        "worker_func_energy_method_used": record.get("energy_source"),
         "worker_func_energy_source": None if reading is None else source_of(reading),
     }
     return {name: value for name, value in flat.items() if value is not None}
@@ -33,9 +34,7 @@ def source_of(reading: Mapping[str, Any]) -> str:
     """
     Return ``monitor:boundary:quality``, the quality being that of the call's joules.
     """
-    measured = reading["scope"] == "machine" and reading["quality"] == "measured"
-    quality = "attributed" if measured else reading["quality"]
-    return f"{reading['monitor']}:{reading['boundary']}:{quality}"
+    return f"{reading['monitor']}:{reading['boundary']}:{call_quality(reading['scope'], reading['quality'])}"
 
 
 def domain_j(reading: Mapping[str, Any] | None, kind: str) -> float | None:

@@ -6,7 +6,7 @@ turn by themselves, :class:`FakePmu` is a sysfs whose energy counters are real c
 :class:`FakeHwmon` and :class:`MsrTree` are sensors and registers in files,
 :class:`FakeMonitor`, :class:`FakeCpuClock` and :class:`FakeClock` stand in for a meter, for CPU seconds and for time,
 :func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands out, and :func:`check_monitor`
-tells whether a monitor or estimator keeps to its contract.
+says whether a monitor or estimator keeps to its contract.
 
 .. code-block:: python
 

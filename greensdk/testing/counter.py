@@ -82,10 +82,10 @@ class Counter:
         """
         Have every read fail with a real error of the kernel.
 
-        The file is replaced by one that can't be read: a link to ``/proc/self/mem``, whose first page nobody
-        maps (EIO), or a directory (EISDIR). Whoever opens it gets the error on the first read. Descriptors of
-        this process that are open already are moved to the new file; those of other processes stay healthy.
-        Linux only.
+        The file is replaced by one that can't be read: a link to ``/proc/self/mem``, whose first page is
+        not mapped (EIO), or a directory (EISDIR). A process that opens it gets the error on the first read.
+        Descriptors of this process that are open already are moved to the new file; those of other processes stay
+        healthy. Linux only.
 
         Raises:
             ValueError: There is no known way to get `error`.
@@ -105,7 +105,7 @@ class Counter:
 
     def vanish(self) -> None:
         """
-        Remove the file. Whoever opens it gets ENOENT; open descriptors read an empty file.
+        Remove the file. A process that opens it gets ENOENT; open descriptors read an empty file.
 
         (In sysfs they would get ENODEV, which no file of a test can give.)
         """
@@ -114,7 +114,7 @@ class Counter:
 
     def forbid(self) -> None:
         """
-        Take every permission from the file. Whoever opens it gets EACCES, except root; open descriptors go on.
+        Take every permission from the file. A process that opens it gets EACCES, except root; open descriptors go on.
         """
         self._broken = True
         self.file.chmod(0)

@@ -104,7 +104,7 @@ class FakeMonitor:
 
     Args:
         name: Its name; also that of its one domain.
-        joules: What the windows read, in the order in which they start; the last value goes on for ever. None is a
+        joules: What the windows read, in the order in which they start; the last value is repeated. None is a
             window without a number.
         scope: Of the readings.
         quality: Of the readings.

@@ -13,7 +13,7 @@ RANGE_UJ = 2**63
 
 class FakePower:
     """
-    A sensor that tells watts.
+    A sensor that shows watts.
 
     Attributes:
         file: Where it is.
@@ -51,7 +51,7 @@ class FakeChip:
 
     def power(self, label: str = "", watts: float = 0.0, average_s: float | None = None) -> FakePower:
         """
-        Add a power sensor; with `average_s` one that tells the mean over so many seconds.
+        Add a power sensor; with `average_s` one that shows the mean over so many seconds.
         """
         file = self._file("power", "input" if average_s is None else "average", label)
         if average_s is not None:

@@ -135,7 +135,7 @@ class MsrTree:
         """
         Have every read of a CPU's device fail with a real EIO, also through descriptors of this process.
 
-        They are moved to ``/proc/self/mem``, where nobody maps the first pages, nor those at 26 GB.
+        They are moved to ``/proc/self/mem``, where neither the first pages nor those at 26 GB are mapped.
         """
         file = self.files[cpu]
         held = [fd for fd in map(int, os.listdir("/proc/self/fd")) if _target(fd) == str(file.resolve())]

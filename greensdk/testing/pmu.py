@@ -5,7 +5,7 @@ What perf_event_open(2) opens is decided by numbers in sysfs. :class:`FakePmu` w
 that every kernel has, so that a monitor makes the real system calls, with real rights, and the truth is known:
 
 * a clock (``PERF_COUNT_SW_CPU_CLOCK`` of include/uapi/linux/perf_event.h) times some watts, or
-* a tracepoint on a system call that hardly anybody makes, so that one call of the test is one joule, exactly.
+* a tracepoint on a system call that programs hardly ever make, so that one call of the test is one joule, exactly.
 
 ``perf`` itself takes the tree too, with ``SYSFS_PATH`` in its environment.
 """
@@ -114,7 +114,9 @@ class FakePmu:
             for name, call in (("cpu-cycles", self._cycle), ("instructions", self._instruction)):
                 self._write(self._home("cpu") / "events" / name, f"event={tracepoint(call):#x}")
 
-    def event(self, name: str, *, factor: float = 1.0, unit: str = "Joules", refused: bool = False) -> None:
+    def event(
+        self, name: str, *, factor: float = 1.0, unit: str = "Joules", refused: bool = False, config: int | None = None
+    ) -> None:
         """
         Add an energy event, or replace one.
 
@@ -122,10 +124,12 @@ class FakePmu:
             name: For example ``energy-ram``.
             factor: How many times as many joules it counts as the other events.
             unit: What it says it counts; empty for an event without a unit.
-            refused: The kernel does not know it, so nobody can open it.
+            refused: The kernel does not know it, so that it can't be opened.
+            config: What it counts instead; with `watts`, 9 is an event that never happens (PERF_COUNT_SW_DUMMY).
         """
+        config = NO_EVENT if refused else self._config if config is None else config
         file = self._home("power") / "events" / name
-        self._write(file, f"event={NO_EVENT if refused else self._config:#06x}")
+        self._write(file, f"event={config:#06x}")
         self._write(file.with_name(f"{name}.scale"), f"{self.scale * factor:.20e}")
         if unit:
             self._write(file.with_name(f"{name}.unit"), unit)
@@ -235,7 +239,7 @@ def tracepoint(call: str) -> int:
     """
     Return the number of the tracepoint at the beginning of a system call.
 
-    Where tracefs is not mounted, it is for a moment, where nobody else sees it.
+    Where tracefs is not mounted, it is for a moment, invisible to others.
 
     Raises:
         RuntimeError: There is none, or no right to look at it.
@@ -253,7 +257,7 @@ def tracepoint(call: str) -> int:
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or str(error)
         raise RuntimeError(
-            f"the number of the tracepoint sys_enter_{call} is not to be had: {said.strip()}; be root, "
+            f"the number of the tracepoint sys_enter_{call} can't be found: {said.strip()}; be root, "
             f"or: sudo mount -t tracefs none {TRACEFS[0]}"
         ) from error
     return int(done.stdout)

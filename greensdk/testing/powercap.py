@@ -83,17 +83,22 @@ class PowercapTree:
     A machine's energy counters, with any topology.
 
     Args:
-        path: An empty directory.
+        path: An empty directory, which takes the place of ``/sys``.
+        amd: Say beside it, in ``devices/system/cpu/modalias``, that the processor is AMD's.
 
     Attributes:
         root: What takes the place of ``/sys/class/powercap``.
         zones: Every zone by its key in readings.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, amd: bool = False) -> None:
         self._class = Path(path, "class", "powercap")
         self._devices = Path(path, "devices", "virtual", "powercap")
         self._class.mkdir(parents=True)
+        if amd:
+            cpus = Path(path, "devices", "system", "cpu")
+            cpus.mkdir(parents=True)
+            (cpus / "modalias").write_text("cpu:type:x86,ven0002fam0019mod0011:feature:,0000,0001\n")
         self.root = str(self._class)
         self.zones: dict[str, FakeZone] = {}
 

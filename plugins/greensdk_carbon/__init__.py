@@ -1,5 +1,5 @@
 """
-What a call emits: its joules times the carbon intensity of the electricity where it ran.
+Emissions of a call: its energy times the carbon intensity of electricity where it ran.
 
 .. code-block:: text
 
@@ -8,7 +8,7 @@ What a call emits: its joules times the carbon intensity of the electricity wher
 
 Both formulas are those of the Software Carbon Intensity specification 1.1, O = E * I and M = TE * TS * RS
 (https://github.com/Green-Software-Foundation/sci/blob/main/SPEC.md); it counts the data centre's power usage
-effectiveness into E. Nothing is asked of the network, and no country is guessed.
+effectiveness into E. The network is not used, and no country is guessed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ FIELDS = (
     "reason",
 )
 
-NOWHERE = "nobody says where this is: set country, region or intensity_g_per_kwh in [carbon]"
+NOWHERE = "country unknown: set country, region or intensity_g_per_kwh in [carbon]"
 
 
 class Carbon:
@@ -118,7 +118,7 @@ class Carbon:
 
     def _place(self, country: str | None, region: str) -> str:
         """
-        Settle country, provider and region, and return why nobody knows the country.
+        Determine country, provider and region, and return the reason if the country is unknown.
 
         Raises:
             ConfigError: The region is not known, or in another country.
@@ -182,7 +182,7 @@ class Carbon:
 
 def notes(today: date | None = None) -> list[str]:
     """
-    Return what a person should know of the tables, one line each: nothing while they are young.
+    Return warnings about outdated tables, one line each.
     """
     from datetime import date
 
@@ -195,7 +195,7 @@ def notes(today: date | None = None) -> list[str]:
         (PUE_DATE, "the clouds' PUE", "a newer release of greensdk, or pue in [carbon]"),
     )
     return [
-        f"carbon: {what} are of {day}; what helps: {fix}"
+        f"carbon: {what} are from {day}; fix: {fix}"
         for day, what, fix in tables
         if (now - date.fromisoformat(day)).days > OUTDATED_DAYS
     ]
@@ -222,10 +222,10 @@ def _country(text: str | None) -> str | None:
 
 def _check(pue: float | None, intensity: float | None, share: float | None) -> None:
     """
-    Raise for a number that can't be.
+    Check the numbers.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: One is out of range.
     """
     for key, value in (("pue", pue), ("intensity_g_per_kwh", intensity), ("machine_share", share)):
         if value is not None and not isinstance(value, (int, float)):

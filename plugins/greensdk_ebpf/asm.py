@@ -103,7 +103,7 @@ class Asm:
 
     def atomic_add(self, dst: int, offset: int, src: int) -> Asm:
         """
-        Add a register to the 8 bytes at the address in `dst` plus `offset`, whoever else does.
+        Add a register to the 8 bytes at the address in `dst` plus `offset`, atomically.
         """
         return self._add(_STX | _ATOMIC | _SIZE[8], dst, src, offset, _ADD)
 

@@ -29,7 +29,7 @@ _PARENTS = {"docker": "docker", "libpod_parent": "podman"}
 
 class Container(NamedTuple):
     """
-    What a cgroup's path tells.
+    What a cgroup's path says.
 
     Attributes:
         container_id: 64 hex digits; None for a pod's own group.
@@ -87,7 +87,7 @@ def cgroup_of(thread: int, proc: str = "/proc", root: str | None = None) -> int 
 
 def container(path: str) -> Container | None:
     """
-    Return what the path of a cgroup tells of a container or pod; None if it is neither's.
+    Return what the path of a cgroup says about a container or pod; None if it is neither's.
     """
     path = path if path.startswith("/") else f"/{path}"
     pod = _POD.search(path)

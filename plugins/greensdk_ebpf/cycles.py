@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, MEASURED, Metric
-from greensdk_ebpf.joules import Price, price
+from greensdk_ebpf.cycle_energy import Price, price
 
 if TYPE_CHECKING:
     from greensdk_ebpf.reader import Look

@@ -2,11 +2,11 @@
 The two ways to stand at a tracepoint, which differ in how a program learns which task the event is about.
 
 ``raw``: a raw tracepoint program gets the kernel's own arguments. Where the ids stand in a task is found out by
-:mod:`greensdk_ebpf.locate`. Needs CAP_BPF and CAP_PERFMON, nothing of the file system, and costs less per event.
+:mod:`greensdk_ebpf.task_offsets`. Needs CAP_BPF and CAP_PERFMON, nothing of the file system, and costs less per event.
 
 ``tracepoint``: a tracepoint program gets a record whose fields tracefs describes (Documentation/trace/events.rst).
 For kernels that keep their memory from programs (lockdown), and before Linux 5.10. Needs tracefs, which is root's, and
-of the thread that comes in it tells the id, but not the group.
+of the thread that comes in it shows the id, but not the group.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from greensdk_ebpf.syscall import (
     RAW_TRACEPOINT,
     TRACEPOINT,
     link_create,
-    perf_event_open,
     raw_tracepoint_open,
 )
 
@@ -134,7 +133,10 @@ class Traced:
         Attach a program and return the link; before Linux 5.15 the perf event, which can't be pinned.
         """
         # A program at a tracepoint runs on every CPU, whichever the event was opened for.
-        perf_fd = perf_event_open(_PERF_TYPE_TRACEPOINT, int(self._read(event, "id")), 0)
+        from greensdk_perf.pmu import Event
+        from greensdk_perf.syscall import perf_open
+
+        perf_fd = perf_open(Event(event, _PERF_TYPE_TRACEPOINT, (int(self._read(event, "id")), 0, 0)), 0)
         with suppress(OSError):
             link = link_create(prog_fd, perf_fd, BPF_PERF_EVENT)
             os.close(perf_fd)

@@ -1,7 +1,7 @@
 """
 Ids of threads and groups as the programs see them: those of the initial PID namespace.
 
-A process in a container has other ids there than here. Nothing in its /proc tells its real ones, but the slot of the
+A process in a container has other ids there than here. Nothing in its /proc shows its real ones, but the slot of the
 CPU that it runs on does.
 """
 
@@ -43,7 +43,7 @@ def ids_of(pid: int, slots: Slots, proc: str = "/proc") -> Ids:
         proc: Where proc is mounted.
 
     Raises:
-        MonitorUnavailable: We are in a container and it is another process, or its group can't be told.
+        MonitorUnavailable: We are in a container and it is another process, or its group is unknown.
         FileNotFoundError: There is no such process.
     """
     if os.stat(f"{proc}/self/ns/pid").st_ino == INITIAL_PID_NAMESPACE:
@@ -68,7 +68,7 @@ def own(slots: Slots) -> int:
         cpu = getcpu()
         moment, at = slots.moment(), cpu * WORDS
         current: int = moment.words[at + CURRENT]
-        # No switch on this CPU between the two looks at where we run: it was us.
+        # No switch on this CPU between the two checks of where we run: it was us.
         if current and getcpu() == cpu and slots.moment().words[at + END] == moment.words[at + BEGIN]:
             return current
     raise MonitorUnavailable("no CPU's slot shows this thread")

@@ -13,7 +13,7 @@ map                   key                value
 ====================  =================  =====================================================================
 
 Ids are those of the initial PID namespace. A tree has a random number, because processes without a daemon between
-them make trees: nobody has to hand numbers out, and none comes back while a straggler still bears it.
+them make trees: no process has to hand numbers out, and none comes back while a straggler still bears it.
 Every process of a tree has an entry in :data:`TRACKED`, made by the fork program and deleted by the kernel's last
 word on the process; a tree without any is garbage.
 """
@@ -128,7 +128,7 @@ class About(NamedTuple):
         return FORMS.index(self.form) | counts | self.refused << 16 | self.version << 56
 
 
-def told(word: int) -> About:
+def unpacked(word: int) -> About:
     """
     Return what :meth:`About.word` made a number of.
     """

@@ -29,9 +29,9 @@ from greensdk_ebpf.layout import (
     cpus_online,
     cpus_possible,
 )
-from greensdk_ebpf.locate import pid_offset
 from greensdk_ebpf.programs import program
-from greensdk_ebpf.syscall import PERF_PINNED, RAW_TRACEPOINT, Map, map_create, perf_event_open, prog_load
+from greensdk_ebpf.syscall import RAW_TRACEPOINT, Map, map_create, prog_load
+from greensdk_ebpf.task_offsets import pid_offset
 
 CPU_CYCLES = (0, 0)
 """
@@ -51,7 +51,7 @@ thread is asleep makes none, and some virtual machines hide some.
 
 class Loaded:
     """
-    What is in the kernel as long as somebody holds these descriptors, or has pinned them.
+    What is in the kernel as long as these descriptors are held, or pinned.
 
     Attributes:
         maps: Descriptor of each map by its name.
@@ -150,11 +150,15 @@ def _counters(event: tuple[int, int] | None, passing: ExitStack) -> tuple[dict[s
     """
     if event is None:
         return {}, errno.ECANCELED
+    from greensdk_perf.pmu import Event
+    from greensdk_perf.syscall import PINNED, perf_open
+
+    kind, config = event
     try:
         fd = map_create(PERF_EVENT_ARRAY, 4, 4, cpus_possible(), f"gs_{COUNTERS}", BPF_F_PRESERVE_ELEMS)
         passing.callback(os.close, fd)
         for cpu in cpus_online():
-            event_fd = perf_event_open(*event, cpu, PERF_PINNED)
+            event_fd = perf_open(Event("cycles", kind, (config, 0, 0)), cpu, bits=PINNED)
             try:
                 Map(fd, "I", "I").put(cpu, event_fd)
             finally:

@@ -2,7 +2,7 @@
 The programs. At each context switch the slice that ends is booked to its CPU, thread group, cgroup and trees.
 
 All run in the context of the task that leaves, that forks, or that is interrupted, so that the kernel's helpers tell
-its ids; of the task that comes, that is born or freed the :mod:`form <greensdk_ebpf.forms>` tells.
+its ids; of the task that comes, that is born or freed the :mod:`form <greensdk_ebpf.forms>` knows.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def _fork(asm: Asm, maps: Mapping[str, int], form: Form) -> None:
 
 
 def _free(asm: Asm, maps: Mapping[str, int], form: Form) -> None:
-    # The last word: nobody will look for the id any more, and from here on it may be another's.
+    # Last of all: the id is not looked up any more, and from here on it may be another task's.
     form.task(asm, FREE, _TASK)
     asm.map(R1, maps[TRACKED]).mov(R2, R10).addi(R2, _TASK).call(MAP_DELETE)
 

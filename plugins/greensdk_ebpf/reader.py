@@ -204,7 +204,7 @@ class Reader:
 
     def collect(self) -> int:
         """
-        Remove the trees that nobody is in any more, and return how many these were.
+        Remove the trees that have no process any more, and return how many these were.
         """
         trees = dict(self._maps[TREES].items(MAPS[TREES].entries))
         used: set[int] = set()
@@ -280,7 +280,7 @@ class Reader:
                 self._around.clear()
             chain: list[int] = []
             inner = number
-            # Not for ever: whoever may write the map could put a tree inside itself.
+            # Not for ever: a member who may write the map could put a tree inside itself.
             while len(chain) < DEPTH and (value := self._maps[TREES].get(inner)) and value[1]:
                 inner = value[1]
                 chain.append(inner)

@@ -26,7 +26,7 @@ from greensdk_ebpf.layout import (
     TREE,
     VERSION,
     WORDS,
-    told,
+    unpacked,
 )
 
 TRIES = 1000
@@ -55,7 +55,7 @@ class Host(NamedTuple):
     What all CPUs did since the programs were loaded, slices under way included.
 
     Attributes:
-        now_ns: When it was looked at, CLOCK_MONOTONIC.
+        now_ns: When it was read, CLOCK_MONOTONIC.
         busy_ns: With tasks.
         idle_ns: Without.
         per_cpu: The same of each CPU.
@@ -134,7 +134,7 @@ class Moment(NamedTuple):
         Return the events so far.
         """
         words = self.words
-        attached = told(words[ABOUT]).attached
+        attached = unpacked(words[ABOUT]).attached
         events = [sum(words[place::WORDS]) if name in attached else None for name, place in COUNTS.items()]
         switches = sum(words[END::WORDS]) - sum(words[MARKS::WORDS])
         return Counts(switches, events[0], events[1], events[2], sum(words[LOST::WORDS]))
@@ -166,7 +166,7 @@ class Slots:
         self._map = mmap.mmap(fd, self._bytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
         self._live = memoryview(self._map).cast("Q")
         self._begun = self._live[BEGIN::WORDS]
-        self.about = told(self._live[ABOUT])
+        self.about = unpacked(self._live[ABOUT])
         if self.about.version != VERSION:
             self.close()
             raise MonitorUnavailable(

@@ -1,5 +1,5 @@
 """
-The bpf(2) and perf_event_open(2) system calls, through ctypes.
+The bpf(2) system call, through ctypes; that of perf events is in :mod:`greensdk_perf.syscall`.
 
 Numbers of commands, map types and flags: include/uapi/linux/bpf.h. The kernel takes a shorter attribute than
 it knows, and a longer one if the rest is zero, so one padded buffer does for all commands.
@@ -35,20 +35,16 @@ NAME_BYTES = 15
 LOG_BYTES = 1 << 16
 LOG_LINES = 4
 
-_NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}
-_PERF_FLAG_FD_CLOEXEC = 8
-_PERF_ATTR_BYTES = 112
-PERF_PINNED = 1 << 2
-"""The bit of struct perf_event_attr that asks for a counter all of the time, or for an error."""
+_NUMBERS = {"x86_64": 321, "aarch64": 280}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # Keeps the interpreter's lock: a lookup takes a microsecond, waiting for the lock again may take milliseconds.
 _quick = ctypes.PyDLL(None, use_errno=True)
 
 
-def numbers(machine: str) -> tuple[int, int]:
+def bpf_number(machine: str) -> int:
     """
-    Return the numbers of bpf and perf_event_open on this architecture (arch/*/syscall*.tbl).
+    Return the number of bpf on this architecture (arch/*/syscall*.tbl).
 
     Raises:
         MonitorUnavailable: It is none that is known here.
@@ -75,7 +71,7 @@ def bpf(command: int, attr: bytes, what: str = "") -> int:
 
 
 def _bpf(command: int, buffer: "ctypes.Array[ctypes.c_char]", what: str) -> int:
-    number = ctypes.c_long(numbers(platform.machine())[0])
+    number = ctypes.c_long(bpf_number(platform.machine()))
     answer: int = _libc.syscall(number, ctypes.c_int(command), buffer, ctypes.c_uint(len(buffer)))
     if answer < 0:
         raise _error(what or f"bpf command {command}")
@@ -107,7 +103,7 @@ def prog_load(kind: int, code: bytes, name: str) -> int:
 
     Raises:
         MonitorUnavailable: The verifier refused it; with the last lines of its log.
-        OSError: It was not looked at: no right, no memory.
+        OSError: It was not checked at all: no right, no memory.
     """
     program, licence, log = _at(code), _at(LICENSE + b"\0"), _at(bytes(LOG_BYTES))
 
@@ -177,7 +173,7 @@ def again(command: int, attr: bytes, what: str) -> Callable[[], None]:
     Return a quick way to call bpf(2) with the same attribute over and over; it raises OSError.
     """
     buffer = ctypes.create_string_buffer(attr, max(len(attr), 128))
-    number, size = ctypes.c_long(numbers(platform.machine())[0]), len(buffer)
+    number, size = ctypes.c_long(bpf_number(platform.machine())), len(buffer)
     call = _quick.syscall
 
     def once() -> None:
@@ -198,19 +194,6 @@ def marker(prog_fd: int, word: int) -> Callable[[], None]:
         once()
 
     return mark
-
-
-def perf_event_open(kind: int, config: int, cpu: int, bits: int = 0) -> int:
-    """
-    Open a perf event for everything that runs on a CPU; see struct perf_event_attr in perf_event_open(2).
-    """
-    head = struct.pack("=IIQQQQQ", kind, _PERF_ATTR_BYTES, config, 0, 0, 0, bits)
-    attr = ctypes.create_string_buffer(head, _PERF_ATTR_BYTES)
-    number, flags = ctypes.c_long(numbers(platform.machine())[1]), ctypes.c_ulong(_PERF_FLAG_FD_CLOEXEC)
-    fd: int = _libc.syscall(number, attr, ctypes.c_int(-1), ctypes.c_int(cpu), ctypes.c_int(-1), flags)
-    if fd < 0:
-        raise _error(f"perf event {config} of type {kind}")
-    return fd
 
 
 class Map:

@@ -1,51 +1,37 @@
 """
 Energy and power sensors of the board, through the kernel's hwmon files.
 
-Where a driver counts microjoules, a reading is a difference, as with RAPL. Where it only tells watts, they are looked
-at when windows begin and end and once a second in between, and taken to go evenly from one look to the next.
+Where a driver counts microjoules, a reading is a difference, as with RAPL. Where it only shows watts, they are read
+when windows begin and end and once a second in between, and taken to change evenly from one reading to the next.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk_hwmon.snapshot import Snapshot, opened, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+
+    from greensdk_rapl.mirrors import Pair
 
     from greensdk_hwmon.channels import Channel
 
 DEFAULT_ROOT = "/sys"
-LENGTH = 32
 
 LOOK_S = 1.0
-"""How often watts are looked at in a long window."""
+"""How often watts are read in a long window."""
 SAMPLED_LOW, SAMPLED_HIGH = 0.5, 2.0
 """
-What watts between two looks may have been, as factors: a judgement. Nobody can know what a sensor did that nobody read.
+What watts between two readings may have been, as factors: a judgement, since what a sensor did while it was not read is
+unknown.
 """
 RESOLUTION_90 = 1 - 0.1**0.5
 """A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
-
-
-class Look(NamedTuple):
-    """
-    What every sensor has come to at one moment.
-
-    Attributes:
-        at_ns: When.
-        values: What each shows; None where it could not be read.
-        spent_j: Joules that the watts of each power sensor have come to since the monitor was opened.
-        breaks: How often each power sensor could not be read.
-    """
-
-    at_ns: int
-    values: Mapping[str, int | None]
-    spent_j: Mapping[str, float]
-    breaks: Mapping[str, int]
 
 
 class HwmonMonitor:
@@ -54,7 +40,8 @@ class HwmonMonitor:
 
     Args:
         root: Where ``class/hwmon`` is.
-        update_interval_s: How often energy counters are updated. A shorter window has no number.
+        update_interval_s: How often energy counters are updated. A shorter window has no number; 0 leaves out all that
+            rests on time.
         states: Also count frequency changes, idle entries and thermal throttling from sysfs; some hundred files.
 
     Attributes:
@@ -73,8 +60,10 @@ class HwmonMonitor:
         self._fds: list[int] = []
         self._channels: list[Channel] = []
         self._counted: list[Channel] = []
-        # One object, so that threads which look at the same moment go on from one look or the other, never from both.
-        self._last: Look | None = None
+        self._duplicates: dict[str, str] = {}
+        self._pairs: tuple[Pair, ...] = ()
+        # One object, so that threads that read at the same moment go on from one reading or the other.
+        self._last: Snapshot | None = None
 
     @property
     def cheap(self) -> bool:
@@ -95,7 +84,7 @@ class HwmonMonitor:
             return Availability(False, f"no sensor is known to see the processor or the whole machine, only {names}")
         for channel in wanted:
             try:
-                os.close(_opened(channel))
+                os.close(opened(channel))
             except PermissionError:
                 return Availability(False, f"only root may read {channel.path}", f"sudo chmod a+r {channel.path}")
             except OSError as error:
@@ -122,23 +111,37 @@ class HwmonMonitor:
             if channel.kind == "power" and not sampled:
                 continue  # what calls itself cheap asks no slow sensor
             try:
-                self._fds.append(_opened(channel))
+                self._fds.append(opened(channel))
             except OSError:
                 continue  # not one of the total's: probe() has read those
             self._channels.append(channel)
+        self._find_doubles()
+        self._opened = self._read()
         self.max_window_s = LOOK_S if sampled else None
         self._quality = ESTIMATED if sampled else MEASURED
         self._boundary = self._counted[0].sees
         self._shortest_ns = 1e9 * max(self.update_interval_s, *(channel.interval_s or 0.0 for channel in self._counted))
         where = f":{self.root}" if self.root != DEFAULT_ROOT else ""
-        # amd_energy shows RAPL's registers once more: one meter, which nobody shall add to itself.
+        # amd_energy and zenergy show RAPL's registers once more: one meter, which must not be added to itself.
         meter = "rapl" if not sampled and self._boundary == "package" else f"hwmon:{self._boundary}"
         self._meter_id = f"{host_id()}:{meter}{where}"
         return [_metric(channel) for channel in self._channels]
 
+    def _find_doubles(self) -> None:
+        """
+        See which packages' counters show another's once more.
+        """
+        from greensdk_rapl.mirrors import pairs, watch
+
+        packages = {channel.key for channel in self._counted if channel.kind == "energy" and channel.sees == "package"}
+        each = zip(self._channels, self._fds, strict=True)
+        self._duplicates, self._pairs = watch(
+            pairs((channel.key, fd) for channel, fd in each if channel.key in packages)
+        )
+
     def start(self) -> Any:
         """
-        Look at every sensor.
+        Snapshot at every sensor.
         """
         if not self._fds:
             raise RuntimeError("hwmon is not open")
@@ -147,35 +150,47 @@ class HwmonMonitor:
 
     def stop(self, token: Any) -> Reading:
         """
-        Look again, and say what was counted, or what the watts came to.
+        Snapshot again, and say what was counted, or what the watts came to.
         """
+        from greensdk_hwmon.joules import against, joules
+
         before, states = token
         if not self._fds or before.values.keys() != {channel.key for channel in self._channels}:
-            raise RuntimeError("hwmon was closed, or opened anew, during the window")
+            raise RuntimeError("hwmon was closed or reopened during the window")
         after = self._read()
-        elapsed_ns = after.at_ns - before.at_ns
-        domains, reasons = {}, {}
-        for channel in self._channels:
-            key = channel.key
-            if channel.kind == "energy":
-                domains[key], reasons[key] = _counted_j(before.values[key], after.values[key])
-            elif before.values[key] is None or after.breaks[key] != before.breaks[key]:
-                domains[key], reasons[key] = None, "the sensor could not be read"
-            else:
-                domains[key] = after.spent_j[key] - before.spent_j[key]
-        reasons = {key: why for key, why in reasons.items() if why}
-        attributes: dict[str, Any] = {"counted": [channel.key for channel in self._counted]}
+        if self._pairs:
+            self._settle()
+        update_ns, elapsed_ns = self.update_interval_s * 1e9, after.at_ns - before.at_ns
+        single = [channel for channel in self._channels if channel.key not in self._duplicates]
+        counted = [channel for channel in self._counted if channel.key not in self._duplicates]
+        domains, reasons = joules(single, self._opened, before, after, update_ns)
+        attributes: dict[str, Any] = {"counted": [channel.key for channel in counted]}
         if self._quality == MEASURED:
-            attributes["start_uj"], attributes["stop_uj"] = self._counters(before.values), self._counters(after.values)
-        if reasons:
-            attributes["reasons"] = reasons
+            attributes["start_uj"], attributes["stop_uj"] = (
+                {channel.key: look.values.get(channel.key) for channel in counted} for look in (before, after)
+            )
+        about = {"reasons": reasons, "duplicates": dict(self._duplicates)}
+        attributes |= {key: each for key, each in about.items() if each}
         if states is not None:
             attributes["states"] = _grown(states, self._states() or {})
-        return self._reading(domains, reasons, elapsed_ns, attributes)
+        reason = against(counted, domains, reasons, elapsed_ns, update_ns)
+        if not reason and elapsed_ns < self._shortest_ns:
+            reason = f"the window is shorter than the sensor's {self._shortest_ns / 1e6:.3g} ms"
+        energy_j = None if reason else sum(domains[channel.key] or 0.0 for channel in counted)
+        return self._reading(energy_j, domains, reason, elapsed_ns, attributes)
+
+    def _settle(self) -> None:
+        """
+        See which of the counters that agreed are one meter, now that they may have moved.
+        """
+        from greensdk_rapl.mirrors import settle
+
+        same, self._pairs = settle(self._pairs)
+        self._duplicates = {**self._duplicates, **same}
 
     def poll(self) -> None:
         """
-        Look at the watts in the middle of a long window.
+        Snapshot at the watts in the middle of a long window.
         """
         self._read()
 
@@ -185,6 +200,7 @@ class HwmonMonitor:
         """
         fds, self._fds = self._fds, []
         self._channels, self._counted, self._last = [], [], None
+        self._duplicates, self._pairs = {}, ()
         for fd in fds:
             os.close(fd)
 
@@ -194,13 +210,13 @@ class HwmonMonitor:
         channels = find(self.root)
         return channels, counted(channels)
 
-    def _read(self) -> Look:
+    def _read(self) -> Snapshot:
         """
-        Look at every sensor, and add what the watts have come to since the last look.
+        Snapshot at every sensor, and add what the watts have come to since the last look.
         """
         last = self._last
         now_ns = self.clock()
-        values = {channel.key: _value(fd) for channel, fd in zip(self._channels, self._fds, strict=True)}
+        values = {channel.key: value(fd, channel) for channel, fd in zip(self._channels, self._fds, strict=True)}
         spent_j: dict[str, float] = {}
         breaks: dict[str, int] = {}
         for key in (channel.key for channel in self._channels if channel.kind == "power"):
@@ -209,11 +225,8 @@ class HwmonMonitor:
             if last and first is not None and second is not None:
                 spent_j[key] += (first + second) * 0.5e-6 * (now_ns - last.at_ns) * 1e-9
             breaks[key] = (last.breaks[key] if last else 0) + (second is None)
-        look = self._last = Look(now_ns, values, spent_j, breaks)
+        look = self._last = Snapshot(now_ns, values, spent_j, breaks)
         return look
-
-    def _counters(self, values: Mapping[str, int | None]) -> dict[str, int | None]:
-        return {channel.key: values.get(channel.key) for channel in self._counted}
 
     def _states(self) -> dict[str, int | None] | None:
         if not self.states:
@@ -223,19 +236,19 @@ class HwmonMonitor:
         return totals(self.root)
 
     def _reading(
-        self, domains: dict[str, float | None], reasons: dict[str, str], elapsed_ns: int, attributes: dict[str, Any]
+        self,
+        energy_j: float | None,
+        domains: dict[str, float | None],
+        reason: str,
+        elapsed_ns: int,
+        attributes: dict[str, Any],
     ) -> Reading:
-        against = [f"{channel.key}: {reasons[channel.key]}" for channel in self._counted if channel.key in reasons]
-        if not against and elapsed_ns < self._shortest_ns:
-            against = [f"the window is shorter than the sensor's {self._shortest_ns / 1e6:.3g} ms"]
-        energy_j = low_j = high_j = None
-        if not against:
-            energy_j = sum(domains[channel.key] or 0.0 for channel in self._counted)
-            if self._quality == ESTIMATED:
-                low_j, high_j = energy_j * SAMPLED_LOW, energy_j * SAMPLED_HIGH
-            else:
-                half_j = energy_j * RESOLUTION_90 * self.update_interval_s * 1e9 / (elapsed_ns or 1)
-                low_j, high_j = energy_j - half_j, energy_j + half_j
+        low_j = high_j = None
+        if energy_j is not None and self._quality == ESTIMATED:
+            low_j, high_j = energy_j * SAMPLED_LOW, energy_j * SAMPLED_HIGH
+        elif energy_j is not None:
+            half_j = energy_j * RESOLUTION_90 * self.update_interval_s * 1e9 / (elapsed_ns or 1)
+            low_j, high_j = energy_j - half_j, energy_j + half_j
         return reading(
             "hwmon",
             scope=MACHINE,
@@ -246,42 +259,9 @@ class HwmonMonitor:
             energy_high_j=high_j,
             domains=domains,
             meter_id=self._meter_id,
-            reason="; ".join(against) or None,
+            reason=reason or None,
             attributes=attributes,
         )
-
-
-def _opened(channel: Channel) -> int:
-    """
-    Return a descriptor on a channel, which has been read once.
-
-    Raises:
-        OSError: It can't be opened or read.
-    """
-    fd = os.open(channel.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.pread(fd, LENGTH, 0)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _value(fd: int) -> int | None:
-    try:
-        value = int(os.pread(fd, LENGTH, 0))
-    except (OSError, ValueError):
-        return None
-    return value if value >= 0 else None
-
-
-def _counted_j(before: int | None, after: int | None) -> tuple[float | None, str]:
-    # 64-bit microjoules: 500,000 years at a watt, so a step back is a reset.
-    if before is None or after is None:
-        return None, "the sensor could not be read"
-    if after < before:
-        return None, f"the counter went back from {before} to {after} uJ: it was reset"
-    return (after - before) / 1e6, ""
 
 
 def _grown(before: dict[str, int | None], after: dict[str, int | None]) -> dict[str, int | None]:
@@ -291,5 +271,5 @@ def _grown(before: dict[str, int | None], after: dict[str, int | None]) -> dict[
 
 def _metric(channel: Channel) -> Metric:
     quality = MEASURED if channel.kind == "energy" else ESTIMATED
-    how = "counted" if channel.kind == "energy" else "watts looked at, and taken to go evenly in between"
+    how = "counted" if channel.kind == "energy" else "watts read now and then, and taken to change evenly in between"
     return Metric(channel.key, "J", channel.sees, MACHINE, quality, f"{os.path.basename(channel.path)}: {how}.")

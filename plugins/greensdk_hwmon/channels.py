@@ -2,8 +2,8 @@
 Which sensors a board has, and what each of them sees.
 
 Files: Linux, Documentation/hwmon/sysfs-interface.rst: ``energyN_input`` counts microjoules, ``powerN_input`` and
-``powerN_average`` tell microwatts, ``*_label`` names them. What a label means is the driver's business; the ones
-known are in :data:`MEANINGS`, and a channel that nobody knows is shown and never counted.
+``powerN_average`` show microwatts, ``*_label`` names them. What a label means is the driver's business; the ones
+known are in :data:`MEANINGS`, and an unknown channel is shown and never counted.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from typing import NamedTuple
 PACKAGE, WALL, GPU, PART, OTHER = "package", "wall", "gpu", "core", "other"
 
 MEANINGS = (
-    ("amd_energy", "energy", r"esocket(\d+)", PACKAGE),
-    ("amd_energy", "energy", r"ecore(\d+)", PART),
-    ("power_meter", "power", r"grace power socket (\d+)", PACKAGE),
-    ("power_meter", "power", r"cpu power socket (\d+)", PART),
+    ("amd_energy", "energy", r"esocket(?P<number>\d+)", PACKAGE),
+    ("amd_energy", "energy", r"ecore(?P<number>\d+)", PART),
+    ("zenergy", "energy", r"esocket(?P<number>\d+)", PACKAGE),
+    ("zenergy", "energy", r"ecore(?P<number>\d+)", PART),
+    ("altra_hwmon", "energy", r"core energy (?P<number>\d+)", PART),
+    ("apm_xgene", "power", r"(?P<part>cpu|io) power", PACKAGE),
+    ("power_meter", "power", r"grace power socket (?P<number>\d+)", PACKAGE),
+    ("power_meter", "power", r"cpu power socket (?P<number>\d+)", PART),
     ("power_meter", "power", r"(?!.*power socket).*", WALL),
     ("macsmc_hwmon", "power", r"total system power", WALL),
     ("xe", "energy", r".*", GPU),
@@ -33,6 +37,10 @@ Driver, kind of channel, its label, and what it sees. Linux, Documentation/hwmon
 acpi_power_meter.rst (what the power supplies take), drivers/hwmon/macsmc-hwmon.c, drivers/gpu/drm. On NVIDIA Grace the
 ACPI meters are sockets and their rails, by ``power1_oem_info``: Grace Performance Tuning Guide, "Power Telemetry"
 (https://docs.nvidia.com/grace-perf-tuning-guide/power-thermals.html). A module may hold a GPU, so it is not counted.
+
+``zenergy`` is amd_energy for newer processors (https://github.com/boukehaarsma23/zenergy). ``altra_hwmon`` is Ampere's
+own driver, with a counter for each core that has one. ``apm_xgene`` (Linux, Documentation/hwmon/xgene-hwmon.rst) shows
+the watts of the cores and those of the rest of the chip: together they are the package.
 """
 
 _CHANNEL = re.compile(r"(energy|power)(\d+)_(input|average)$")
@@ -47,7 +55,7 @@ class Channel(NamedTuple):
         kind: ``energy`` (a counter) or ``power`` (a value of the moment).
         sees: `PACKAGE`, `WALL`, `GPU`, `PART` of a package, or `OTHER`.
         path: The file.
-        interval_s: Over how long a ``power`` is averaged, where the driver tells.
+        interval_s: Over how long a ``power`` is averaged, where the driver says so.
     """
 
     key: str
@@ -67,7 +75,7 @@ def find(root: str) -> list[Channel]:
         for kind, number, file in _files(chip):
             label = _label(chip, f"{kind}{number}")
             sees, place = _meaning(driver, kind, label)
-            key = f"{sees}-{place}" if sees in (PACKAGE, PART) else _key(sees, driver, label or f"{kind}{number}")
+            key = f"{sees}-{place}" if place else _key(sees, driver, label or f"{kind}{number}")
             channel = Channel(key, kind, sees, os.path.join(chip, file), _interval_s(chip, kind, number))
             found.append(_unlike(channel, found))
     return found
@@ -75,13 +83,15 @@ def find(root: str) -> list[Channel]:
 
 def counted(channels: list[Channel]) -> list[Channel]:
     """
-    Return the channels that make up the total: the packages' counters, else one sensor of the whole machine.
+    Return the channels that make up the total: the packages' counters, else their watts, else one sensor of the whole
+    machine, else the counters of the cores.
 
     A counter is exact where a power is a sample, and a second sensor of the machine would count it twice.
     """
     packages = [channel for channel in channels if channel.sees == PACKAGE]
     packages = [channel for channel in packages if channel.kind == "energy"] or packages
-    return packages or [channel for channel in channels if channel.sees == WALL][:1]
+    whole = packages or [channel for channel in channels if channel.sees == WALL][:1]
+    return whole or [channel for channel in channels if channel.sees == PART and channel.kind == "energy"]
 
 
 def _chips(root: str) -> list[str]:
@@ -110,11 +120,16 @@ def _files(chip: str) -> Iterator[tuple[str, int, str]]:
         yield kind, number, name
 
 
-def _meaning(driver: str, kind: str, label: str) -> tuple[str, int]:
+def _meaning(driver: str, kind: str, label: str) -> tuple[str, str]:
+    """
+    Return what a channel sees, and which package or core that is.
+    """
     for known, of, pattern, sees in MEANINGS:
         if known == driver and of == kind and (match := re.fullmatch(pattern, label.lower())):
-            return sees, int(match[1]) if match.groups() else 0
-    return OTHER, 0
+            found = match.groupdict()
+            place = str(int(found.get("number") or 0)) if found else ""
+            return sees, "-".join(filter(None, (place, found.get("part"))))
+    return OTHER, ""
 
 
 def _label(chip: str, channel: str) -> str:

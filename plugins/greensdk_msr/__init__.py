@@ -1,23 +1,23 @@
 """
 RAPL straight from the processor's registers, for machines that have the msr driver but no powercap.
 
-It is the meter of :mod:`greensdk_rapl`: the same domains, the same law of wraps and resets. Each read interrupts the
-CPU that is asked, so this is a fallback, and nothing takes it that was not told to.
+It is the meter of :mod:`greensdk_rapl`: the same domains, the same rules for wraps and resets. Each read interrupts the
+CPU that is asked, so this is a fallback, used only where it is asked for by name.
 """
 
 from __future__ import annotations
 
 import time
-from math import inf
 from os import close
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from greensdk_rapl.counters import Mark, Spent
+    from greensdk_rapl.counters import Mark
+    from greensdk_rapl.slow_path import Outcome
 
     from greensdk_msr.meter import Meter
 
@@ -30,11 +30,11 @@ class MsrMonitor:
 
     Args:
         root: Where ``dev``, ``proc`` and ``sys`` are.
-        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
-            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms, as does Linux,
-            Documentation/hwmon/amd_energy.rst, for AMD.
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown; 0 leaves out
+            all that rests on time. Intel's Software Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms,
+            as does Linux, Documentation/hwmon/amd_energy.rst, for AMD.
         max_power_w: The most a single counter can see drawn. Without it: as :mod:`greensdk_rapl` does, 5 times the
-            thermal specification power where a register tells it, else 1000 W.
+            thermal specification power where a register holds it, else 1000 W.
         cores: On AMD, also read the counter of every single core.
         stride: How far apart in a device two neighbouring registers are: 1, says msr(4). In a plain file, where reads
             of 8 bytes would overlap, a test has 8.
@@ -57,6 +57,7 @@ class MsrMonitor:
     ) -> None:
         self.root = root
         self.update_interval_s = update_interval_s
+        self._update_ns = update_interval_s * 1e9
         self.max_power_w = max_power_w
         self.cores = cores
         self.stride = stride
@@ -65,7 +66,7 @@ class MsrMonitor:
         self._meter: Meter | None = None
         self._last: Mark | None = None
         self._cell: list[Mark] = []
-        # Whoever takes it may poll; a lock would have to be waited for.
+        # The thread that takes it may poll; a lock would have to be waited for.
         self._turn = [True]
 
     def probe(self) -> Availability:
@@ -83,7 +84,9 @@ class MsrMonitor:
         Raises:
             MonitorUnavailable: No package counter can be read.
         """
+        from greensdk_rapl.counters import Side
         from greensdk_rapl.meter import describe
+        from greensdk_rapl.zones import PACKAGE
 
         from greensdk.machine.hardware import host_id
         from greensdk_msr.meter import open_meter
@@ -96,7 +99,10 @@ class MsrMonitor:
             _, reason, fix = self.probe()
             raise MonitorUnavailable(reason or "no package counter can be read", fix)
         self._meter = meter
+        self._start = Side(self.clock(), _read(meter, "opening"), None)
         self._zones = tuple(counter.zone for counter in meter.counters)
+        # A package that could not be opened is in the total all the same: without it there is none.
+        self._kinds = {zone.key: zone.kind for zone in self._zones} | dict.fromkeys(meter.lost, PACKAGE)
         self._meter_id = f"{host_id()}:rapl" + (f":{self.root}" if self.root != DEFAULT_ROOT else "")
         self._facts: dict[str, Any] = {
             "range_uj": {zone.key: zone.range_uj for zone in self._zones},
@@ -118,19 +124,20 @@ class MsrMonitor:
         """
         Read every counter again and say what it counted.
         """
-        from greensdk_rapl.counters import Side, window
+        from greensdk_rapl.counters import Side
+        from greensdk_rapl.slow_path import outcome
 
         opened, before, cell, began_ns = token
         meter = self._meter
         if meter is None or meter is not opened:
-            raise RuntimeError("msr was closed, or opened anew, during the window")
+            raise RuntimeError("msr was closed or reopened during the window")
         # Taken before the reads, so that no poll in them is newer than they are.
         first, last = cell[0] if cell else None, self._last if cell else None
         ended_ns = self.clock()
         after = _read(meter, "stop")
-        spent = window(self._zones, Side(began_ns, before, first), Side(ended_ns, after, last))
-        parts = {zone.key: part for zone, part in zip(self._zones, spent, strict=True)}
-        return self._reading(parts, self._by_key(before), self._by_key(after), ended_ns - began_ns)
+        start, stop = Side(began_ns, before, first), Side(ended_ns, after, last)
+        found = outcome(self._zones, (self._start, start, stop), self._update_ns, meter.lost, self._kinds)
+        return self._reading(found, self._by_key(before), self._by_key(after), ended_ns - began_ns)
 
     def poll(self) -> None:
         """
@@ -152,7 +159,7 @@ class MsrMonitor:
         # The cell is changed before the reads: a window that gets the old one has started before them.
         cell, self._cell = self._cell, []
         values = _read(meter, "a poll")
-        mark = self._last = advance(self._zones, self._last, self.clock(), values)
+        mark = self._last = advance(self._zones, self._last, self.clock(), values, self._update_ns > 0)
         cell.append(mark)
 
     def close(self) -> None:
@@ -175,62 +182,32 @@ class MsrMonitor:
         }
 
     def _reading(
-        self,
-        parts: Mapping[str, Spent],
-        starts: Mapping[str, int | None],
-        stops: Mapping[str, int | None],
-        elapsed_ns: int,
+        self, found: Outcome, starts: dict[str, int | None], stops: dict[str, int | None], elapsed_ns: int
     ) -> Reading:
         from greensdk_rapl import RESOLUTION_90
 
-        meter, update_ns = self._opened(), self.update_interval_s * 1e9
-        counted = [zone.key for zone in self._zones if zone.counted]
-        is_short = elapsed_ns < update_ns
-        total_uj, reason = self._total(parts, counted, elapsed_ns)
+        (total_uj, boundary, _, reason), domains, about = found
+        if elapsed_ns < self._update_ns:
+            reason = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
+            total_uj, domains, about = None, dict.fromkeys(domains), {}
         energy_j = low_j = high_j = None
         if total_uj is not None:
             energy_j = total_uj / 1e6
-            half_j = energy_j * RESOLUTION_90 * update_ns / (elapsed_ns or 1)
+            half_j = energy_j * RESOLUTION_90 * self._update_ns / (elapsed_ns or 1)
             low_j, high_j = max(0.0, energy_j - half_j), energy_j + half_j
-        attributes = {**self._facts, "start_uj": starts, "stop_uj": stops}
-        extra = {
-            "wraps": {key: part.wraps for key, part in parts.items() if part.wraps},
-            "reasons": {**meter.lost, **{key: part.reason for key, part in parts.items() if part.reason}},
-        }
         return reading(
             "msr",
             scope=MACHINE,
             quality=MEASURED,
-            boundary=meter.boundary,
+            boundary=boundary,
             energy_j=energy_j,
             energy_low_j=low_j,
             energy_high_j=high_j,
-            domains={key: None if is_short or part.uj is None else part.uj / 1e6 for key, part in parts.items()},
+            domains=domains,
             meter_id=self._meter_id,
             reason=reason,
-            attributes={**attributes, **{key: found for key, found in extra.items() if found and not is_short}},
+            attributes={**self._facts, "start_uj": starts, "stop_uj": stops, **about},
         )
-
-    def _total(
-        self, parts: Mapping[str, Spent], counted: Sequence[str], elapsed_ns: int
-    ) -> tuple[int | None, str | None]:
-        """
-        Return the microjoules of the total, or why there are none.
-        """
-        from greensdk_rapl import STUCK_UPDATES
-
-        update_ns = self.update_interval_s * 1e9
-        if elapsed_ns < update_ns:
-            text = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
-            return None, text
-        against = [f"{key}: {parts[key].reason}" for key in counted if parts[key].uj is None]
-        against += [f"{key}: {text}" for key, text in self._opened().lost.items()]
-        if against:
-            return None, "; ".join(against)
-        total_uj = sum(parts[key].uj or 0 for key in counted)
-        if total_uj == 0 and elapsed_ns >= (STUCK_UPDATES * update_ns or inf):
-            return None, f"no counter moved in {elapsed_ns / 1e6:.3g} ms: they are stuck, or a hypervisor's zeros"
-        return total_uj, None
 
 
 def _read(meter: Meter, when: str) -> tuple[int | str, ...]:

@@ -42,13 +42,11 @@ class Meter(NamedTuple):
         counters: Every counter that works.
         fds: The descriptors, each once.
         lost: Package that can't be read, to the reason.
-        boundary: What the total has inside.
     """
 
     counters: tuple[Counter, ...] = ()
     fds: tuple[int, ...] = ()
     lost: Mapping[str, str] = {}
-    boundary: str = "package"
 
 
 def value(fd: int, offset: int) -> int:
@@ -66,7 +64,7 @@ def value(fd: int, offset: int) -> int:
 
 def read_processor(root: str) -> Processor:
     """
-    Return whose processor this is; an empty vendor where nothing tells.
+    Return whose processor this is; an empty vendor where it is unknown.
     """
     try:
         with open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file:
@@ -98,8 +96,7 @@ def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -
     platforms = [counter for counter in counters if counter.zone.kind == "psys"]
     for extra in platforms[1:]:
         counters.remove(extra)  # every package shows the one platform: the kernel asks the first CPU only
-    boundary = "package+dram" if any(counter.zone.kind == "dram" for counter in counters) else "package"
-    return Meter(tuple(counters), tuple(fds), lost, boundary)
+    return Meter(tuple(counters), tuple(fds), lost)
 
 
 def _open_place(
@@ -187,7 +184,7 @@ def judge(root: str, stride: int) -> Availability:
     if meter.lost:
         reason = "; ".join(f"{key} can't be read: {text}" for key, text in meter.lost.items())
         return Availability(False, f"{reason}; a virtual machine seldom has energy registers")
-    return Availability(bool(meter.counters), "" if meter.counters else "the kernel tells no package of any CPU")
+    return Availability(bool(meter.counters), "" if meter.counters else "the kernel shows no package of any CPU")
 
 
 def _forbidden(first: str, error: PermissionError) -> Availability:

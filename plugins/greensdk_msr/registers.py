@@ -41,7 +41,7 @@ class Register(NamedTuple):
     Attributes:
         address: Where it is.
         kind: package, dram, core, uncore or psys.
-        info: Address of the register that tells the kind's thermal specification power; 0 if there is none.
+        info: Address of the register that holds the kind's thermal specification power; 0 if there is none.
         per_core: Every core has one of its own; else the package has one.
     """
 

@@ -2,7 +2,8 @@
 Joules of NVIDIA GPUs, from the counters that the driver keeps since it was loaded.
 
 A GPU's joules are not shared out by CPU time. They are a call's where its process, with the processes it has made, is
-the only one on the GPU, or by the driver's own account of who used it; else nobody knows, and the reading says so.
+the only one on the GPU, or by the driver's own account of who used it; else the reading says that they are unknown.
+A GPU that can't be counted (forbidden, lost, without a counter) costs its own joules only.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from greensdk_nvml.gpus import Gpu
     from greensdk_nvml.users import Users
 
 DEVICE = "dev/nvidiactl"
-MILLI = 1e-3
 RESOLUTION_90 = 1 - 0.1**0.5
 """A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
 
-TOO_OLD = "the driver does not count this GPU's energy: it does from the Volta generation on"
 NO_LIBRARY = "the Python package nvidia-ml-py is missing"
 
 
@@ -33,9 +33,9 @@ class NvmlMonitor:
 
     Args:
         root: Where ``dev`` is.
-        update_interval_s: How often the counters are updated; a shorter window has no number. NVIDIA's manual gives
-            none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally Stable
-            Profiling"), the manual of PETSc says 20 to 100 ms on newer GPUs (PetscLogGpuEnergyMeter).
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown. NVIDIA's
+            manual gives none. The makers of Zeus see "approximately every 100 ms" (https://ml.energy/blog, "Thermally
+            Stable Profiling"), the manual of PETSc says 20 to 100 ms on newer GPUs (PetscLogGpuEnergyMeter).
 
     Attributes:
         nvml: The module ``pynvml``; None until it is needed.
@@ -54,8 +54,8 @@ class NvmlMonitor:
         self.namespace = "/proc/self/ns/pid"
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._pid = 0
-        self._handles: list[Any] = []
-        self._keys: list[str] = []
+        self._gpus: list[Gpu] = []
+        self._lost: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
         self._users: Users | None = None
         self._meter_id: str | None = None
@@ -72,13 +72,14 @@ class NvmlMonitor:
         try:
             self.nvml.nvmlInit()
         except Exception as error:
-            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi tells more")
+            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi says more")
+        from greensdk_nvml.gpus import energy_mj, find, judge
+
         try:
-            handles = self._all()
-            if not handles:
-                return Availability(False, "the driver shows no GPU to this process")
-            counting = any(isinstance(self._energy_mj(handle), int) for handle in handles)
-            return Availability(counting, "" if counting else TOO_OLD)
+            gpus, lost = find(self.nvml)
+            return judge(lost, [energy_mj(self.nvml, gpu.handle) for gpu in gpus])
+        except Exception as error:
+            return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi says more")
         finally:
             self.nvml.nvmlShutdown()
 
@@ -90,6 +91,7 @@ class NvmlMonitor:
             MonitorUnavailable: No GPU counts its energy.
         """
         from greensdk.errors import MonitorUnavailable
+        from greensdk_nvml.gpus import find, snapshot
         from greensdk_nvml.users import Users
 
         self.close()
@@ -97,17 +99,21 @@ class NvmlMonitor:
         if not ok:
             raise MonitorUnavailable(reason, fix)
         self.nvml.nvmlInit()
+        try:
+            self._gpus, self._lost = find(self.nvml)
+        except BaseException:
+            self.nvml.nvmlShutdown()
+            raise
         self._pid = os.getpid()
-        self._handles = self._all()
-        self._keys = [f"gpu-{number}" for number in range(len(self._handles))]
-        names = [_text(self.nvml.nvmlDeviceGetName(handle)) for handle in self._handles]
-        uuids = [_text(self.nvml.nvmlDeviceGetUUID(handle)) for handle in self._handles]
-        self._facts = {"names": dict(zip(self._keys, names, strict=True))}
-        self._meter_id = f"nvml:{','.join(uuids)}"
-        self._users = Users(self.nvml, self._handles, self.namespace)
+        self._opened = snapshot(self.nvml, self._gpus, self.clock)
+        names = {gpu.key: gpu.name for gpu in self._gpus}
+        self._facts = {"names": names}
+        self._meter_id = f"nvml:{','.join(gpu.uuid for gpu in self._gpus)}"
+        self._users = Users(self.nvml, self._gpus, self.namespace)
+        named = names | dict.fromkeys(self._lost, "a GPU that can't be asked")
         return [
             Metric(key, "J", "gpu", MACHINE, MEASURED, f"{name}, all of the board.")
-            for key, name in zip(self._keys, names, strict=True)
+            for key, name in sorted(named.items())
         ]
 
     def start(self) -> Any:
@@ -116,40 +122,36 @@ class NvmlMonitor:
         """
         if self._users is None:
             raise RuntimeError("nvml is not open")
+        from greensdk_nvml.gpus import snapshot
         from greensdk_nvml.users import calls
 
-        values = [self._energy_mj(handle) for handle in self._handles]
-        return self._users, values, self.clock(), time.time_ns() // 1000, calls()
+        return self._users, snapshot(self.nvml, self._gpus, self.clock), time.time_ns() // 1000, calls()
 
     def stop(self, token: Any) -> Reading:
         """
         Read every counter again, say what it counted, and whose it is.
         """
+        from greensdk_nvml.gpus import counted, snapshot
         from greensdk_nvml.users import BESIDE, is_alone
 
-        opened, before, began_ns, began_us, calls = token
+        opened, before, began_us, calls = token
         users = self._users
         if users is None or users is not opened:
-            raise RuntimeError("nvml was closed, or opened anew, during the window")
-        after = [self._energy_mj(handle) for handle in self._handles]
-        elapsed_ns = self.clock() - began_ns
-        domains: dict[str, float | None] = {}
-        reasons: dict[str, str] = {}
-        for key, first, last in zip(self._keys, before, after, strict=True):
-            domains[key], why = _counted_j(first, last)
-            if why:
-                reasons[key] = why
-        attributes = {**self._facts, "reasons": reasons} if reasons else self._facts
+            raise RuntimeError("nvml was closed or reopened during the window")
+        after = snapshot(self.nvml, self._gpus, self.clock)
+        elapsed_ns, update_ns = after.at_ns - before.at_ns, self.update_interval_s * 1e9
+        domains, reasons = counted(self._gpus, self._opened, before, after, update_ns)
+        domains, reasons = domains | dict.fromkeys(self._lost), {**self._lost, **reasons}
+        attributes = {**self._facts, "reasons": reasons, "missing": sorted(reasons)} if reasons else self._facts
         known = [joules for joules in domains.values() if joules is not None]
-        if elapsed_ns < self.update_interval_s * 1e9:
+        if elapsed_ns < update_ns:
             text = f"the window is shorter than the GPU's update interval of {self.update_interval_s * 1e3:.3g} ms"
             return self._reading(None, dict.fromkeys(domains), attributes, text)
         if not known:
             return self._reading(None, domains, attributes, "; ".join(f"{key}: {why}" for key, why in reasons.items()))
-        shares, reason = users.shares(began_us)
-        if not is_alone(calls):
-            reason = BESIDE
-        return self._shared(domains, sum(known), elapsed_ns, (shares, reason), attributes)
+        shares, unknown = users.shares(began_us)
+        alone = "" if is_alone(calls) else BESIDE
+        return self._shared(domains, sum(known), elapsed_ns, (shares, alone or unknown), attributes)
 
     def poll(self) -> None:
         """
@@ -160,9 +162,9 @@ class NvmlMonitor:
         """
         Leave the library. In a forked child it was never entered: the parent's handles are useless there.
         """
-        handles, self._handles = self._handles, []
-        self._users = None
-        if handles and self._pid == os.getpid():
+        opened, self._users = self._users, None
+        self._gpus, self._lost = [], {}
+        if opened is not None and self._pid == os.getpid():
             self.nvml.nvmlShutdown()
 
     def _library(self) -> Any:
@@ -174,31 +176,27 @@ class NvmlMonitor:
             self.nvml = pynvml
         return self.nvml
 
-    def _all(self) -> list[Any]:
-        return [self.nvml.nvmlDeviceGetHandleByIndex(each) for each in range(self.nvml.nvmlDeviceGetCount())]
-
-    def _energy_mj(self, handle: Any) -> int | str:
-        """
-        Return a counter in millijoules, or why it can't be read.
-        """
-        try:
-            return int(self.nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
-        except Exception as error:
-            return str(error)
-
     def _shared(
         self,
         domains: dict[str, float | None],
         energy_j: float,
         elapsed_ns: int,
-        told: tuple[list[float | None], str],
+        account: tuple[dict[str, float | None], str],
         attributes: dict[str, Any],
     ) -> Reading:
-        shares, reason = told
-        attributes = {**attributes, "shares": dict(zip(self._keys, shares, strict=True))}
-        if reason and energy_j:  # nothing at all is the same whoever's it is
+        """
+        Return the reading of a window in which GPUs counted, with the part of them that is the call's.
+        """
+        shares, reason = account
+        attributes = {**attributes, "shares": shares}
+        used = [key for key, share in shares.items() if domains[key] is None and share != 0]
+        if used and not reason:
+            reasons = attributes["reasons"]
+            reason = "; ".join(f"{key}, which this process uses: {reasons[key]}" for key in used)
+            return self._reading(energy_j or None, domains, attributes, reason)
+        if reason and energy_j:  # 0 J need no owner
             return self._reading(energy_j, domains, attributes, reason)
-        call_j = sum((domains[key] or 0.0) * (share or 0.0) for key, share in zip(self._keys, shares, strict=True))
+        call_j = sum((domains[key] or 0.0) * (share or 0.0) for key, share in shares.items())
         half_j = call_j * RESOLUTION_90 * self.update_interval_s * 1e9 / elapsed_ns
         return self._reading(energy_j, domains, attributes, None, min(call_j, energy_j), half_j)
 
@@ -225,18 +223,3 @@ class NvmlMonitor:
             reason=reason,
             attributes=attributes,
         )
-
-
-def _counted_j(before: int | str, after: int | str) -> tuple[float | None, str]:
-    for value in (before, after):
-        if isinstance(value, str):
-            return None, value
-    assert isinstance(before, int)
-    assert isinstance(after, int)
-    if after < before:
-        return None, f"the counter went back from {before} to {after} mJ: the driver was loaded anew"
-    return (after - before) * MILLI, ""
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -11,19 +11,26 @@ https://github.com/Project-HAMi/HAMi-core/issues/112).
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.state import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greensdk_nvml.gpus import Gpu
 
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO, include/linux/proc_ns.h."""
 
 CONTAINER = (
-    "the driver tells pids of the machine, and this process has one of a container: whose joules these are is unknown"
+    "the driver gives pids of the machine, and this process has one of a container: whose joules these are is unknown"
 )
-UNTOLD = "other processes use the GPU too, and the driver has not told how much each did"
+UNKNOWN = "other processes use the GPU too, and the driver does not say how much each did"
 ENDED = "a process that used the GPU has ended: whose it was is unknown"
-BESIDE = "other calls of this process ran meanwhile, and the driver tells processes apart, not calls"
+BESIDE = "other calls of this process ran meanwhile, and the driver distinguishes processes, not calls"
+
+DIVIDED = "the GPU is divided into instances (MIG), whose joules the driver counts together: whose they are is unknown"
 
 NOT_FOUND = 6
 """NVML_ERROR_NOT_FOUND, nvml.h: there are no samples since then, which is an answer."""
@@ -54,24 +61,28 @@ class Users:
 
     Args:
         nvml: The module ``pynvml``.
-        handles: The GPUs.
+        gpus: The GPUs.
         namespace: The link that names our PID namespace.
     """
 
-    def __init__(self, nvml: Any, handles: list[Any], namespace: str = "/proc/self/ns/pid") -> None:
+    def __init__(self, nvml: Any, gpus: Sequence[Gpu], namespace: str = "/proc/self/ns/pid") -> None:
         self.nvml = nvml
-        self.handles = handles
+        self.gpus = gpus
         self.namespace = namespace
 
-    def shares(self, began_us: int) -> tuple[list[float | None], str]:
+    def shares(self, began_us: int) -> tuple[dict[str, float | None], str]:
         """
         Return our part of each GPU since `began_us` (microseconds since 1970), and why one of them is unknown.
         """
         if self._is_inside():
-            return [None] * len(self.handles), CONTAINER
+            return dict.fromkeys(gpu.key for gpu in self.gpus), CONTAINER
         ours = _family()
-        shares, reasons = zip(*(self._share(handle, ours, began_us) for handle in self.handles), strict=True)
-        return list(shares), "; ".join(dict.fromkeys(filter(None, reasons)))
+        shares: dict[str, float | None] = {}
+        reasons: list[str] = []
+        for gpu in self.gpus:
+            shares[gpu.key], reason = self._share(gpu, ours, began_us)
+            reasons.append(reason)
+        return shares, "; ".join(dict.fromkeys(filter(None, reasons)))
 
     def _is_inside(self) -> bool:
         try:
@@ -79,19 +90,21 @@ class Users:
         except OSError:
             return True
 
-    def _share(self, handle: Any, ours: set[int], began_us: int) -> tuple[float | None, str]:
-        users, use = self._users(handle), self._use(handle, began_us)
+    def _share(self, gpu: Gpu, ours: set[int], began_us: int) -> tuple[float | None, str]:
+        users, use = self._users(gpu.handle), self._use(gpu.handle, began_us)
         if users is None:
-            return None, UNTOLD
+            return None, UNKNOWN
         if use and not use.keys() <= users | ours:
             return None, ENDED  # a child of ours, perhaps: it is on no list any more
         mine = users & ours
         if not mine and not (use and use.keys() & ours):
-            return 0.0, ""  # somebody else's, or nobody's: a GPU at rest is not this call's doing
+            return 0.0, ""  # others', or unused: a GPU at rest is not this call's doing
+        if gpu.is_divided:
+            return None, DIVIDED
         if users <= ours and not (use and use.keys() - ours):
             return 1.0, ""
         whole = sum(use.values()) if use else 0
-        return (sum(use[pid] for pid in use.keys() & ours) / whole, "") if use and whole else (None, UNTOLD)
+        return (sum(use[pid] for pid in use.keys() & ours) / whole, "") if use and whole else (None, UNKNOWN)
 
     def _users(self, handle: Any) -> set[int] | None:
         found: set[int] = set()

@@ -8,11 +8,12 @@ let themselves be counted, the machine's cycles and instructions come along.
 from __future__ import annotations
 
 import os
+import time
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
-from greensdk_perf.counts import Tally, read_all, tally, total
+from greensdk_perf.counts import Tally, read_all, tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,6 @@ interval, so the error is triangular on +-1 interval, and ``2 a - a**2 = 0.9``. 
 the same registers.
 """
 
-STUCK_UPDATES = 20
-"""A package draws watts even when it is idle: counters that stood still for so many updates are stuck, or emulated."""
-
 
 class PerfMonitor:
     """
@@ -39,8 +37,8 @@ class PerfMonitor:
 
     Args:
         root: The sysfs.
-        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
-            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms. 0 switches the check off.
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown; 0 leaves out
+            all that rests on time. Intel's Software Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms.
         operations: Count cycles and instructions too. None does so on machines of up to
             :data:`greensdk_perf.operations.MOST_CPUS` CPUs.
     """
@@ -58,7 +56,6 @@ class PerfMonitor:
         self._meter: Meter | None = None
         self._operations: Operations | None = None
         self._update_ns = update_interval_s * 1e9
-        self._stuck_ns = STUCK_UPDATES * self._update_ns or inf
         self._reads: tuple[tuple[int, int], ...] = ()
         self._extra_reads: tuple[tuple[int, int], ...] = ()
 
@@ -86,8 +83,12 @@ class PerfMonitor:
         Raises:
             MonitorUnavailable: The package event does not work.
         """
+        from greensdk_rapl.counters import SLACK_S
+        from greensdk_rapl.total import add
+        from greensdk_rapl.zones import DEFAULT_MAX_POWER_W
+
         from greensdk.machine.hardware import host_id
-        from greensdk_perf.meter import COUNTED, describe
+        from greensdk_perf.meter import describe
         from greensdk_perf.operations import figures, open_operations
 
         self.close()
@@ -96,7 +97,10 @@ class PerfMonitor:
         self._reads = tuple((each.fds[0], each.words.size) for each in meter.groups)
         self._extra_reads = tuple((each.fds[0], each.words.size) for each in self._operations.groups)
         self._meter_id = f"{host_id()}:rapl" + (f":{self.root}" if self.root != DEFAULT_ROOT else "")
-        self._counted = [key for key in meter.keys if key.partition("-")[0] in COUNTED]
+        self._kinds = meter.kinds
+        _, self._boundary, self._missing, _ = add(self._kinds, dict.fromkeys(meter.keys, 0.0), meter.lost)
+        self._counted = [key for key in meter.keys if self._kinds[key] in self._boundary.split("+")]
+        self._most_w, self._slack_ns = DEFAULT_MAX_POWER_W, SLACK_S * 1e9 if self._update_ns else inf
         scales = {key: scale for each in meter.groups for key, scale in zip(each.keys, each.scales, strict=True)}
         self._facts: dict[str, Any] = {"events": meter.events, "scale_j": scales, "counts_since_ns": meter.opened_ns}
         if meter.duplicates:
@@ -130,49 +134,32 @@ class PerfMonitor:
         opened, extra_before, before = token
         meter = self._meter
         if meter is None or meter is not opened:
-            raise RuntimeError("perf was closed, or opened anew, during the window")
+            raise RuntimeError("perf was closed or reopened during the window")
         after = read_all(self._reads)
         extra_after = read_all(self._extra_reads)
         found = tally(meter.groups, before, after)
-        energy_j, reason = self._total(found)
+        is_short = found.elapsed_ns < self._update_ns
+        energy_j, boundary, missing, reason = self._total(meter, found)
+        if is_short:
+            energy_j, missing = None, []
+            reason = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
+        reasons = {**meter.lost, **found.reasons}
         attributes = {**self._facts, "start_counts": found.starts, "stop_counts": found.stops}
-        if found.reasons or meter.lost:
-            attributes["reasons"] = {**meter.lost, **found.reasons}
-        if found.shares:
-            attributes["shares"] = found.shares
+        about = {"reasons": reasons, "missing": missing, "shares": found.shares}
+        attributes |= {key: each for key, each in about.items() if each}
         if self._operations and extra_after:
             from greensdk_perf.operations import figures
 
             attributes |= figures(self._operations, extra_before, extra_after, energy_j)
-        return self._reading(meter, found, energy_j, reason, attributes)
-
-    def _total(self, found: Tally) -> tuple[float | None, str | None]:
-        against = [f"{key}: {found.reasons[key]}" for key in self._counted if key in found.reasons]
-        if against:
-            return None, "; ".join(against)
-        if found.elapsed_ns < self._update_ns:
-            return None, (
-                f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
-            )
-        energy_j = total(found.amounts, self._counted)
-        if energy_j == 0 and found.elapsed_ns >= self._stuck_ns:
-            moved_ms = found.elapsed_ns / 1e6
-            return None, f"no counter moved in {moved_ms:.3g} ms: they are stuck, or a hypervisor's zeros"
-        return energy_j, None
-
-    def _reading(
-        self, meter: Meter, found: Tally, energy_j: float | None, reason: str | None, attributes: dict[str, Any]
-    ) -> Reading:
         low_j = high_j = None
         if energy_j is not None:
             half_j = energy_j * RESOLUTION_90 * self._update_ns / (found.elapsed_ns or 1)
             low_j, high_j = energy_j - half_j, energy_j + half_j
-        is_short = found.elapsed_ns < self._update_ns
         return reading(
             "perf",
             scope=MACHINE,
             quality=MEASURED,
-            boundary=meter.boundary,
+            boundary=boundary,
             energy_j=energy_j,
             energy_low_j=low_j,
             energy_high_j=high_j,
@@ -181,6 +168,28 @@ class PerfMonitor:
             reason=reason,
             attributes=attributes,
         )
+
+    def _total(self, meter: Meter, found: Tally) -> tuple[float | None, str, list[str], str | None]:
+        """
+        Return the sum, its boundary, what is missing in it, and why it is unknown.
+        """
+        if not found.reasons:
+            energy_j, most_j = 0.0, self._most_w * (found.elapsed_ns + self._slack_ns) * 1e-9
+            for key in self._counted:
+                joules = found.amounts[key]
+                if not joules or joules > most_j:
+                    break
+                energy_j += joules
+            else:
+                return energy_j, self._boundary, self._missing, None
+        from greensdk_rapl.total import add, doubts
+
+        # Counts begin with 0: one that is there yet has stood still since it was opened.
+        open_ns = time.monotonic_ns() - meter.opened_ns
+        stood_ns = {key: open_ns for key, count in found.stops.items() if count == 0}
+        for key, why in doubts(self._kinds, found.amounts, found.elapsed_ns, self._update_ns, stood_ns).items():
+            found.amounts[key], found.reasons[key] = None, why
+        return add(self._kinds, found.amounts, {**meter.lost, **found.reasons})
 
     def poll(self) -> None:
         """

@@ -86,13 +86,6 @@ class Setup(NamedTuple):
         """
         return self.perf.command(self.choice.form, self.choice.events)
 
-    @property
-    def boundary(self) -> str:
-        """
-        What the total has inside.
-        """
-        return "package+dram" if "power/energy-ram/" in self.choice.events else "package"
-
 
 def find(root: str, program: str, sudo: bool, timeout_s: float) -> Setup:
     """
@@ -207,6 +200,6 @@ def complaint(said: str) -> str:
     if "perf_event_paranoid" in said:
         return "perf: " + forbidden(paranoid())[0]
     lines = [line.strip(" \t\\_") for line in said.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Failed to read max cpus", "Error:", "Run '"))]
-    pointed = next((line for line in told if line.startswith(("___", "Cannot find", "unknown term"))), "")
-    return pointed or (told[0] if told else "perf said nothing")
+    useful = [line for line in lines if line and not line.startswith(("Failed to read max cpus", "Error:", "Run '"))]
+    pointed = next((line for line in useful if line.startswith(("___", "Cannot find", "unknown term"))), "")
+    return pointed or (useful[0] if useful else "perf said nothing")

@@ -5,7 +5,7 @@ A read of a group leader returns ``{ u64 nr; u64 time_enabled; u64 time_running;
 perf_event_open(2). Counts are 64 bits wide and never wrap around in practice; each begins with 0 when it is opened.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from os import close, read
 from struct import Struct
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Counted(NamedTuple):
         stops: Those of the second.
         enabled_ns: Nanoseconds between the reads, on the counters' own clock.
         running_ns: In how many of them the group really counted: fewer if it shared the hardware with others.
-        reason: Why the values tell nothing; empty if they do.
+        reason: Why the values are unusable; empty if they are not.
     """
 
     starts: Sequence[int] = ()
@@ -153,10 +153,3 @@ def tally(groups: Sequence[Group], before: Sequence[Raw], after: Sequence[Raw]) 
             stops |= lost
             reasons |= dict.fromkeys(each.keys, found.reason)
     return made._replace(elapsed_ns=elapsed_ns)
-
-
-def total(amounts: Mapping[str, float | None], keys: Iterable[str]) -> float:
-    """
-    Return the sum of these keys, none of which may be without an amount.
-    """
-    return sum(amount for key in keys if (amount := amounts[key]) is not None)

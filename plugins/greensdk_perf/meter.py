@@ -22,9 +22,6 @@ KINDS = {
 }
 """Events of arch/x86/events/rapl.c to the field's terms, which are the names of powercap's zones; the package first."""
 
-COUNTED = ("package", "dram")
-"""The kinds that make up the total: core and uncore are parts of the package, psys contains the packages."""
-
 UNIT = "Joules"
 
 
@@ -38,7 +35,6 @@ class Meter(NamedTuple):
         keys: The domains that have counters.
         lost: Domain that has none, to the reason.
         duplicates: CPU of the mask that shows a package for the second time, to that package.
-        boundary: What the total has inside.
         opened_ns: When all counts were 0, on CLOCK_MONOTONIC.
     """
 
@@ -47,8 +43,14 @@ class Meter(NamedTuple):
     keys: tuple[str, ...] = ()
     lost: Mapping[str, str] = {}
     duplicates: Mapping[str, str] = {}
-    boundary: str = "package"
     opened_ns: int = 0
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """
+        What each domain is, those included that have no counter.
+        """
+        return {key: kind_of(key) for key in (*self.keys, *self.lost)}
 
 
 class Member(NamedTuple):
@@ -73,6 +75,13 @@ def key_of(kind: str, suffix: str, several: bool) -> str:
     Return the name of a domain; the platform has a number only where there are several.
     """
     return f"{kind}-{suffix}" if several or kind != "psys" else kind
+
+
+def kind_of(key: str) -> str:
+    """
+    Return what a domain is.
+    """
+    return key.partition("-")[0]
 
 
 def open_meter(root: str) -> Meter:
@@ -112,7 +121,6 @@ def open_meter(root: str) -> Meter:
         tuple(member.key for member in members),
         lost,
         duplicates,
-        "package+dram" if "energy-ram" in open_ones else "package",
         opened_ns,
     )
 
@@ -122,7 +130,7 @@ def checked(event: pmu.Event) -> pmu.Event:
     Return an energy event whose counts are joules.
 
     Raises:
-        ValueError: They are something else, or nobody says what.
+        ValueError: They are something else, or their unit is unknown.
     """
     if event.unit != UNIT:
         raise ValueError(f"its unit is {event.unit!r} instead of {UNIT!r}" if event.unit else "its unit is not given")
@@ -179,5 +187,5 @@ def describe(key: str) -> Metric:
     """
     Say what the number of a domain means.
     """
-    kind = key.partition("-")[0]
+    kind = kind_of(key)
     return Metric(key, "J", kind, MACHINE, MEASURED, f"Joules of {_MEANINGS[kind]}.")

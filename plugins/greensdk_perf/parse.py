@@ -64,7 +64,7 @@ def number(text: str) -> float:
     perf prints no counter with three decimals, so a last group of three digits is thousands, not decimals.
 
     Raises:
-        ValueError: It is no number.
+        ValueError: It is not a number.
 
     Example:
         >>> number("1.373,00"), number("1,234,567"), number("0,004028"), number("12'345.60")
@@ -72,7 +72,7 @@ def number(text: str) -> float:
     """
     plain = re.sub(rf"[{_SPACES}']", "", text.strip())
     if not re.fullmatch(r"\d+(?:[.,]\d+)*", plain):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     whole, mark, decimals = plain, "", ""
     last = max(plain.rfind("."), plain.rfind(","))
     if last >= 0 and len(plain) - last - 1 != 3:
@@ -126,7 +126,7 @@ def parse_csv(line: str) -> Count | None:
     """
     Return the count in one line of ``perf stat -x,``; None if it holds none.
 
-    A decimal comma has two digits behind it, and no unit is a number, so it is told from a separator.
+    A decimal comma has two digits behind it, and no unit is a number, which distinguishes it from a separator.
     """
     found = re.fullmatch(_CSV, line.strip())
     if not found:
@@ -157,7 +157,7 @@ def _count(event: str, value: str, unit: str, socket: str, counters: int | None,
         try:
             amount = number(value)
         except ValueError:
-            reason = f"perf says {value[:32]!r}, which is no number"
+            reason = f"perf says {value[:32]!r}, which is not a number"
     return Count(event, amount, unit, reason, socket, 1 if counters is None else counters, run_ns)
 
 

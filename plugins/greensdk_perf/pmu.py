@@ -1,5 +1,5 @@
 """
-What the kernel's sysfs tells about a performance monitoring unit (PMU) and its events.
+What the kernel's sysfs says about a performance monitoring unit (PMU) and its events.
 
 Source of the files and their syntax: Documentation/ABI/testing/sysfs-bus-event_source-devices-events and
 -format of the Linux kernel.
@@ -15,9 +15,6 @@ POWER = "power"
 """The PMU that arch/x86/events/rapl.c registers."""
 
 _WORDS = ("config", "config1", "config2")
-
-_MIRRORING_VENDORS = ("ven0002", "ven0009")
-"""AMD and Hygon in ``modalias``: X86_VENDOR_AMD and X86_VENDOR_HYGON of arch/x86/include/asm/processor.h."""
 
 
 class Event(NamedTuple):
@@ -35,8 +32,8 @@ class Event(NamedTuple):
     name: str
     type: int
     config: tuple[int, int, int]
-    scale: float
-    unit: str
+    scale: float = 1.0
+    unit: str = ""
 
 
 class Place(NamedTuple):
@@ -144,6 +141,8 @@ def places(root: str) -> tuple[list[Place], dict[str, str]]:
         OSError: There is no mask.
         ValueError: The mask is empty.
     """
+    from greensdk_rapl.zones import is_package_wide
+
     masked = cpus_in(_text(device(root, POWER), "cpumask"))
     if not masked:
         raise ValueError("its cpumask is empty")
@@ -154,7 +153,7 @@ def places(root: str) -> tuple[list[Place], dict[str, str]]:
     for cpu, package in zip(masked, packages, strict=True):
         of_package.setdefault(package, []).append(cpu)
     repeats: dict[str, str] = {}
-    if len(of_package) < len(masked) and any(f",{vendor}" in _modalias(root) for vendor in _MIRRORING_VENDORS):
+    if len(of_package) < len(masked) and is_package_wide(root):
         repeats = {f"cpu{cpu}": f"package-{package}" for package, cpus in of_package.items() for cpu in cpus[1:]}
         of_package = {package: cpus[:1] for package, cpus in of_package.items()}
     suffixes = {
@@ -181,11 +180,6 @@ def _topology(root: str, cpu: int, file: str) -> int | None:
     except (OSError, ValueError):
         return None
     return number if number >= 0 else None
-
-
-def _modalias(root: str) -> str:
-    # The feature list behind it runs to kilobytes; the vendor stands in front.
-    return _text_or(root, "", CPUS, "modalias")
 
 
 def _text_or(home: str, otherwise: str, *names: str) -> str:

@@ -4,8 +4,8 @@ One run of the program perf: one window.
 How it is begun and ended. perf runs a shell of ours, which says one line, and then waits for one on its standard
 input; ``perf stat`` counts as long as it lives. So
 
-* the first line tells that perf counts already: no guess how long it needs to begin;
-* a line of ours, or the end of the pipe, ends the shell, then perf, which prints and exits by itself. When the
+* the first line says that perf counts already: no guess how long it needs to begin;
+* a line of ours, or the end of the pipe, ends the shell, then perf, which prints and exits. When the
   measuring process dies, even by SIGKILL, the kernel closes the pipe: nothing is left behind, and no signal is sent;
 * perf runs in a session of its own, without a terminal: Ctrl-C does not reach it, and nothing can ask for a password.
 
@@ -81,7 +81,7 @@ def end(process: Process, timeout_s: float, *, line: bool = True) -> str:
     """
     End the window, and return what perf printed.
 
-    Whoever does not end within `timeout_s` is killed; what was printed by then is returned.
+    A process that does not end within `timeout_s` is killed; what was printed by then is returned.
 
     Args:
         process: Of :func:`begin`.

@@ -1,7 +1,7 @@
 """
 The energy counters through the program perf, for those whose perf may count while their Python may not.
 
-Starting perf takes milliseconds of the CPU in each window, so it is never chosen by itself.
+Starting perf takes milliseconds of the CPU in each window, so it is never chosen automatically.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class PerfStatMonitor:
         opened, process, began_ns = token
         setup = self._setup
         if setup is None or setup is not opened:
-            raise RuntimeError("perf-stat was closed, or opened anew, during the window")
+            raise RuntimeError("perf-stat was closed or reopened during the window")
         if isinstance(process, str):
             found = measured(setup, "", Window(0.0, 0.0, complaint(process)))
         else:
@@ -127,7 +127,7 @@ class PerfStatMonitor:
             "perf-stat",
             scope=MACHINE,
             quality=MEASURED,
-            boundary=setup.boundary,
+            boundary=found.boundary,
             energy_j=found.energy_j,
             energy_low_j=found.low_j,
             energy_high_j=found.high_j,

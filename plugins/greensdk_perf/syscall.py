@@ -26,8 +26,11 @@ READ_FORMAT = 1 << 0 | 1 << 1 | 1 << 3
 """PERF_FORMAT_TOTAL_TIME_ENABLED, _TOTAL_TIME_RUNNING and _GROUP."""
 
 _ATTR = struct.Struct("=IIQQQQQIIQQ")
+PINNED = 1 << 2
+"""The bit of struct perf_event_attr that asks for a counter all of the time, or for an error."""
+
 _CLOEXEC = 1 << 3
-_EVERYBODY = -1
+_EVERY_PROCESS = -1
 
 
 def number(machine: str, pointer_bytes: int = struct.calcsize("P")) -> int | None:
@@ -41,24 +44,29 @@ def number(machine: str, pointer_bytes: int = struct.calcsize("P")) -> int | Non
     return NUMBERS.get(machine) if pointer_bytes == 8 else None
 
 
-def attributes(event: Event) -> bytes:
+def attributes(event: Event, bits: int = 0) -> bytes:
     """
     Return the struct perf_event_attr that counts `event` from the moment it is opened.
+
+    Args:
+        event: What.
+        bits: Its flags.
     """
     config, config1, config2 = event.config
-    return _ATTR.pack(event.type, ATTR_SIZE, config, 0, 0, READ_FORMAT, 0, 0, 0, config1, config2)
+    return _ATTR.pack(event.type, ATTR_SIZE, config, 0, 0, READ_FORMAT, bits, 0, 0, config1, config2)
 
 
-def perf_open(event: Event, cpu: int, group: int = -1) -> int:
+def perf_open(event: Event, cpu: int, group: int = -1, bits: int = 0) -> int:
     """
-    Count an event on a CPU, whoever runs there, and return the descriptor to read it from.
+    Count an event on a CPU, for every process that runs there, and return the descriptor to read it from.
 
     Energy can't be counted for one process (rapl_pmu_event_init refuses it), so none is ever named.
 
     Args:
         event: What.
         cpu: Where.
-        group: Descriptor of the leader whose read shall return this event too; -1 makes a leader of it.
+        group: Descriptor of the leader whose read returns this event too; -1 makes it a leader.
+        bits: See :func:`attributes`.
 
     Raises:
         OSError: The kernel refuses.
@@ -66,8 +74,8 @@ def perf_open(event: Event, cpu: int, group: int = -1) -> int:
     call = number(os.uname().machine)
     if call is None:
         raise OSError(38, f"the number of perf_event_open is not known for {os.uname().machine}")
-    buffer = ctypes.create_string_buffer(attributes(event), ATTR_SIZE)
-    words = (ctypes.c_int(_EVERYBODY), ctypes.c_int(cpu), ctypes.c_int(group), ctypes.c_ulong(_CLOEXEC))
+    buffer = ctypes.create_string_buffer(attributes(event, bits), ATTR_SIZE)
+    words = (ctypes.c_int(_EVERY_PROCESS), ctypes.c_int(cpu), ctypes.c_int(group), ctypes.c_ulong(_CLOEXEC))
     fd: int = _libc().syscall(ctypes.c_long(call), buffer, *words)
     if fd < 0:
         code = ctypes.get_errno()

@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from greensdk_perf import RESOLUTION_90, STUCK_UPDATES
+from greensdk_rapl.total import add, doubts
+from greensdk_rapl.zones import COUNTED
+
+from greensdk_perf import RESOLUTION_90
 from greensdk_perf.choose import PACKAGE, Setup
-from greensdk_perf.meter import COUNTED
+from greensdk_perf.meter import kind_of
 from greensdk_perf.parse import Count, by_event, parse
 
 ROUNDING_J = {"-j": 0.5e-6, "-x,": 0.005}
@@ -21,7 +24,7 @@ class Window(NamedTuple):
     What is known of a window beside perf's output.
 
     Attributes:
-        elapsed_s: Seconds from the moment perf was known to count to the moment it was told to end.
+        elapsed_s: Seconds from the moment perf was known to count to the moment it was asked to end.
         update_s: The meter's update interval.
         failure: What was wrong with perf; empty if nothing was.
     """
@@ -36,6 +39,7 @@ class Measured(NamedTuple):
     What goes into the reading; see :class:`greensdk.monitor.Reading`.
     """
 
+    boundary: str
     energy_j: float | None
     low_j: float | None
     high_j: float | None
@@ -65,29 +69,22 @@ def measured(setup: Setup, said: str, window: Window) -> Measured:
             domains[key] = count.value
             if count.value is None:
                 reasons[key] = "; ".join(filter(None, (window.failure, count.reason)))
-    attributes: dict[str, Any] = {"events": setup.choice.events, "covered_s": covered_s(counts[PACKAGE])}
-    attributes |= {"reasons": reasons} if reasons else {}
-    attributes |= {"duplicates": setup.duplicates} if setup.duplicates else {}
-    asked = {key for (event, _), key in setup.keys_of.items() if event in counts and key.partition("-")[0] in COUNTED}
-    reason = _against({key: reasons[key] for key in sorted(asked & reasons.keys())}, window)
-    if reason is None:
-        energy_j = sum(joules for key in asked if (joules := domains[key]) is not None)
-        if energy_j or window.elapsed_s < STUCK_UPDATES * window.update_s or not window.update_s:
-            rounding_j = ROUNDING_J[setup.choice.form[0]] * len(asked)
-            low_j, high_j = interval(energy_j, attributes["covered_s"], window, rounding_j)
-            return Measured(energy_j, low_j, high_j, domains, None, attributes)
-        reason = f"no counter moved in {window.elapsed_s * 1e3:.3g} ms: they are stuck, or a hypervisor's zeros"
-    elif window.elapsed_s < window.update_s:
-        domains = dict.fromkeys(domains)
-    return Measured(None, None, None, domains, reason, attributes)
-
-
-def _against(reasons: Mapping[str, str], window: Window) -> str | None:
-    if reasons:
-        return "; ".join(f"{key}: {reason}" for key, reason in reasons.items())
+    kinds = {key: kind_of(key) for key in domains}
+    for key, why in doubts(kinds, domains, window.elapsed_s * 1e9, window.update_s * 1e9).items():
+        domains[key], reasons[key] = None, why
+    energy_j, boundary, missing, reason = add(kinds, domains, reasons)
     if window.elapsed_s < window.update_s:
-        return f"the window is shorter than the meter's update interval of {window.update_s * 1e3:.3g} ms"
-    return None
+        energy_j, missing, domains = None, [], dict.fromkeys(domains)
+        reason = reason or f"the window is shorter than the meter's update interval of {window.update_s * 1e3:.3g} ms"
+    covered = covered_s(counts[PACKAGE])
+    about = {"reasons": reasons, "missing": missing, "duplicates": setup.duplicates}
+    attributes: dict[str, Any] = {"events": setup.choice.events, "covered_s": covered}
+    attributes |= {key: each for key, each in about.items() if each}
+    if energy_j is None:
+        return Measured(boundary, None, None, None, domains, reason, attributes)
+    rounding_j = ROUNDING_J[setup.choice.form[0]] * sum(kind in COUNTED for kind in kinds.values())
+    low_j, high_j = interval(energy_j, covered, window, rounding_j)
+    return Measured(boundary, energy_j, low_j, high_j, domains, None, attributes)
 
 
 def _of(found: Sequence[Count], package: str, packages: Sequence[str]) -> Count:

@@ -13,9 +13,12 @@ from os import close, pread
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
-from greensdk_rapl.access import LENGTH, judge
+from greensdk_rapl.access import judge
+from greensdk_rapl.counters import SLACK_S
 from greensdk_rapl.meter import Meter, describe, open_meter
-from greensdk_rapl.zones import find
+from greensdk_rapl.mirrors import LENGTH
+from greensdk_rapl.total import add
+from greensdk_rapl.zones import PACKAGE, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,9 +34,6 @@ over one interval and independent of the other end's, so the error is triangular
 ``2 a - a**2 = 0.9``.
 """
 
-STUCK_UPDATES = 20
-"""A package draws watts even when it is idle: counters that stood still for so many updates are stuck, or emulated."""
-
 
 class RaplMonitor:
     """
@@ -41,8 +41,8 @@ class RaplMonitor:
 
     Args:
         root: The powercap class directory.
-        update_interval_s: How often the counters are updated. A shorter window has no number. Intel's Software
-            Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms.
+        update_interval_s: How often the counters are updated. The energy of a shorter window is unknown; 0 leaves out
+            all that rests on time. Intel's Software Developer's Manual, volume 3, "RAPL interfaces", gives about 1 ms.
         max_power_w: The most a single zone can draw. Without it: :data:`greensdk_rapl.zones.TURBO_FACTOR` times the
             limit that the zone publishes, or :data:`greensdk_rapl.zones.DEFAULT_MAX_POWER_W`.
 
@@ -66,34 +66,49 @@ class RaplMonitor:
         self._prepare()
 
     def _prepare(self) -> None:
-        meter = self._meter
-        self._fds = meter.fds
-        self._keys = tuple(zone.key for zone in meter.zones)
-        self._counted = tuple(zone.key for zone in meter.zones if zone.counted)
-        self._boundary = meter.boundary
-        self._facts: dict[str, Any] = {"range_uj": {zone.key: zone.range_uj for zone in meter.zones}}
-        if meter.duplicates:
-            self._facts["duplicates"] = meter.duplicates
-        wrap_s = min((zone.wrap_s for zone in meter.zones), default=inf)
-        self.max_window_s = None if wrap_s == inf else wrap_s / 2
-        # A window outside of these limits takes the careful way, and every window if a zone is lost or nothing is open.
         self._update_ns = self.update_interval_s * 1e9
         self._blur_ns = RESOLUTION_90 * self._update_ns
-        self._stuck_ns = STUCK_UPDATES * self._update_ns or inf
-        self._shortest_ns = inf if meter.lost or not meter.fds else self._update_ns
-        self._longest_ns = wrap_s * 1e9
+        # Without an update interval nothing rests on time: no counter jumps.
+        self._slack_ns = SLACK_S * 1e9 if self._update_ns else inf
         self._last: Mark | None = None
         self._cell: list[Mark] = []
-        # Whoever takes it may poll; a lock would have to be waited for.
+        # The thread that takes it may poll; a lock would have to be waited for.
         self._turn = [True]
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """
+        Lay out what start and stop need of the meter.
+        """
+        meter = self._meter
+        zones, kinds, lost = meter.single, meter.kinds, meter.reasons
+        self._fds = meter.fds
+        # A counter that shows a meter once more goes under that meter's name.
+        self._keys = tuple(meter.duplicates.get(zone.key, zone.key) for zone in meter.zones)
+        self._plan = tuple((zone.key, zone.jump_w, zone.counted) for zone in zones)
+        whole = add(kinds, dict.fromkeys((zone.key for zone in zones), 0.0), lost)
+        self._boundary = whole.boundary
+        self._counted = tuple(zone.key for zone in zones if zone.kind in whole.boundary.split("+"))
+        self._lost: dict[str, float | None] = dict.fromkeys(lost)
+        about = {"duplicates": dict(meter.duplicates), "reasons": lost, "missing": whole.missing}
+        self._facts: dict[str, Any] = {
+            "range_uj": {zone.key: zone.range_uj for zone in zones},
+            **{key: each for key, each in about.items() if each},
+        }
+        wrap_s = min((zone.wrap_s for zone in zones), default=inf)
+        self.max_window_s = None if wrap_s == inf else wrap_s / 2
+        # A window outside of these limits takes the slow path, and so does every one where nothing is open, where
+        # there is no total, or where two counters may be one.
+        self._shortest_ns = inf if whole.reason or meter.pairs or not zones else self._update_ns
+        self._longest_ns = wrap_s * 1e9
         # Most calls of a tiny function end here, so the reading lies ready.
         text = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
-        nothing = dict.fromkeys([*(zone.key for zone in meter.zones), *meter.lost])
+        nothing = dict.fromkeys([*self._keys, *lost])
         self._too_short = self._reading(None, 0, nothing, {}, {}, text)
 
     def probe(self) -> Availability:
         """
-        Say whether every package and memory counter can be read.
+        Say whether every package can be read. Memory that can't costs its own joules only.
         """
         return judge(self.root, find(self.root))
 
@@ -105,15 +120,17 @@ class RaplMonitor:
             MonitorUnavailable: No package counter can be read.
         """
         from greensdk.machine.hardware import host_id
+        from greensdk_rapl.counters import Side, value
 
         self.close()
         self._meter = open_meter(self.root, self.max_power_w)
         self._meter_id = f"{host_id()}:rapl" + (f":{self.root}" if self.root != DEFAULT_ROOT else "")
         self._prepare()
-        if not any(zone.kind == "package" for zone in self._meter.zones):
+        if not any(zone.kind == PACKAGE for zone in self._meter.zones):
             self.close()
             raise self._unavailable()
-        return tuple(map(describe, self._meter.zones))
+        self._opened = Side(self.clock(), tuple(value(raw, "opening") for raw in self._read_each()), None)
+        return tuple(map(describe, (*self._meter.single, *self._meter.lost)))
 
     def _unavailable(self) -> Exception:
         from greensdk.errors import MonitorUnavailable
@@ -157,23 +174,28 @@ class RaplMonitor:
                 made = self._short(before, after)
                 if made is not None:
                     return made
-            return self._careful(before, after, (began_ns, first), (ended_ns, last))
+            return self._slow_path(before, after, (began_ns, first), (ended_ns, last))
         try:
             starts, stops = self._by_key(before), self._by_key(after)
-            domains = {}
-            for key, start in starts.items():
-                if not 0 <= start <= stops[key]:
+            domains = self._lost.copy()
+            # What a watt comes to in the window, in microjoules.
+            watt_uj = (elapsed_ns + self._slack_ns) * 1e-3
+            for key, jump_w, is_counted in self._plan:
+                start, stop = starts[key], stops[key]
+                if not 0 <= start < stop:
+                    if start != stop or not start or is_counted:
+                        break
+                elif stop - start > jump_w * watt_uj:
                     break
-                domains[key] = (stops[key] - start) / 1e6
+                domains[key] = (stop - start) / 1e6
             else:
                 total_uj = 0
                 for key in self._counted:
                     total_uj += stops[key] - starts[key]
-                if total_uj or elapsed_ns < self._stuck_ns:
-                    return self._reading(total_uj, elapsed_ns, domains, starts, stops)
+                return self._reading(total_uj, elapsed_ns, domains, starts, stops)
         except (TypeError, ValueError, KeyError):
-            pass  # an error or a text where a number should be: the careful way tells which
-        return self._careful(before, after, (began_ns, None), (ended_ns, None))
+            pass  # an error or a text where a number should be: the slow path says which
+        return self._slow_path(before, after, (began_ns, None), (ended_ns, None))
 
     def _short(self, before: Any, after: Any) -> Reading | None:
         """
@@ -215,7 +237,7 @@ class RaplMonitor:
         cell, self._cell = self._cell, []
         raws = self._read_each()
         values = tuple(value(raw, "a poll") for raw in raws)
-        mark = self._last = advance(self._meter.zones, self._last, self.clock(), values)
+        mark = self._last = advance(self._meter.zones, self._last, self.clock(), values, self._update_ns > 0)
         cell.append(mark)
 
     def close(self) -> None:
@@ -230,55 +252,52 @@ class RaplMonitor:
     def _read_each(self) -> list[bytes | OSError]:
         return [_read(fd) for fd in self._fds]
 
-    def _careful(
+    def _slow_path(
         self, before: Any, after: Any, began: tuple[int, Mark | None], ended: tuple[int, Mark | None]
     ) -> Reading:
         """
-        Return the reading of a window that is not plain: a fault, a wrap, polls, a zone that is lost.
+        Return the reading of a window that is not plain.
         """
-        # Few windows come here, and every worker pays for its imports.
-        from greensdk_rapl.counters import Side, value, window
+        from greensdk_rapl.counters import Side, value
+        from greensdk_rapl.slow_path import outcome
 
-        zones, lost = self._meter.zones, self._meter.lost
         if not self._fds or len(before) != len(after):
-            raise RuntimeError("rapl was closed, or opened anew, during the window")
+            raise RuntimeError("rapl was closed or reopened during the window")
+        if self._meter.pairs:
+            self._settle()
+        meter = self._meter
         start = Side(began[0], tuple(value(raw, "start") for raw in before), began[1])
         stop = Side(ended[0], tuple(value(raw, "stop") for raw in after), ended[1])
         starts, stops = (
             {
-                zone.key: number if isinstance(number, int) else None
-                for zone, number in zip(zones, side.values, strict=True)
+                key: number if isinstance(number, int) else None
+                for key, number in zip(self._keys, side.values, strict=True)
             }
             for side in (start, stop)
         )
         elapsed_ns = stop.at_ns - start.at_ns
         if elapsed_ns < self._update_ns:
             return self._reading_of_nothing(starts, stops)
-        parts = dict(zip(zones, window(zones, start, stop), strict=True))
-        against = [f"{zone.key}: {part.reason}" for zone, part in parts.items() if zone.counted and part.reason]
-        against += self._meter.against
-        total_uj = None if against else sum(part.uj or 0 for zone, part in parts.items() if zone.counted)
-        if total_uj == 0 and elapsed_ns >= self._stuck_ns:
-            against.append(f"no counter moved in {elapsed_ns / 1e6:.3g} ms: they are stuck, or a hypervisor's zeros")
-            total_uj = None
-        made = self._reading(
-            total_uj,
-            elapsed_ns,
-            {zone.key: None if part.uj is None else part.uj / 1e6 for zone, part in parts.items()}
-            | dict.fromkeys(lost),
-            starts,
-            stops,
-            "; ".join(against) or None,
-        )
-        extra = {
-            "wraps": {zone.key: part.wraps for zone, part in parts.items() if part.wraps},
-            "reasons": {**lost, **{zone.key: part.reason for zone, part in parts.items() if part.reason}},
-        }
-        made["attributes"] = {**made["attributes"], **{key: found for key, found in extra.items() if found}}
+        found = outcome(meter.zones, (self._opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
+        amount, boundary, _, reason = found.total
+        made = self._reading(amount, elapsed_ns, found.domains, starts, stops, reason)
+        made["boundary"] = boundary
+        made["attributes"] = {**made["attributes"], **found.attributes}
         return made
 
+    def _settle(self) -> None:
+        """
+        See which of the counters that agreed are one meter, now that they may have moved.
+        """
+        from greensdk_rapl.mirrors import settle
+
+        same, pairs = settle(self._meter.pairs)
+        if pairs != self._meter.pairs:
+            self._meter = self._meter._replace(duplicates={**self._meter.duplicates, **same}, pairs=pairs)
+            self._arrange()
+
     def _reading(
-        self, total_uj: int | None, elapsed_ns: int, domains: Any, starts: Any, stops: Any, reason: str | None = None
+        self, total_uj: float | None, elapsed_ns: int, domains: Any, starts: Any, stops: Any, reason: str | None = None
     ) -> Reading:
         energy_j = low_j = high_j = None
         if total_uj is not None:

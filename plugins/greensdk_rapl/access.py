@@ -7,10 +7,8 @@ from __future__ import annotations
 import os
 
 from greensdk.monitor import Availability
-from greensdk_rapl.zones import Found, Zone, explain
-
-LENGTH = 32
-"""Bytes that hold any counter: 20 digits of a 64-bit number and a newline."""
+from greensdk_rapl.mirrors import LENGTH
+from greensdk_rapl.zones import PACKAGE, Found, Zone, explain
 
 
 def open_counter(zone: Zone) -> int:
@@ -31,7 +29,7 @@ def open_counter(zone: Zone) -> int:
 
 def judge(root: str, found: Found) -> Availability:
     """
-    Say whether the total can be read under `root`.
+    Say whether every package can be read under `root`.
     """
     if not os.path.isdir(root):
         return Availability(
@@ -39,11 +37,12 @@ def judge(root: str, found: Found) -> Availability:
             f"there is no {root}: the RAPL driver is not loaded, or this is a virtual machine, which seldom has RAPL",
             "sudo modprobe -a intel_rapl_common intel_rapl_msr",
         )
-    unreadable = [(zone, error) for zone in found.zones if zone.counted and (error := _why_not(zone))]
+    packages = [zone for zone in found.zones if zone.kind == PACKAGE or zone.problem]
+    unreadable = [(zone, error) for zone in packages if (error := _why_not(zone))]
     for zone, error in unreadable:
         if isinstance(error, PermissionError):
             return _forbidden(root, zone)
-    if not any(zone.kind == "package" or zone.problem for zone in found.zones):
+    if not packages:
         return _no_package(root, found)
     reason = "; ".join(f"{zone.key}: energy_uj can't be read: {_words(error)}" for zone, error in unreadable)
     return Availability(not reason, reason)

@@ -2,19 +2,30 @@
 From two raw counter values to the microjoules between them.
 
 The counters wrap around at ``max_energy_range_uj`` and are reset by a suspend or a reload of the
-driver. Both look alike: the value goes back. What tells them apart is power, see :func:`spent`.
+driver. Both look alike: the value goes back. What distinguishes them is power, see :func:`spent`.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from greensdk_rapl.zones import Zone, explain
+from greensdk_rapl.zones import COUNTED, Zone, explain
 
 CHANCE = 1000
 """
 A counter that stood in the last thousandth of its range before it went back has wrapped: a reset finds it
 there once in a thousand times.
 """
+
+SLACK_S = 0.1
+"""
+Seconds at full power by which a counter may be ahead of the window's clock: the reader can lose the CPU between the
+counter and the clock, and copies of a counter are renewed late.
+"""
+
+STUCK_UPDATES = 20
+"""A package draws watts even when it is idle: a counter that stood still for so many updates is stuck, or emulated."""
+
+NEVER = "the counter stands at 0: it has never counted"
 
 
 class Spent(NamedTuple):
@@ -45,7 +56,29 @@ def value(raw: bytes | OSError, when: str) -> int | str:
     return number if number >= 0 else f"energy_uj held no counter value at {when}: {raw[:24]!r}"
 
 
-def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float) -> Spent:
+def jumped(joules: float, elapsed_s: float, max_power_w: float) -> str:
+    """
+    Return why so many joules can't have been drawn in the time; empty if they can.
+
+    During a suspend a counter may go on while the clock stands still, and a virtual machine may find itself on
+    another host.
+    """
+    if joules <= max_power_w * (elapsed_s + SLACK_S):
+        return ""
+    return (
+        f"{joules:.6g} J in {elapsed_s:.3g} s are more than {max_power_w:g} W: the counter jumped, or the clock stood "
+        "still meanwhile (suspend)"
+    )
+
+
+def still(elapsed_ns: float) -> str:
+    """
+    Return why a counter that should have moved in this time counts nothing.
+    """
+    return f"the counter did not move in {elapsed_ns / 1e6:.3g} ms: it is stuck, or a hypervisor's zero"
+
+
+def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, checks: bool = True) -> Spent:
     """
     Return what `zone` counted from `start` to `stop`.
 
@@ -58,6 +91,7 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float) -> Sp
         start: Its earlier value, or why there is none.
         stop: Its later value, or why there is none.
         elapsed_s: Seconds from the one to the other.
+        checks: Refuse what :func:`jumped` refuses.
     """
     if isinstance(start, str) or isinstance(stop, str):
         return Spent(None, reason="; ".join(text for text in (start, stop) if isinstance(text, str)))
@@ -69,7 +103,8 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float) -> Sp
             "a thread polls the meter in between",
         )
     if stop >= start:
-        return Spent(stop - start)
+        reason = jumped((stop - start) / 1e6, elapsed_s, zone.jump_w) if checks else ""
+        return Spent(None if reason else stop - start, reason=reason)
     back = f"the counter went back from {start} to {stop} uJ"
     if zone.range_uj is None:
         return Spent(None, reason=f"{back}, and max_energy_range_uj does not say where it wraps")
@@ -115,15 +150,21 @@ class Mark(NamedTuple):
     totals: tuple[Total, ...]
 
 
-def advance(zones: Sequence[Zone], last: Mark | None, at_ns: int, values: tuple[int | str, ...]) -> Mark:
+def advance(zones: Sequence[Zone], last: Mark | None, at_ns: int, values: tuple[int | str, ...], checks: bool) -> Mark:
     """
     Return the mark that follows `last`.
     """
     if last is None:
         return Mark(at_ns, values, (Total(),) * len(values))
-    elapsed_s = (at_ns - last.at_ns) / 1e9
-    steps = map(spent, zones, last.values, values, (elapsed_s,) * len(values))
+    steps = _spent(zones, last.values, values, at_ns - last.at_ns, checks)
     return Mark(at_ns, values, tuple(map(_add, last.totals, steps)))
+
+
+def _spent(
+    zones: Sequence[Zone], starts: Sequence[int | str], stops: Sequence[int | str], elapsed_ns: int, checks: bool
+) -> list[Spent]:
+    elapsed_s = elapsed_ns / 1e9
+    return [spent(*each, elapsed_s, checks) for each in zip(zones, starts, stops, strict=True)]
 
 
 def _add(total: Total, step: Spent) -> Total:
@@ -147,18 +188,42 @@ class Side(NamedTuple):
     mark: Mark | None
 
 
-def window(zones: Sequence[Zone], start: Side, stop: Side) -> list[Spent]:
+def window(zones: Sequence[Zone], opened: Side, start: Side, stop: Side, update_ns: float) -> list[Spent]:
     """
     Return what each zone counted in a window, by way of the polls in it.
+
+    Args:
+        zones: The counters.
+        opened: When they were opened: a counter that stands where it stood then has stood still since.
+        start: The window's beginning.
+        stop: Its end.
+        update_ns: How often the counters are updated; 0 leaves out what rests on time: jumps, and counters that stand
+            still.
     """
-    first, last = start.mark, stop.mark
+    first, last, elapsed_ns = start.mark, stop.mark, stop.at_ns - start.at_ns
+    checks = update_ns > 0
     if first is None or last is None:
-        elapsed_s = (stop.at_ns - start.at_ns) / 1e9
-        return list(map(spent, zones, start.values, stop.values, (elapsed_s,) * len(zones)))
-    head_s, tail_s = (first.at_ns - start.at_ns) / 1e9, (stop.at_ns - last.at_ns) / 1e9
-    heads = map(spent, zones, start.values, first.values, (head_s,) * len(zones))
-    tails = map(spent, zones, last.values, stop.values, (tail_s,) * len(zones))
-    return list(map(_join, heads, first.totals, last.totals, tails))
+        parts = _spent(zones, start.values, stop.values, elapsed_ns, checks)
+    else:
+        heads = _spent(zones, start.values, first.values, first.at_ns - start.at_ns, checks)
+        tails = _spent(zones, last.values, stop.values, stop.at_ns - last.at_ns, checks)
+        parts = list(map(_join, heads, first.totals, last.totals, tails))
+    return [
+        _heard(zone, part, end, max(elapsed_ns, stop.at_ns - opened.at_ns) if first == end else elapsed_ns, update_ns)
+        for zone, part, first, end in zip(zones, parts, opened.values, stop.values, strict=True)
+    ]
+
+
+def _heard(zone: Zone, part: Spent, end: int | str, stood_ns: int, update_ns: float) -> Spent:
+    """
+    Return `part`, unless it is the nothing of a counter that does not count.
+    """
+    if part.uj != 0:
+        return part
+    if end == 0:
+        return Spent(None, reason=NEVER)
+    is_stuck = zone.kind in COUNTED and stood_ns >= STUCK_UPDATES * update_ns > 0
+    return Spent(None, reason=still(stood_ns)) if is_stuck else part
 
 
 def _join(head: Spent, first: Total, last: Total, tail: Spent) -> Spent:

@@ -3,16 +3,13 @@ The counters of a machine, opened: one descriptor for each, and each meter once.
 """
 
 import os
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from greensdk.monitor import MACHINE, MEASURED, Metric
-from greensdk_rapl.access import LENGTH, open_counter
-from greensdk_rapl.zones import COUNTED, Zone, explain, find
-
-MIRROR_LOOKS = 20
-"""How often two dies that agree are looked at again, a millisecond apart, for a movement."""
+from greensdk_rapl import mirrors
+from greensdk_rapl.access import open_counter
+from greensdk_rapl.zones import COUNTED, ONE_CORE, PACKAGE, Zone, explain, find
 
 
 class Meter(NamedTuple):
@@ -20,20 +17,39 @@ class Meter(NamedTuple):
     What is open.
 
     Attributes:
-        zones: Each meter once.
+        zones: The counters.
         fds: The descriptor of each.
-        lost: Key of each zone that could not be opened, to the reason.
-        against: Why there is no total: the lost zones that are part of it.
-        duplicates: Zone that shows a meter for the second time, to the key of the first.
-        boundary: What the total has inside.
+        lost: Each zone that could not be opened, to the reason.
+        duplicates: Zone that shows a meter for the second time, to the key of the first; it may be open.
+        pairs: Counters that agree and have not moved yet: one meter or two, see :mod:`greensdk_rapl.mirrors`.
     """
 
     zones: tuple[Zone, ...] = ()
     fds: tuple[int, ...] = ()
-    lost: Mapping[str, str] = {}
-    against: tuple[str, ...] = ()
+    lost: Mapping[Zone, str] = {}
     duplicates: Mapping[str, str] = {}
-    boundary: str = "package"
+    pairs: tuple[mirrors.Pair, ...] = ()
+
+    @property
+    def single(self) -> tuple[Zone, ...]:
+        """
+        The open counters, each meter once.
+        """
+        return tuple(zone for zone in self.zones if zone.key not in self.duplicates)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """
+        What each zone is, those included that could not be opened; one whose name is unknown may be a package.
+        """
+        return {zone.key: PACKAGE if zone.problem else zone.kind for zone in (*self.single, *self.lost)}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """
+        Why zones could not be opened, by key.
+        """
+        return {zone.key: reason for zone, reason in self.lost.items()}
 
 
 def open_meter(root: str, max_power_w: float | None) -> Meter:
@@ -49,70 +65,38 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
                 opened[zone] = open_counter(zone)
             except OSError as error:
                 lost[zone] = f"energy_uj could not be opened: {explain(error)}"
-    repeats = mirrors(opened.items())
-    for zone in repeats:
+    same, waiting = mirrored(opened)
+    for zone in [zone for zone in opened if zone.key in same]:
         os.close(opened.pop(zone))
-    return Meter(
-        tuple(opened),
-        tuple(opened.values()),
-        {zone.key: reason for zone, reason in lost.items()},
-        tuple(f"{zone.key}: {reason}" for zone, reason in lost.items() if zone.counted),
-        found.duplicates | {zone.key: original.key for zone, original in repeats.items()},
-        "package+dram" if any(zone.kind == "dram" for zone in found.zones) else "package",
-    )
+    return Meter(tuple(opened), tuple(opened.values()), lost, found.duplicates | same, waiting)
 
 
-def mirrors(opened: Iterable[tuple[Zone, int]]) -> dict[Zone, Zone]:
+def mirrored(opened: Mapping[Zone, int]) -> tuple[dict[str, str], tuple[mirrors.Pair, ...]]:
     """
-    Return which zones show the meter of another die once more, and whose.
+    Return which dies show the meter of another once more, as key and original, and the pairs that are not settled.
 
-    AMD processors with several dies of Zen 1 and Zen 2 list a package zone for each die, all of which
-    read one socket-wide counter (https://github.com/mlco2/codecarbon/issues/1274). Two dies of one
-    package with the same range are taken for one meter only if they agree, and agree again after the
-    counter has moved. Meters of their own differ by the joules of a whole uptime.
+    Only dies of one package are compared, and their memory only where the dies themselves agree.
+
+    Args:
+        opened: Zones and their descriptors.
     """
-    repeats: dict[Zone, Zone] = {}
-    groups: dict[tuple[str, int | None], list[tuple[Zone, int]]] = {}
-    for zone, fd in opened:
-        package, die, _ = zone.key.partition("-die-")
-        if not die or zone.kind not in COUNTED:
-            continue
-        kept = groups.setdefault((package, zone.range_uj), [])
-        original = next((other for other, other_fd in kept if _is_one_meter(other_fd, fd)), None)
-        if original is None:
-            kept.append((zone, fd))
-        else:
-            repeats[zone] = original
-    return repeats
-
-
-def _is_one_meter(one: int, other: int) -> bool:
-    before = _agree(one, other)
-    if before is None:
-        return False
-    for _ in range(MIRROR_LOOKS):
-        time.sleep(0.001)
-        after = _agree(one, other)
-        if after != before:
-            return after is not None
-    return False
-
-
-def _agree(one: int, other: int) -> int | None:
-    # The counter may tick between the reads, so the other has to lie between two reads of the one.
-    try:
-        low, middle, high = (int(os.pread(fd, LENGTH, 0)) for fd in (one, other, one))
-    except (OSError, ValueError):
-        return None
-    return low if low <= middle <= high else None
+    groups: dict[tuple[str, int | None], list[tuple[str, int]]] = {}
+    for zone, fd in opened.items():
+        name, die, _ = zone.key.partition("-die-")
+        if die and zone.kind in COUNTED:
+            groups.setdefault((name, zone.range_uj), []).append((zone.key, fd))
+    found = [pair for group in groups.values() for pair in mirrors.pairs(group)]
+    agree = {pair.key.partition("-")[2] for pair in found if pair.key.startswith(PACKAGE)}
+    return mirrors.watch(pair for pair in found if pair.key.partition("-")[2] in agree)
 
 
 _MEANINGS = {
     "package": "the whole processor package",
     "dram": "the memory at the package",
-    "core": "the cores, a part of the package",
+    "core": "the cores (on AMD: a single core), a part of the package",
     "uncore": "what is beside the cores, mostly the graphics unit; a part of the package",
     "psys": "the platform, which contains the packages",
+    ONE_CORE: "a single core, a part of the package",
 }
 
 
@@ -120,6 +104,7 @@ def describe(zone: Zone) -> Metric:
     """
     Say what the number of a zone means.
     """
-    meaning = _MEANINGS.get(zone.kind, "a zone of a kind that is not known here")
+    kind = ONE_CORE if zone.key.startswith(ONE_CORE) else zone.kind
+    meaning = _MEANINGS.get(kind, "a zone of a kind that is not known here")
     total = "in the total" if zone.counted else "not in the total"
     return Metric(zone.key, "J", zone.kind, MACHINE, MEASURED, f"Joules of {meaning}; {total}.")

@@ -13,8 +13,22 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-COUNTED = ("package", "dram")
+PACKAGE, DRAM, CORE, UNCORE, PSYS, OTHER = "package", "dram", "core", "uncore", "psys", "other"
+
+COUNTED = (PACKAGE, DRAM)
 """The kinds that make up the total: core and uncore are parts of the package, psys contains the packages."""
+
+PARTS = (PACKAGE, DRAM, CORE, UNCORE)
+"""The kinds that are no more than a processor and its memory."""
+
+ONE_CORE = "one-core"
+"""
+What the zone ``core`` is called where it shows one core only, as on AMD: its register is each core's own, and the
+driver reads that of a single CPU (RAPL_DOMAIN_PP0 of ``rapl_msr_priv_amd``, drivers/powercap/intel_rapl_msr.c).
+"""
+
+PACKAGE_WIDE_VENDORS = ("ven0002", "ven0009")
+"""AMD and Hygon in ``modalias``: X86_VENDOR_AMD and X86_VENDOR_HYGON of arch/x86/include/asm/processor.h."""
 
 TURBO_FACTOR = 5
 """
@@ -35,7 +49,7 @@ class Zone(NamedTuple):
     One energy counter.
 
     Attributes:
-        key: Its name in readings: ``package-0``, ``dram-1``, ``core-0-die-1``, ``psys``.
+        key: Its name in readings: ``package-0``, ``dram-1``, ``core-0-die-1``, ``one-core-0``, ``psys``.
         kind: package, dram, core, uncore, psys or other.
         id: Its name in sysfs, for example ``intel-rapl:1:0``.
         path: Its directory.
@@ -55,9 +69,16 @@ class Zone(NamedTuple):
     @property
     def counted(self) -> bool:
         """
-        Part of the total, or perhaps so.
+        Part of the total.
         """
-        return self.kind in COUNTED or bool(self.problem)
+        return self.kind in COUNTED
+
+    @property
+    def jump_w(self) -> float:
+        """
+        The power above which a number is refused; none for the platform, which may hold any number of GPUs.
+        """
+        return self.max_power_w if self.kind in PARTS else float("inf")
 
     @property
     def wrap_s(self) -> float:
@@ -96,6 +117,8 @@ def find(root: str, max_power_w: float | None = None) -> Found:
         max_power_w: Overrides what is believed of each zone's power.
     """
     names = {path: _name(path) for path in _directories(root)}
+    if is_package_wide(os.path.dirname(os.path.dirname(os.path.abspath(root)))):
+        names = {path: ONE_CORE if name == CORE else name for path, name in names.items()}
     suffixes = {os.path.basename(path): name[8:] for path, name in names.items() if name.startswith("package-")}
     taken: dict[str, str] = {}
     ids: set[str] = set()
@@ -116,10 +139,25 @@ def find(root: str, max_power_w: float | None = None) -> Found:
     return Found(tuple(zones), duplicates)
 
 
+def is_package_wide(sysfs: str) -> bool:
+    """
+    Say whether the processor is one whose package has a single energy register for all dies, and each core its own.
+
+    Args:
+        sysfs: Where ``devices/system/cpu/modalias`` is; without that file it is unknown, and the answer is no.
+    """
+    try:
+        # The feature list behind it runs to kilobytes; the vendor stands in front.
+        modalias = _text(os.path.join(sysfs, "devices/system/cpu"), "modalias")
+    except (OSError, ValueError):
+        return False
+    return any(f",{vendor}" in modalias for vendor in PACKAGE_WIDE_VENDORS)
+
+
 def _directories(root: str) -> Iterator[str]:
     # sysfs shows a sub-zone twice (flat in the class, nested in its package) and links back with
     # "subsystem" and "device", so every directory counts once, by its resolved path. (In a copy of
-    # sysfs without links, the id tells that both are one zone.)
+    # sysfs without links, the id shows that both are one zone.)
     seen: set[str] = set()
     todo = [root]
     while todo:
@@ -161,18 +199,20 @@ def _zone(path: str, name: str, suffixes: dict[str, str], max_power_w: float | N
         return None
     above = (zone_id.rpartition(":")[0], os.path.basename(os.path.dirname(path)))
     suffix = next((suffixes[parent] for parent in above if parent in suffixes), None)
-    key = zone_id if problem else name if suffix is None or kind == "package" else f"{name}-{suffix}"
+    key = zone_id if problem else name if suffix is None or kind == PACKAGE else f"{name}-{suffix}"
     limit_w = max_power_w or TURBO_FACTOR * (_number(path, "constraint_0_max_power_uw") or 0) / 1e6
     range_uj = _number(path, "max_energy_range_uj")
     return Zone(key, kind, zone_id, path, range_uj, limit_w or DEFAULT_MAX_POWER_W, problem)
 
 
 def _kind(name: str) -> str:
+    if name == ONE_CORE:
+        return CORE
     if name.startswith("package-"):
-        return "package"
+        return PACKAGE
     if name.startswith("psys-"):
-        return "psys"
-    return name if name in ("core", "uncore", "dram", "psys") else "other"
+        return PSYS
+    return name if name in (CORE, UNCORE, DRAM, PSYS) else OTHER
 
 
 def _number(path: str, file: str) -> int | None:

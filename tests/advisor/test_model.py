@@ -164,19 +164,19 @@ class TestRefusal:
         """
         points = [Point(count, None, time_s, time_s) for count in COUNTS for time_s in (10.0, 40.0)]
 
-        with pytest.raises(CannotAdvise, match="repetitions of one configuration differ by x4 in time"):
+        with pytest.raises(CannotAdvise, match="repetitions of one configuration differ by ×4 in time"):
             fit(Profile("work", tuple(points)))
 
     def test_times_that_no_curve_follows_give_no_number(self):
         """
-        Chaos over worker counts is told as such.
+        Irregular times over worker counts are refused.
         """
         times = dict(zip((1, 2, 3, 4, 5, 6), (1.0, 900.0, 2.0, 800.0, 1.0, 700.0), strict=True))
 
         with pytest.raises(CannotAdvise, match="contradict each other"):
             fit(Profile("work", tuple(Point(count, None, time_s, time_s) for count, time_s in times.items())))
 
-    def test_joules_that_are_known_too_seldom_are_none(self):
+    def test_energy_known_for_too_few_counts_has_no_model(self):
         """
         Time has a model, energy has a reason.
         """
@@ -184,24 +184,24 @@ class TestRefusal:
 
         model = fit(Profile("work", tuple(points), shared_meter=True), members=1)
 
-        assert "joules are known for 2 worker counts: at least 4 are needed" == model.no_energy
+        assert "energy known for too few worker counts: 2 of at least 4" == model.no_energy
         assert all(each.energy_j is None for each in predict(model))
 
-    def test_joules_that_contradict_each_other_are_none(self):
+    def test_contradictory_energies_have_no_model(self):
         """
         A meter that is off by factors has no curve.
         """
         wrong = [
-            attrs.evolve(point, energy_j=point.energy_j * (1 + 9 * (place % 2)))
-            for place, point in enumerate(sweep().points)
+            attrs.evolve(point, energy_j=point.energy_j * (1 + 9 * (index % 2)))
+            for index, point in enumerate(sweep().points)
         ]
 
-        assert "joules of one configuration differ by" in fit(Profile("work", tuple(wrong)), members=1).no_energy
+        assert "energies of one configuration differ by" in fit(Profile("work", tuple(wrong)), members=1).no_energy
 
 
 class TestInvariance:
     """
-    What must not matter.
+    Invariances of the model.
     """
 
     @settings(max_examples=8, deadline=None)
@@ -242,19 +242,19 @@ class TestInvariance:
         assert predict(fit(profile, members=5)) == predict(fit(other, members=5))
 
     @settings(max_examples=8, deadline=None)
-    @given(slow=st.floats(0.3, 3.0), hungry=st.floats(0.3, 3.0))
-    def test_a_second_machine_doesn_t_change_the_ranking(self, slow, hungry):
+    @given(time_factor=st.floats(0.3, 3.0), energy_factor=st.floats(0.3, 3.0))
+    def test_a_second_machine_doesn_t_change_the_ranking(self, time_factor, energy_factor):
         """
-        Runs of a machine that is slower and hungrier by some factor are brought to the first one's.
+        Runs of a machine that is time_factor and hungrier by some factor are brought to the first one's.
         """
         first = sweep(repetitions=2, noise=0.02)
         second = tuple(
             attrs.evolve(
                 point,
                 machine="other",
-                time_s=point.time_s * slow,
-                billed_s=point.billed_s * slow,
-                energy_j=point.energy_j * hungry,
+                time_s=point.time_s * time_factor,
+                billed_s=point.billed_s * time_factor,
+                energy_j=point.energy_j * energy_factor,
             )
             for point in first.points
             if point.workers > 1
@@ -262,15 +262,15 @@ class TestInvariance:
         model = fit(first, members=1)
         both = fit(attrs.evolve(first, points=first.points + second), members=1)
 
-        assert slow == pytest.approx(both.machines.time["other"], rel=0.02)
-        assert hungry == pytest.approx(both.machines.energy["other"], rel=0.04)
+        assert time_factor == pytest.approx(both.machines.time["other"], rel=0.02)
+        assert energy_factor == pytest.approx(both.machines.energy["other"], rel=0.04)
         measured = [(count, None) for count in COUNTS]
         ranked = [[option.configs for option in recommend(each, candidates=measured).ranked] for each in (model, both)]
         assert ranked[0] == ranked[1]
 
     def test_a_machine_with_one_configuration_is_left_out(self):
         """
-        Nobody can tell whether the machine or the configuration is slow.
+        Machine and configuration can't be separated.
         """
         odd = Point(4, None, 1000.0, 4000.0, 1e6, machine="odd")
         profile = sweep()
@@ -307,14 +307,14 @@ class TestFile:
         with pytest.raises(CannotAdvise, match="model"):
             Model.from_json(text)
 
-    def test_a_model_that_is_fitted_otherwise_now_is_refused(self):
+    def test_a_model_that_is_fitted_differently_now_is_refused(self):
         """
         Its coefficients don't follow from its runs.
         """
         data = json.loads(fit(sweep(), members=1).to_json())
         data["time"]["coefficients"][0][0] *= 2
 
-        with pytest.raises(CannotAdvise, match="fits otherwise: fit it again"):
+        with pytest.raises(CannotAdvise, match="fits differently: fit it again"):
             Model.from_json(json.dumps(data))
 
 

@@ -223,7 +223,7 @@ class TestPictures:
         text = of(Profile("work", silent), objective="time")
 
         assert 'aria-label="time by number of workers"' in text
-        assert "There is no prediction of energy: joules are known for 0 worker counts" in words(text)
+        assert "There is no prediction of energy: energy known for too few worker counts: 0" in words(text)
         assert "against time" not in words(text)
 
     def test_money_is_drawn_in_digits_that_differ(self, function_page):
@@ -324,7 +324,7 @@ class TestRefusals:
         """
         text = of(machine_sweep(), deadline_s=1.0)
 
-        assert "No recommendation: no configuration keeps the deadline of 1 s" in words(text)
+        assert "No recommendation: no configuration meets the deadline of 1 s" in words(text)
         assert "prediction, its 90 % interval" in words(text)
         assert "the choice" not in words(text)
 

@@ -98,17 +98,17 @@ class TestLimits:
         assert plan.choice.time_s <= 17.0
         assert plan.choice.energy_j > recommend(model).choice.energy_j
 
-    def test_an_impossible_deadline_says_what_is_possible(self):
+    def test_an_impossible_deadline_reports_the_least_time(self):
         """
         One line, with the fastest configuration.
         """
         plan = recommend(fit(sweep(), members=1), deadline_s=3.0)
 
         assert plan.choice is None
-        assert plan.reason.startswith("no configuration keeps the deadline of 3 s: the fastest possible takes 1")
+        assert plan.reason.startswith("no configuration meets the deadline of 3 s: the fastest takes 1")
         assert " workers)" in plan.reason
 
-    def test_a_budget_is_kept_or_the_cheapest_is_told(self):
+    def test_a_budget_is_kept_or_the_cheapest_is_reported(self):
         """
         Dollars limit as seconds do.
         """
@@ -116,8 +116,8 @@ class TestLimits:
         cheapest = recommend(model, "cost").choice.usd
 
         assert recommend(model, "time", budget_usd=2 * cheapest).choice.usd <= 2 * cheapest
-        assert "the cheapest possible takes" in recommend(model, budget_usd=cheapest / 2).reason
-        assert "deadline and budget at once" in recommend(model, budget_usd=1.01 * cheapest, deadline_s=6.0).reason
+        assert "the cheapest costs" in recommend(model, budget_usd=cheapest / 2).reason
+        assert "meets both deadline and budget" in recommend(model, budget_usd=1.01 * cheapest, deadline_s=6.0).reason
 
     def test_a_smaller_risk_takes_a_wider_margin(self):
         """
@@ -138,9 +138,9 @@ class TestLimits:
         plan = recommend(model, "time", workers=[4, 64])
 
         assert (4, None) == config(plan)
-        assert ("work: 64 workers are beyond the measured 1 to 8: no number for them",) == plan.remarks
+        assert ("work: 64 workers are outside the measured 1 to 8: not predicted",) == plan.remarks
         assert (
-            "work: none of the configurations asked for was measured or lies between"
+            "work: none of the given configurations is within the measured range"
             == recommend(model, workers=[64]).reason
         )
 
@@ -160,7 +160,7 @@ class TestLimits:
         """
         plan = recommend(fit(sweep(), members=1), "cost")
 
-        assert (None, "work: no price of a GB-second is known") == (plan.choice, plan.reason)
+        assert (None, "work: price of a GB-second unknown") == (plan.choice, plan.reason)
 
 
 class TestWhatIsBeside:
@@ -284,24 +284,24 @@ class TestWorkflow:
         assert alone == pytest.approx(free.choice.energy_j, rel=1e-6)
         assert bound.choice.time_s <= 120.0 * (1 + 1e-6) < free.choice.time_s
         assert bound.choice.energy_j > free.choice.energy_j
-        assert "the fastest possible takes" in recommend(models, deadline_s=1.0).reason
+        assert "the fastest takes" in recommend(models, deadline_s=1.0).reason
 
-    def test_stages_that_wait_for_each_other_are_told(self):
+    def test_circular_stages_are_refused(self):
         """
         A circle has no longest path.
         """
         models = [fit(function_sweep(name, parents=(parent,)), members=1) for name, parent in (("a", "b"), ("b", "a"))]
 
-        with pytest.raises(CannotAdvise, match="stages wait for each other"):
+        with pytest.raises(CannotAdvise, match="stages depend on each other"):
             recommend(models)
 
-    def test_a_parent_without_a_model_is_told(self):
+    def test_a_parent_without_a_model_is_a_remark(self):
         """
         The time leaves it out.
         """
         plan = recommend(fit(function_sweep("b", parents=("a",)), members=1))
 
-        assert ("b waits for a, of which there is no model: the time leaves it out",) == plan.remarks
+        assert ("b depends on a, which has no model: its time is not included",) == plan.remarks
 
 
 tables = st.lists(st.tuples(*[st.floats(0.1, 100.0)] * 3), min_size=1, max_size=5)

@@ -71,7 +71,7 @@ class TestRuns:
 
     def test_records_outside_of_jobs_count_by_their_tags(self):
         """
-        A program that says how many workers it used is a run.
+        A program whose tags have its number of workers is a run.
         """
         alone = record(1, worker=None, tags={"workers": 4, "memory_mb": "512", "stage": "load", "parents": "a,b"})
 
@@ -86,15 +86,15 @@ class TestRuns:
         )
 
     @pytest.mark.parametrize("tags", [{}, {"workers": "many"}, {"workers": 0}, {"workers": 2.5}, {"workers": None}])
-    def test_records_that_say_nothing_are_left_out_and_told(self, tags):
+    def test_records_without_workers_are_left_out_with_a_remark(self, tags):
         """
-        Nobody guesses a number of workers.
+        The number of workers is never guessed.
         """
-        assert ([], ["1 records outside of a job have no tag 'workers' and are left out"]) == profiles(
+        assert ([], ["1 run left out: neither a job nor a tag 'workers'"]) == profiles(
             [record(1, worker=None, tags=tags)]
         )
 
-    def test_a_job_with_a_failed_call_is_left_out_and_told(self):
+    def test_a_job_with_a_failed_call_is_left_out_with_a_remark(self):
         """
         Its time and joules are those of less work.
         """
@@ -104,7 +104,7 @@ class TestRuns:
         found, remarks = profiles([*broken, *job("b", 2, 2.0, 30.0, first=10)])
 
         assert [2] == [point.workers for point in found[0].points]
-        assert ["1 runs with calls that failed or were lost are left out"] == remarks
+        assert ["1 run left out: failed or lost calls"] == remarks
 
     def test_calls_inside_calls_are_no_workers(self):
         """
@@ -142,7 +142,7 @@ class TestGroups:
             ("one", "k8s", "x86_64", ()),
         } == {(each.stage, each.backend, each.arch, each.parents) for each in found}
 
-    def test_joules_of_another_meter_are_left_out_and_told(self):
+    def test_energy_of_another_meter_is_left_out_with_a_remark(self):
         """
         Numbers of different boundaries are never one curve; seconds stay.
         """
@@ -151,7 +151,7 @@ class TestGroups:
         found = only(records)
 
         assert [1.0, 1.0, None] == [point.energy_j for point in found.points]
-        assert "joules of estimator (vcpu+memory) only: those of other meters are left out" in found.remarks
+        assert "energy of estimator (vcpu+memory) only; that of other methods is left out" in found.remarks
 
     def test_the_price_is_the_one_the_records_were_billed_by(self):
         """
@@ -171,11 +171,11 @@ class TestGroups:
         assert (2e-5, 2e-7, "list 2026-01-01") == (found.gb_s_usd, found.request_usd, found.source)
         assert 0.0000166667 == replaced.price.gb_s_usd
 
-    def test_an_unknown_region_is_the_users_mistake(self):
+    def test_an_unknown_region_is_an_error(self):
         """
         One line says which are known.
         """
-        with pytest.raises(ConfigError, match="no price of AWS Lambda is known for mars"):
+        with pytest.raises(ConfigError, match="no AWS Lambda price for mars"):
             list_price("mars", "x86_64")
 
 

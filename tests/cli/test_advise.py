@@ -41,10 +41,10 @@ def log(tmp_path):
 
 class TestText:
     """
-    What a person reads.
+    The text output.
     """
 
-    def test_it_says_how_many_workers(self, log):
+    def test_it_recommends_a_number_of_workers(self, log):
         """
         Workers, seconds, joules with their intervals, confidence, and what to measure next.
         """
@@ -59,20 +59,18 @@ class TestText:
             "memory",
             "MB",
             "seconds",
-            "(90",
-            "%)",
+            "(90%)",
             "joules",
-            "(90",
-            "%)",
+            "(90%)",
             "USD",
         ] == head.split()
         assert row.split()[0] == "module.work"
         assert row.split()[1] in {"6", "7", "8"}
-        assert ["confidence:", "next", "profile", "joules"] == [
+        assert ["confidence:", "alternative:", "measure", "energy"] == [
             rest[0].split()[0],
             *(rest[n].split()[0] for n in (1, 4, 5)),
         ]
-        assert "joules from estimator (vcpu+memory)" in rest
+        assert "energy from estimator (vcpu+memory)" in rest
 
     def test_a_deadline_stands_in_the_first_line(self, log):
         """
@@ -98,16 +96,16 @@ class TestText:
 
     def test_dollars_come_from_the_records_or_from_a_region(self, tmp_path):
         """
-        Both say what is billed; without them there is no cost to be least.
+        Both have prices; without prices cost can't be minimised.
         """
         billed = write(tmp_path / "billed.jsonl", jobs(worker=FUNCTION, cost=BILLED))
         plain = write(tmp_path / "plain.jsonl", jobs(worker=FUNCTION))
 
         assert 0 == run(billed, "--objective", "cost").exit_code
         assert 0 == run(plain, "--objective", "cost", "--region", "us-east-1").exit_code
-        assert "no price of a GB-second is known" in run(plain, "--objective", "cost").output
+        assert "price of a GB-second unknown" in run(plain, "--objective", "cost").output
 
-    def test_a_stage_that_can_t_be_fitted_is_left_out_and_told(self, tmp_path):
+    def test_a_stage_that_can_t_be_fitted_is_left_out_with_a_remark(self, tmp_path):
         """
         Without limits the others have a plan; with a deadline there is none.
         """
@@ -141,7 +139,7 @@ class TestText:
         with path.open("a") as lines:
             lines.write("{\n")
 
-        assert "1 lines can't be read, the first: " in run(path).output
+        assert "1 unreadable line, first: " in run(path).output
 
 
 class TestRefusal:
@@ -152,10 +150,10 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("records", "words"),
         [
-            ([], "there are no records to learn from"),
-            ([record(1, worker=None)], "records outside of a job have no tag 'workers'"),
+            ([], "no usable records"),
+            ([record(1, worker=None)], "1 run left out: neither a job nor a tag 'workers'"),
             (jobs((1, 2, 4)), "3 worker counts measured (1, 2, 4): at least 4 are needed"),
-            (jobs(noise=2.0, repetitions=3), "differ by x"),
+            (jobs(noise=2.0, repetitions=3), "differ by ×"),
         ],
         ids=["none", "no workers", "too few", "contradictory"],
     )
@@ -174,12 +172,12 @@ class TestRefusal:
         ("arguments", "words"),
         [
             (("--objective", "speed"), "objective 'speed': expected energy, time, cost, edp"),
-            (("--deadline", "3"), "the fastest possible takes"),
+            (("--deadline", "3"), "the fastest takes"),
             (("--deadline", "-1"), "expected a number above 0"),
             (("--risk", "2"), "expected a number above 0 and up to 0.5"),
             (("--workers", "a,b"), "expected numbers such as 1,2,4,8"),
-            (("--workers", "500"), "none of the configurations asked for was measured"),
-            (("--region", "mars"), "no price of AWS Lambda is known for mars"),
+            (("--workers", "500"), "none of the given configurations is within the measured range"),
+            (("--region", "mars"), "no AWS Lambda price for mars"),
         ],
     )
     def test_what_can_t_be_done(self, log, arguments, words):
@@ -216,7 +214,7 @@ class TestMachines:
         assert 64 == len(workflow["stages"][0]["records_digest"])
         assert [1, 2, 4, 8, 16, 32] == workflow["stages"][0]["worker_counts"]
 
-    def test_json_says_why_there_is_no_choice(self, tmp_path):
+    def test_json_has_the_reason_for_no_choice(self, tmp_path):
         """
         The exit code does, too.
         """

@@ -59,17 +59,17 @@ def doctor():
     return done.exit_code, json.loads(done.stdout)
 
 
-def monitors(found):
+def monitors(facts):
     """
     Return the monitors' rows by name.
     """
-    return {row["name"]: row for row in found["monitors"]}
+    return {row["name"]: row for row in facts["monitors"]}
 
 
 @pytest.fixture
 def third_party(tmp_path):
     """
-    Install a plugin package, as pip would, and return the variables under which it is found.
+    Install a plugin package, as pip would, and return the variables under which it is facts.
     """
     site = tmp_path / "site"
     (site / "acme-1.0.dist-info").mkdir(parents=True)
@@ -83,7 +83,7 @@ def test_the_json_has_exactly_the_promised_keys():
     """
     Scripts depend on them.
     """
-    _, found = doctor()
+    _, facts = doctor()
     assert {
         "host",
         "monitors",
@@ -94,10 +94,10 @@ def test_the_json_has_exactly_the_promised_keys():
         "notes",
         "calibration",
         "config",
-    } == found.keys()
-    assert all({"name", "ok", "reason", "fix"} == row.keys() for row in found["monitors"])
-    assert all({"uri", "path", "ok", "reason", "fix"} == row.keys() for row in found["sinks"])
-    assert all({"name", "ok", "active", "reason", "fix"} == row.keys() for row in found["adapters"])
+    } == facts.keys()
+    assert all({"name", "ok", "reason", "fix"} == row.keys() for row in facts["monitors"])
+    assert all({"uri", "path", "ok", "reason", "fix"} == row.keys() for row in facts["sinks"])
+    assert all({"name", "ok", "active", "reason", "fix"} == row.keys() for row in facts["adapters"])
 
 
 def test_what_does_not_work_has_a_reason(monkeypatch):
@@ -105,11 +105,11 @@ def test_what_does_not_work_has_a_reason(monkeypatch):
     And what works has none.
     """
     monkeypatch.setenv("GREENSDK_RAPL_ROOT", "/nonexistent")
-    _, found = doctor()
-    rapl = monitors(found)["rapl"]
+    _, facts = doctor()
+    rapl = monitors(facts)["rapl"]
     assert not rapl["ok"]
     assert "/nonexistent" in rapl["reason"]
-    for row in [*found["monitors"], *found["sinks"], *found["adapters"]]:
+    for row in [*facts["monitors"], *facts["sinks"], *facts["adapters"]]:
         assert row["ok"] == (row["reason"] == "")
 
 
@@ -119,9 +119,9 @@ def test_with_an_estimator_it_exits_0_and_names_the_primary(monkeypatch):
     """
     monkeypatch.setenv("GREENSDK_PSUTIL_TDP_TDP_W", "65")
     monkeypatch.setenv("GREENSDK_ORDER", "psutil-tdp")
-    code, found = doctor()
-    assert (0, "psutil-tdp") == (code, found["primary"])
-    assert {"value": "65", "from": "environment"} == found["config"]["psutil-tdp.tdp_w"]
+    code, facts = doctor()
+    assert (0, "psutil-tdp") == (code, facts["primary"])
+    assert {"value": "65", "from": "environment"} == facts["config"]["psutil-tdp.tdp_w"]
 
 
 def test_with_nothing_that_works_it_exits_1(monkeypatch):
@@ -129,18 +129,18 @@ def test_with_nothing_that_works_it_exits_1(monkeypatch):
     All switched off.
     """
     monkeypatch.setenv("GREENSDK_PLUGINS", "nothing")
-    code, found = doctor()
-    assert (1, None) == (code, found["primary"])
-    assert {"switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"} == {row["reason"] for row in found["monitors"]}
+    code, facts = doctor()
+    assert (1, None) == (code, facts["primary"])
+    assert {"switched off by GREENSDK_DISABLE or GREENSDK_PLUGINS"} == {row["reason"] for row in facts["monitors"]}
 
 
 def test_clocks_only_has_no_primary(monkeypatch):
     """
-    What works but is not asked for does not stand for a call.
+    A monitor that works but is not configured provides no energy.
     """
     monkeypatch.setenv("GREENSDK_MONITORS", ",")
-    _, found = doctor()
-    assert found["primary"] is None
+    _, facts = doctor()
+    assert facts["primary"] is None
 
 
 def test_the_primary_is_the_one_that_a_record_names(monkeypatch):
@@ -151,10 +151,10 @@ def test_the_primary_is_the_one_that_a_record_names(monkeypatch):
 
     for order in ("rapl,psutil-tdp", "psutil-tdp,rapl"):
         monkeypatch.setenv("GREENSDK_ORDER", order)
-        _, found = doctor()
+        _, facts = doctor()
         with track("x", sink="memory:") as call:
             sum(range(300_000))
-        assert found["primary"] == call.record["energy_source"]
+        assert facts["primary"] == call.record["energy_source"]
 
 
 def test_where_each_setting_comes_from(tmp_path, monkeypatch):
@@ -163,8 +163,8 @@ def test_where_each_setting_comes_from(tmp_path, monkeypatch):
     """
     Path("greensdk.toml").write_text('label = "mine"\nsink = "a.jsonl"\n[rapl]\nupdate_interval_s = 0.002\n')
     monkeypatch.setenv("GREENSDK_SINK", "b.jsonl")
-    _, found = doctor()
-    config = found["config"]
+    _, facts = doctor()
+    config = facts["config"]
     assert {"value": "mine", "from": str(tmp_path / "greensdk.toml")} == config["label"]
     assert {"value": "b.jsonl", "from": "environment"} == config["sink"]
     assert {"value": 0.002, "from": str(tmp_path / "greensdk.toml")} == config["rapl.update_interval_s"]
@@ -188,8 +188,8 @@ def test_a_sink_is_said_to_work_without_making_a_file(tmp_path, monkeypatch, sin
     Path("folder").mkdir()
     Path("file").write_text("")
     monkeypatch.setenv("GREENSDK_SINK", sink)
-    _, found = doctor()
-    (row,) = found["sinks"]
+    _, facts = doctor()
+    (row,) = facts["sinks"]
     assert row["path"] == (None if sink == "stdout:" else str(tmp_path / sink))
     assert ok == row["ok"]
     assert row["reason"].endswith(reason)
@@ -203,10 +203,10 @@ def test_what_waits_in_the_spool_is_shown_with_a_way_to_merge_it(tmp_path, monke
     with pytest.warns(RuntimeWarning, match="could not write"):
         spool.keep({"record_id": "1"}, "lithops://bucket/x", OSError("no route"))
     spool.keep({"record_id": "2"}, "lithops://bucket/x", OSError("no route"))
-    _, found = doctor()
-    row = found["sinks"][-1]
+    _, facts = doctor()
+    row = facts["sinks"][-1]
     assert ("lithops://bucket/x", False) == (row["uri"], row["ok"])
-    assert "2 records wait here that lithops://bucket/x did not take" == row["reason"]
+    assert "2 records not delivered to lithops://bucket/x" == row["reason"]
     assert 0 == os.system(row["fix"].replace("FILE", "merged.jsonl"))
     assert ["1", "2"] == [json.loads(line)["record_id"] for line in Path("merged.jsonl").read_text().splitlines()]
     assert [] == spool.waiting()
@@ -214,7 +214,7 @@ def test_what_waits_in_the_spool_is_shown_with_a_way_to_merge_it(tmp_path, monke
 
 def test_plugins_that_fail_are_rows_and_the_others_go_on(command, third_party):
     """
-    One that its table breaks, one whose probe exits, one whose target is not there, one that can't be imported.
+    One misconfigured, one whose probe exits, one whose target is missing, one that can't be imported.
     """
     Path("greensdk.toml").write_text("[good]\nport = 9\n")
     done = command("doctor", "--json", **third_party)
@@ -242,9 +242,9 @@ def test_in_a_pipe_it_is_plain_text_without_wrapping(command, third_party):
     assert re.search(r"^clock +\S", done.stdout, re.MULTILINE)
 
 
-def test_a_wrong_setting_of_an_enricher_is_told(monkeypatch):
+def test_an_invalid_setting_of_an_enricher_is_reported(monkeypatch):
     """
-    One line with what would be right, and exit code 2.
+    One line with the nearest valid value, and exit code 2.
     """
     monkeypatch.setenv("GREENSDK_COST_REGION", "us-easst-1")
     done = CliRunner().invoke(cli, ["doctor"])

@@ -1,5 +1,5 @@
 """
-The command as a whole: help, plugins' commands, and one clear line for each mistake a person can make.
+The command line as a whole: help, plugins' commands, and one clear line for each user error.
 """
 
 from __future__ import annotations
@@ -105,33 +105,33 @@ def test_every_command_explains_itself(name):
 
 def test_without_a_command_it_shows_the_help():
     """
-    And is content.
+    And exits with 0.
     """
     done = CliRunner().invoke(cli, [])
     assert 0 == done.exit_code
     assert "Commands:" in done.stdout
 
 
-def test_the_version_is_told(command):
+def test_the_version_is_printed(command):
     """
     For bug reports.
     """
     assert f"greensdk {__version__}\n" == command("--version").stdout
 
 
-def test_a_plugins_command_is_one_of_ours(command, third_party):
+def test_a_plugins_command_is_listed_and_runs(command, third_party):
     """
-    It is listed and it runs; a failing neighbour stops neither.
+    Also beside a plugin that fails.
     """
     assert "hello Greet." in " ".join(command("--help", **third_party).stdout.split())
     assert "hello from a plugin\n" == command("hello", **third_party).stdout
 
 
-def test_a_plugin_can_not_take_a_name_of_ours(command, third_party):
+def test_a_plugin_can_not_replace_a_built_in_command(command, third_party):
     """
-    ``greensdk doctor`` stays what it is.
+    ``greensdk doctor`` is still greensdk's.
     """
-    assert "Say what can be measured here" in command("doctor", "--help", **third_party).stdout
+    assert "Check which energy sources work here" in command("doctor", "--help", **third_party).stdout
 
 
 def test_plugins_lists_every_plugin_with_what_it_offers(command, third_party):
@@ -246,7 +246,7 @@ def test_an_interrupt_exits_130():
         raise KeyboardInterrupt
 
     group = Cli("greensdk")
-    group.joined = True
+    group.extended = True
     group.add_command(wait)
     done = CliRunner().invoke(group, ["wait"])
     assert 130 == done.exit_code
@@ -255,7 +255,7 @@ def test_an_interrupt_exits_130():
 
 def test_a_file_that_fails_under_a_command_is_one_line():
     """
-    The operating system's word, with the file's name.
+    The operating system's message, with the file's name.
     """
 
     @click.command()
@@ -263,7 +263,7 @@ def test_a_file_that_fails_under_a_command_is_one_line():
         Path("/nonexistent/file").read_text()
 
     group = Cli("greensdk")
-    group.joined = True
+    group.extended = True
     group.add_command(look)
     done = CliRunner().invoke(group, ["look"])
     assert (2, "greensdk: /nonexistent/file: No such file or directory\n") == (done.exit_code, done.stderr)
@@ -272,7 +272,7 @@ def test_a_file_that_fails_under_a_command_is_one_line():
 @pytest.mark.parametrize(("text", "is_ours"), [("greensdk could not write", True), ("numpy is old", False)])
 def test_our_warnings_are_lines_and_those_of_others_stay_as_they_are(text, is_ours):
     """
-    A sink that fails is news for a person; a library's deprecation keeps its file and line.
+    A failed sink is a plain line; a library's deprecation warning keeps its file and source line.
     """
 
     @click.command()
@@ -281,7 +281,7 @@ def test_our_warnings_are_lines_and_those_of_others_stay_as_they_are(text, is_ou
         warnings.warn(text, RuntimeWarning if is_ours else DeprecationWarning, stacklevel=1)
 
     group = Cli("greensdk")
-    group.joined = True
+    group.extended = True
     group.add_command(warn)
     if is_ours:
         assert f"{text}\n" == CliRunner().invoke(group, ["warn"]).stderr
@@ -289,9 +289,9 @@ def test_our_warnings_are_lines_and_those_of_others_stay_as_they_are(text, is_ou
         assert isinstance(CliRunner().invoke(group, ["warn"]).exception, DeprecationWarning)
 
 
-def test_a_fault_of_our_own_is_not_hidden():
+def test_a_bug_is_not_hidden():
     """
-    A bug is no mistake of the user's: it keeps its traceback.
+    An error that the user can't correct keeps its traceback.
     """
 
     @click.command()
@@ -299,12 +299,12 @@ def test_a_fault_of_our_own_is_not_hidden():
         raise ZeroDivisionError
 
     group = Cli("greensdk")
-    group.joined = True
+    group.extended = True
     group.add_command(broken)
     assert isinstance(CliRunner().invoke(group, ["broken"]).exception, ZeroDivisionError)
 
 
-def test_a_complaint_is_one_line_whatever_the_error_says(capsys):
+def test_an_error_is_one_line_whatever_its_text(capsys):
     """
     Some errors come with line breaks.
     """
@@ -334,7 +334,7 @@ def test_a_table_on_a_terminal_is_framed_and_no_color_is_honoured(variables, exp
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [
-        ((12.3456, 8.0, 20.04), "12.35 J [8, 20.04]"),
+        ((12.3456, 8.0, 20.04), "12.3 J [8, 20]"),
         ((0.0, 0.0, 0.0), "0 J [0, 0]"),
         ((1.0, None, 2.0), "1 J"),
         ((None, 1.0, 2.0), "-"),

@@ -72,7 +72,7 @@ def test_input_output_and_errors_are_the_commands_own():
     assert 2 == len(err.splitlines())
 
 
-def test_the_last_line_says_what_it_cost_and_where_the_record_is(command, tmp_path):
+def test_the_last_line_has_the_energy_and_the_path_of_the_record(command, tmp_path):
     """
     Joules with their interval, source and quality, seconds, CPU seconds and an absolute path, on one line.
     """
@@ -98,7 +98,7 @@ def test_the_commands_cpu_seconds_are_counted(command):
     assert record["resources"]["rss_bytes"] > 0
 
 
-def test_the_record_tells_the_commands_name_and_none_of_its_arguments(command):
+def test_the_record_has_the_commands_name_and_none_of_its_arguments(command):
     """
     Arguments may hold secrets.
     """
@@ -139,7 +139,7 @@ while True:
 
 def test_a_signal_that_the_command_does_not_catch_ends_both(tmp_path):
     """
-    128 + 15, and nobody is left behind.
+    128 + 15, and no process is left.
     """
     child = start("sh", "-c", "echo $$; exec sleep 60", start_new_session=True)
     pid = int(child.stdout.readline())
@@ -192,13 +192,13 @@ def read_until(terminal, mark):
     return text
 
 
-@pytest.mark.parametrize("place", ["file", "folder"])
-def test_a_place_that_can_not_be_written_stops_it_before_the_command_runs(command, tmp_path, place):
+@pytest.mark.parametrize("blocked_by", ["file", "folder"])
+def test_an_unwritable_destination_stops_it_before_the_command_runs(command, tmp_path, blocked_by):
     """
     A file where a folder should be, and a folder where a file should be: root may write everywhere else.
     """
     (tmp_path / "taken").write_text("")
-    out = str(tmp_path / "taken" / "energy.jsonl") if place == "file" else str(tmp_path)
+    out = str(tmp_path / "taken" / "energy.jsonl") if blocked_by == "file" else str(tmp_path)
     done = command("run", "--out", out, "--", "touch", "ran")
     assert 2 == done.returncode
     (line,) = done.stderr.splitlines()
@@ -216,7 +216,7 @@ def test_where_the_default_file_can_not_be_written_the_spool_takes_the_record(co
     assert 3 == done.returncode
     first, last = done.stderr.splitlines()
     assert "greensdk could not write to energy.jsonl" in first
-    assert last.endswith("its record waits in the spool")
+    assert last.endswith("record spooled")
     (spooled,) = (tmp_path / f"greensdk-spool-{os.getuid()}").glob("*.jsonl")
     assert 1 == len(records(spooled))
 
@@ -265,10 +265,10 @@ def test_measuring_switched_off_leaves_only_the_command(command):
     assert not Path("energy.jsonl").exists()
 
 
-def test_without_a_number_the_line_says_why(command):
+def test_with_unknown_energy_the_line_says_why(command):
     """
     None and a reason, never 0.
     """
     done = command("run", "true", GREENSDK_MONITORS="rapl", GREENSDK_RAPL_ROOT="/nonexistent")
-    assert "no joules (rapl: " in done.stderr
+    assert "energy unknown (rapl: " in done.stderr
     assert records()[0]["energy_j"] is None

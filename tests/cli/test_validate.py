@@ -24,7 +24,7 @@ def validate(*sources):
 
 def test_good_lines_are_counted(tmp_path, line):
     """
-    Over all sources; nothing else is said.
+    Over all sources; nothing else is printed.
     """
     (tmp_path / "a.jsonl").write_bytes(line * 3)
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(line * 2))
@@ -41,11 +41,11 @@ def test_each_fault_is_a_line_and_the_exit_code_is_1(tmp_path, line):
     file.write_bytes(line + bad + line + b"not json\n" + line[:50])
     done = validate(file)
     assert 1 == done.exit_code
-    said = done.stdout.splitlines()
-    assert f"{file}:2: depth: expected integer, found '0'" == said[0]
-    assert f"{file}:2: status: expected one of ok, error, cancelled, lost, found 'fine'" == said[1]
-    assert said[2].startswith(f"{file}:4: not JSON: ")
-    assert f"{file}:5: torn line: its writer was stopped in the middle of it" == said[3]
+    lines = done.stdout.splitlines()
+    assert f"{file}:2: depth: expected integer, found '0'" == lines[0]
+    assert f"{file}:2: status: expected one of ok, error, cancelled, lost, unmeasured, found 'fine'" == lines[1]
+    assert lines[2].startswith(f"{file}:4: not JSON: ")
+    assert f"{file}:5: torn line: its writer was stopped in the middle of it" == lines[3]
     assert "2 good, 3 bad\n" == done.stderr
 
 
@@ -60,7 +60,7 @@ def test_a_newer_record_is_refused_with_the_way_out(tmp_path, line):
 
 def test_a_source_that_is_not_there_is_one_line_and_2(tmp_path, line, command):
     """
-    Said before any checking, even when other sources are good.
+    Reported before any checking, even if other sources are valid.
     """
     (tmp_path / "e.jsonl").write_bytes(line)
     done = command("validate", "e.jsonl", "nothing.jsonl")
@@ -78,7 +78,7 @@ def test_standard_input_is_a_source(line):
     assert b"-:2: schema: is missing\n" == done.stdout
 
 
-def test_without_a_source_it_says_how_it_is_used(command):
+def test_without_a_source_it_prints_the_usage(command):
     """
     One line.
     """

@@ -195,7 +195,7 @@ class TestCommand:
         lines = written(path, "abc")
         digest = sha256(lines[-1].rstrip()).hexdigest()
 
-        assert (0, f"{path}: 3 lines, no broken links, last digest {digest}\n") == verified(path)
+        assert (0, f"{path}: 3 lines, 0 broken links, last digest {digest}\n") == verified(path)
         assert 0 == verified("--last", digest[:16], path)[0]
 
     def test_a_cut_end_shows_beside_the_digest_that_was_kept(self, tmp_path):
@@ -209,7 +209,7 @@ class TestCommand:
         assert 0 == verified(path)[0]
         code, text = verified("--last", sha256(lines[-1].rstrip()).hexdigest(), path)
         assert 1 == code
-        assert "lines are missing, or there are new ones" in text
+        assert "lines were removed or added at the end" in text
 
     def test_a_broken_link_is_one_line_with_its_place(self, tmp_path):
         """
@@ -247,7 +247,7 @@ class TestCommand:
 
         done = CliRunner().invoke(cli, ["verify", "--last", "00", str(tmp_path)])
         assert 2 == done.exit_code
-        assert "--last is about one file, and these are 2" in done.output
+        assert "--last takes one file, not 2" in done.output
 
     def test_the_setting_reaches_the_file(self, tmp_path):
         """

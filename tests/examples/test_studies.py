@@ -1,5 +1,5 @@
 """
-The studies: what they reckon, what they leave behind, and that they go on where they were.
+The studies: their statistics, their output, and that they continue where they stopped.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def study(*arguments, cwd):
 
 class TestTable:
     """
-    Rows that survive.
+    Rows on the disk.
     """
 
-    def test_what_was_added_is_there_again(self, tmp_path):
+    def test_added_rows_are_read_back(self, tmp_path):
         """
         Numbers as numbers, texts as texts, None as None.
         """
@@ -73,7 +73,7 @@ class TestTable:
 
 class TestTargets:
     """
-    What a study is made on.
+    The workloads of a study.
     """
 
     def test_workloads_go_by_name(self):
@@ -82,7 +82,7 @@ class TestTargets:
         """
         assert [load("pi"), load("prime")] == targets(["pi", "prime"])
 
-    def test_a_function_of_ones_own_does_its_parts(self, tmp_path, monkeypatch):
+    def test_an_own_function_does_its_parts(self, tmp_path, monkeypatch):
         """
         (part, parts), for every part.
         """
@@ -103,9 +103,9 @@ class TestTargets:
             ("math:pi", "neither a Workload nor a function"),
         ],
     )
-    def test_what_is_not_there_is_one_line(self, name, text):
+    def test_a_missing_target_is_one_line(self, name, text):
         """
-        With what it is about.
+        With its reason.
         """
         with pytest.raises(GreensdkError, match=text):
             targets([name])
@@ -113,7 +113,7 @@ class TestTargets:
 
 class TestNumbers:
     """
-    What the studies reckon.
+    The statistics of the studies.
     """
 
     def test_students_interval_of_five_known_values(self):
@@ -124,26 +124,26 @@ class TestNumbers:
             [1, 2, 3, 4, 5]
         )
 
-    def test_one_value_has_no_spread(self):
+    def test_a_single_value_has_no_spread(self):
         """
-        Its interval is itself.
+        Its interval is the value.
         """
         assert (2.0, 2.0, 2.0) == measure.mean_and_interval([2.0])
 
     @given(cells=CELLS)
-    def test_nothing_beats_a_pareto_point_and_something_beats_each_other(self, cells):
+    def test_pareto_points_are_those_that_no_other_dominates(self, cells):
         """
-        In both columns, and in one of them truly.
+        No worse in both columns, and better in one.
         """
         best = dte.pareto(cells, "x", "y")
 
-        def is_beaten(row):
+        def is_dominated(row):
             return any(
                 other["x"] <= row["x"] and other["y"] <= row["y"] and (other["x"], other["y"]) != (row["x"], row["y"])
                 for other in cells
             )
 
-        assert best == [row for row in cells if not is_beaten(row)]
+        assert best == [row for row in cells if not is_dominated(row)]
         assert best
 
     def test_a_cell_is_the_estimators_formula_and_the_price_list(self):
@@ -167,17 +167,17 @@ class TestNumbers:
         assert pytest.approx(1000 * (17.275390625 * 0.0000166667 + 2e-7)) == x86["usd_per_1000"]
         assert ("run", "run on x86_64 x 0.962") == (x86["time_is"], arm["time_is"])
 
-    def test_equal_watts_leave_nothing_but_time(self):
+    def test_with_equal_watts_the_difference_is_all_time(self):
         """
-        And equal times nothing but watts.
+        And with equal times all watts.
         """
         assert 0.0 == compare_arch.part_of_watts(0.9, 1.0)
         assert 1.0 == compare_arch.part_of_watts(1.0, 0.6)
         assert 0.0 == compare_arch.part_of_watts(1.0, 1.0)
 
-    def test_a_pair_says_how_much_less_arm_takes(self):
+    def test_a_pair_has_the_differences_in_per_cent(self):
         """
-        Half of the time at 0.8 of the price is 60 % less.
+        Half of the time at 0.8 of the price is 60% less.
         """
         row = compare_arch.pair("w", "f", 1024, 0.5, "measured")
 
@@ -218,9 +218,9 @@ class TestNumbers:
         assert 2.5 == lithops.ratios(rows, "pi", "seconds")[0]
         assert lithops.ratios(rows, "other", "seconds") is None
 
-    def test_the_least_of_a_curve_is_found(self):
+    def test_the_lowest_mean_is_reported(self):
         """
-        By the mean, with everything else within the intervals named.
+        With the counts whose intervals overlap its own.
         """
         rows = [
             {"workers": workers, "machine_j": joules + noise, "seconds": 1.0}
@@ -231,8 +231,9 @@ class TestNumbers:
         best = min(curve, key=lambda point: point["energy"][0])
 
         assert 2 == best["workers"]
-        assert "pi: 2 workers take the least, 5 J; within the intervals also 4" == parallelism._verdict(
-            "pi", curve, best
+        assert (
+            "pi: 2 workers had the lowest mean, 5 J; 3 runs can't distinguish 2 and 4 workers"
+            == parallelism._verdict("pi", curve, best, 3)
         )
 
 
@@ -241,9 +242,9 @@ class TestCommand:
     ``greensdk study``.
     """
 
-    def test_it_is_a_command_like_any_other(self):
+    def test_the_help_lists_every_study(self):
         """
-        With every study named.
+        By name.
         """
         text = CliRunner().invoke(cli, ["study", "--help"]).output
 
@@ -254,14 +255,14 @@ class TestCommand:
     @pytest.mark.parametrize("text", ["0", "1,x", "", "-2"])
     def test_numbers_of_workers_are_checked(self, text):
         """
-        One line, and how to write it.
+        One line with the expected form.
         """
-        with pytest.raises(GreensdkError, match="expected numbers from 1 on"):
+        with pytest.raises(GreensdkError, match="expected positive integers"):
             _numbers(text)
 
-    def test_methods_are_compared_on_a_meter_that_is_named_made_up(self, tmp_path):
+    def test_methods_are_compared_on_a_simulated_meter(self, tmp_path):
         """
-        Where this machine has none; the estimate stands beside it.
+        Where this machine has none; the estimate is compared with it.
         """
         text = study("methods", "prime", "--scale", "0.01", "--reps", "1", "--out", "m", cwd=tmp_path)
 
@@ -273,7 +274,7 @@ class TestCommand:
         assert "<script" not in page
 
     @pytest.mark.slow
-    def test_parallelism_goes_on_where_it_was(self, tmp_path):
+    def test_parallelism_continues_where_it_stopped(self, tmp_path):
         """
         The second start runs nothing: the rows are those of the first, to the last digit.
         """
@@ -281,7 +282,7 @@ class TestCommand:
         first = study(*arguments, cwd=tmp_path)
         rows = (tmp_path / "p" / "parallelism.csv").read_bytes()
 
-        assert "workers take the least" in first
+        assert "had the lowest mean" in first
         assert first == study(*arguments, cwd=tmp_path)
         assert rows == (tmp_path / "p" / "parallelism.csv").read_bytes()
         assert {"parallelism-prime.svg", "parallelism-prime.png", "parallelism.html"} <= {
@@ -303,7 +304,7 @@ class TestCommand:
         assert "arm64 is that times 0.962" in text
 
     @pytest.mark.slow
-    def test_the_other_studies_leave_a_page_with_a_picture(self, tmp_path):
+    def test_the_other_studies_write_a_page_with_a_picture(self, tmp_path):
         """
         Each with the command that made it.
         """

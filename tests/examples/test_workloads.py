@@ -1,5 +1,5 @@
 """
-The workloads: right for any number of workers, wherever they run, and able to be wrong.
+The workloads: correct for any number of workers and any mapper, with checks that can fail.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_the_result_is_right_for_any_number_of_workers(name, workers):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_result_is_noticed(name):
     """
-    A check that can't fail is none.
+    A check that can't fail checks nothing.
     """
     assert "" != load(name).check(WRONG[name], TINY)
 
@@ -58,7 +58,7 @@ def test_a_wrong_result_is_noticed(name):
 @pytest.mark.parametrize("name", EACH)
 def test_each_call_of_a_tracked_workload_leaves_a_good_record(name):
     """
-    As many as there are calls, labelled with their stages; the result is as right as ever.
+    One per call, labelled with its stage; the result is still correct.
     """
     workload, mapper = load(name), Tracked(sink="memory:")
 
@@ -80,7 +80,7 @@ def test_a_workload_has_more_of_its_unit_at_a_larger_scale(name):
 
 def test_waiting_takes_fewer_joules_than_counting():
     """
-    Of two calls of the same length, the one that keeps a core busy costs more.
+    Of two calls of the same length, the one that keeps a core busy uses more energy.
     """
     mapper = Tracked(sink="memory:", monitors=["psutil-tdp"])
     load("prime").run(mapper, 1, 0.02)
@@ -96,10 +96,10 @@ def test_spans_are_neighbours_that_make_up_the_whole(total, parts):
     """
     Nothing is left out or done twice.
     """
-    found = spans(total, parts)
+    ranges = spans(total, parts)
 
-    assert split(total, parts) == [behind - first for first, behind in found]
-    assert [0, *(behind for _, behind in found)] == [*(first for first, _ in found), total]
+    assert split(total, parts) == [stop - start for start, stop in ranges]
+    assert [0, *(stop for _, stop in ranges)] == [*(start for start, _ in ranges), total]
 
 
 class TestMandelbrot:
@@ -113,7 +113,7 @@ class TestMandelbrot:
         """
         whole = mandelbrot.tile(0, 24, 24)
 
-        assert whole == [row for first, behind in spans(24, 7) for row in mandelbrot.tile(first, behind, 24)]
+        assert whole == [row for start, stop in spans(24, 7) for row in mandelbrot.tile(start, stop, 24)]
 
     @pytest.mark.parametrize(("column", "row", "steps"), [(24, 15, 255), (0, 0, 0)])
     def test_points_are_inside_or_leave(self, column, row, steps):
@@ -137,7 +137,7 @@ class TestWords:
 
     def test_case_and_punctuation_do_not_matter(self):
         """
-        What people mean by a word.
+        Case and punctuation are ignored.
         """
         assert {"joule": 3} == words.count('Joule, joule. "JOULE"')
 
@@ -164,7 +164,7 @@ class TestSentiment:
         assert opinion == sentiment.judge(text)
 
     @given(first=st.integers(0, 10**6))
-    def test_a_review_says_what_it_was_made_to_say(self, first):
+    def test_a_review_has_its_intended_sentiment(self, first):
         """
         Any of them.
         """
@@ -273,13 +273,13 @@ class TestVideo:
 
         assert {"width": 50, "height": 40, "edge_density": 1 / 50} == video.edges(frame)
 
-    def test_the_bright_frame_is_found_in_every_piece(self):
+    def test_the_bright_frame_is_found_in_every_segment(self):
         """
-        Cut at ten seconds, each piece has its flash at the same place.
+        Cut at ten seconds, each segment has its flash at the same frame.
         """
-        pieces = video.cut(video.film(20.0))
+        segments = video.cut(video.encode(20.0))
 
-        assert [37, 37] == [video.brightest(piece)[0] for piece in pieces]
+        assert [37, 37] == [video.brightest(segment)[0] for segment in segments]
 
 
 class TestCommand:
@@ -287,9 +287,9 @@ class TestCommand:
     ``python -m greensdk_workloads``.
     """
 
-    def test_it_says_what_was_done_and_what_it_cost(self, tmp_path):
+    def test_it_reports_the_result_and_its_energy(self, tmp_path):
         """
-        A right result is exit code 0.
+        A correct result is exit code 0.
         """
         command = [sys.executable, "-m", "greensdk_workloads", "prime", "--scale", "0.001", "--workers", "2"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -309,7 +309,7 @@ class TestCommand:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", NAMES)
-    def test_each_is_right_through_lithops(self, name, tmp_path):
+    def test_each_is_correct_through_lithops(self, name, tmp_path):
         """
         Two workers on this machine, every call measured.
         """
@@ -317,5 +317,5 @@ class TestCommand:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
 
         assert (0, "") == (done.returncode, done.stderr.partition("Traceback")[2])
-        assert "right" in done.stdout
+        assert "correct" in done.stdout
         assert "total" in done.stdout

@@ -71,7 +71,7 @@ def check(report, truth):
     (metered,) = report.meters
     found_j = report.energy_j + report.unattributed_j
 
-    assert pytest.approx(metered.split.meter_j, rel=1e-9) == found_j
+    assert pytest.approx(metered.meter_j, rel=1e-9) == found_j
     assert low_j * (1 - LAW) <= found_j <= high_j * (1 + LAW)
 
 
@@ -79,7 +79,7 @@ def check_fair(report):
     """
     Hold equally busy calls to equal shares, and to what their CPU seconds drew.
     """
-    calls = report.account.calls
+    calls = report.calls_j
     equal_j = report.energy_j / len(calls)
 
     assert [pytest.approx(equal_j, rel=FAIR)] * len(calls) == list(calls.values())
@@ -153,9 +153,7 @@ class TestFair:
         for record in report.counted:
             own_j = CPU_W * record["cpu_s"]
             blur_j = CPU_W * os.cpu_count() * sum(record["phases"].values())
-            assert (
-                pytest.approx(own_j, rel=FAIR, abs=FAIR * own_j + blur_j) == report.account.calls[record["record_id"]]
-            )
+            assert pytest.approx(own_j, rel=FAIR, abs=FAIR * own_j + blur_j) == report.calls_j[record["record_id"]]
 
 
 class TestOthers:
@@ -181,7 +179,7 @@ class TestOthers:
         """
         law_kit.asleep_and_busy(measuring_with(machine, log), 1.0)
         report = EnergyReport(read_log(log))
-        asleep_j, busy_j = sorted(report.account.calls.values())
+        asleep_j, busy_j = sorted(report.calls_j.values())
 
         check(report, meter)
         assert asleep_j < busy_j / 100

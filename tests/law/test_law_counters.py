@@ -4,40 +4,70 @@ Counters of many windows, read in any order and from any zero, make one line.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_kit import Window, groups, seen, split
 
-from greensdk.report.meters import Raw, unwrapped
-from greensdk.report.scale import aligned
-from greensdk.report.split import split
-from greensdk.report.stretch import Seen, overlapping, stretches
+from greensdk.report import EnergyReport
+from greensdk.report.stretches import Seen, cut
 
 WATTS = 10.0
 
 
-def raw(name, start_s, stop_s, start_j, stop_j, *, range_j=None, since_ns=None):
+def raw(name, start_s, stop_s, start_j, stop_j, *, range_j=None, since_ns=None, before_s=0.0):
     """
-    Return a window of half a CPU second.
+    Return the record of a window of half a CPU second.
     """
-    record = {
+    counted_j = stop_j - start_j + (range_j if stop_j < start_j else 0.0)
+    attributes = {
+        "start_counts": {"package-0": start_j},
+        "scale_j": {"package-0": 1.0},
+        "range_uj": {"package-0": range_j and range_j * 1e6},
+        "counts_since_ns": since_ns,
+    }
+    reading = {
+        "monitor": "perf",
+        "boundary": "package",
+        "scope": "machine",
+        "meter_id": "host:rapl",
+        "energy_j": counted_j,
+        "domains": {"package-0": counted_j},
+        "attributes": attributes,
+    }
+    return {
         "record_id": name,
+        "parent_id": None,
+        "function": "f",
+        "status": "ok",
+        "reason": None,
+        "worker": None,
+        "energy_j": 1.0,
+        "energy_low_j": None,
+        "energy_high_j": None,
+        "energy_quality": "attributed",
+        "energy_source": "perf",
+        "energy_boundary": "package",
+        "host": {"host_id": "host"},
+        "monotonic_s": start_s,
+        "duration_s": stop_s - start_s,
         "cpu_s": 0.5,
+        "host_cpu_source": "cpuacct",
         "host_cpu_s": stop_s - start_s,
         "host_cpu_start_s": start_s,
-        "host_cpu_source": "cpuacct",
+        "readings": [reading],
+        "phases": {"start_s": before_s, "stop_s": 0.0},
     }
-    counted = {"package-0": stop_j - start_j + (range_j if stop_j < start_j else 0.0)}
-    return Raw(record, start_s, stop_s, {"package-0": start_j}, {"package-0": range_j}, counted, since_ns)
 
 
-def meter_j(*raws):
+def meter_j(*records):
     """
     What the windows say that the meter counted.
     """
-    found = split(unwrapped(raws))
-    assert pytest.approx(found.meter_j) == sum(found.calls.values()) + found.unattributed_j
-    return found.meter_j
+    (meter,) = EnergyReport(records).meters
+    assert pytest.approx(meter.meter_j) == meter.calls_j + meter.unattributed_j
+    return meter.meter_j
 
 
 class TestOrder:
@@ -109,8 +139,7 @@ class TestZeros:
         The new process was not scheduled for a tenth of a second between its counter and its call.
         """
         old = raw("old", 0.0, 2.0, 0.0, 20.0, since_ns=1)
-        new = raw("new", 1.5, 3.0, 0.0, 16.0, since_ns=2)
-        new.record["phases"] = {"start_s": 0.1, "stop_s": 0.0}
+        new = raw("new", 1.5, 3.0, 0.0, 16.0, since_ns=2, before_s=0.1)
         other = raw("other", 0.0, 2.9, 100.0, 129.0, since_ns=3)
 
         assert pytest.approx(30.0, abs=0.2) == meter_j(old, other, new)
@@ -133,28 +162,23 @@ class TestZeros:
         """
         Whatever windows the processes have: what is counted is the power times the time that any is open.
         """
-        groups = [
-            [
-                Seen(
-                    f"{number}.{place}",
-                    begin,
-                    begin + length,
-                    WATTS * begin - zero,
-                    WATTS * (begin + length) - zero,
-                    0.1,
-                    begin,
-                    begin + length,
-                )
-                for place, (begin, length) in enumerate(sorted(windows))
-            ]
+        records = [
+            raw(
+                f"{number}.{place}",
+                float(begin),
+                float(begin + length),
+                WATTS * begin - zero,
+                WATTS * (begin + length) - zero,
+                since_ns=number,
+            )
             for number, (windows, zero) in enumerate(zip(processes, zeros, strict=False))
+            for place, (begin, length) in enumerate(windows)
         ]
-        groups.sort(key=lambda group: group[0].start_s)
         open_seconds = {
             second for windows in processes for begin, length in windows for second in range(begin, begin + length)
         }
 
-        assert pytest.approx(WATTS * len(open_seconds), abs=1e-3) == split(aligned(groups)).meter_j
+        assert pytest.approx(WATTS * len(open_seconds), abs=1e-3) == meter_j(*records)
 
 
 class TestTooMuch:
@@ -166,24 +190,25 @@ class TestTooMuch:
         """
         It waited for a child that had run for long before; its neighbour keeps what is its own.
         """
-        neighbour = Seen("neighbour", 0.0, 10.0, 0.0, 100.0, 5.0, 0.0, 10.0)
-        greedy = Seen("greedy", 4.0, 4.5, 40.0, 45.0, 300.0, 4.0, 4.5)
+        neighbour = Window("neighbour", 0.0, 10.0, 0.0, 100.0, 5.0, 0.0, 10.0)
+        greedy = Window("greedy", 4.0, 4.5, 40.0, 45.0, 300.0, 4.0, 4.5)
         found = split([neighbour, greedy])
 
-        assert pytest.approx(100.0) == sum(found.calls.values()) + found.unattributed_j
+        assert pytest.approx(100.0) == sum(found.calls.values()) + found.rest_j
         assert pytest.approx(5.0, rel=0.01) == found.calls["greedy"]
         assert pytest.approx(50.0, rel=0.01) == found.calls["neighbour"]
 
+    @settings(deadline=None)
     @given(st.integers(2, 200), st.floats(0.001, 1e6))
     def test_many_of_them_in_one_moment_still_make_numbers(self, number, cpu_s):
         """
         All want the same half second, and none can have it.
         """
-        around = Seen("around", 0.0, 1000.0, 0.0, 10_000.0, 1.0, 0.0, 1000.0)
-        crowd = [Seen(str(place), 4.0, 4.5, 40.0, 45.0, cpu_s, 4.0, 4.5) for place in range(number)]
+        around = Window("around", 0.0, 1000.0, 0.0, 10_000.0, 1.0, 0.0, 1000.0)
+        crowd = [Window(str(place), 4.0, 4.5, 40.0, 45.0, cpu_s, 4.0, 4.5) for place in range(number)]
         found = split([around, *crowd])
 
-        assert pytest.approx(10_000.0) == sum(found.calls.values()) + found.unattributed_j
+        assert pytest.approx(10_000.0) == sum(found.calls.values()) + found.rest_j
         assert all(joules >= 0.0 for joules in found.calls.values())
         assert sum(found.calls[str(place)] for place in range(number)) <= 5.0 * (1 + 1e-9)
 
@@ -197,11 +222,11 @@ class TestTicks:
         """
         Two equal calls; the first begins 30 us earlier, and there the clock goes by the 4 ms that came before.
         """
-        first = Seen("first", 0.0, 0.1, 0.0, 4.0, 0.1, 0.0, 0.204, cpus=2)
-        second = Seen("second", 0.00003, 0.1, 0.0012, 4.0, 0.1, 0.004, 0.204, cpus=2)
+        first = Window("first", 0.0, 0.1, 0.0, 4.0, 0.1, 0.0, 0.204, cpus=2)
+        second = Window("second", 0.00003, 0.1, 0.0012, 4.0, 0.1, 0.004, 0.204, cpus=2)
         found = split([first, second])
 
-        assert pytest.approx(4.0) == sum(found.calls.values()) + found.unattributed_j
+        assert pytest.approx(4.0) == sum(found.calls.values()) + found.rest_j
         assert pytest.approx(found.calls["second"], rel=0.005) == found.calls["first"]
 
     @given(
@@ -214,14 +239,15 @@ class TestTicks:
         What is moved from a stretch that is too full is in another one.
         """
         shown = [sum(busy[:second]) for second in range(51)]
-        seen = [
-            Seen(str(place), begin, begin + length, 0.0, 0.0, 0.1, shown[begin], shown[begin + length], cpus=cpus)
+        made = [
+            Window(str(place), begin, begin + length, 0.0, 0.0, 0.1, shown[begin], shown[begin + length], cpus)
             for place, (begin, length) in enumerate(windows)
         ]
-        for group in overlapping(seen):
-            cut = stretches(group)
+        for group in groups(made):
+            found = cut(Seen(*(each[None, :] for each in seen(group))))
+            lengths_s = np.diff(sorted([each.start_s for each in group] + [each.stop_s for each in group]))
             begin, end = min(each.start_s for each in group), max(each.stop_s for each in group)
             over_s = max(0.0, shown[end] - shown[begin] - cpus * (end - begin))
 
-            assert pytest.approx(shown[end] - shown[begin], rel=1e-4, abs=1e-4) == sum(each.busy_s for each in cut)
-            assert all(each.busy_s <= cpus * each.length_s * 1.0001 + over_s + 1e-9 for each in cut)
+            assert pytest.approx(shown[end] - shown[begin], rel=1e-4, abs=1e-4) == found.busy_s.sum()
+            assert (found.busy_s[0] <= cpus * lengths_s * 1.0001 + over_s + 1e-9).all()

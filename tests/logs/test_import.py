@@ -138,7 +138,7 @@ class TestPowerApi:
         path.write_text("\n".join([report(0), *bad, report(3).replace("2026-01-31T", "never")]))
         done = run("powerapi", path)
 
-        assert (0, "out.jsonl: 1 records; 6 lines were left out\n") == (done.exit_code, done.stdout)
+        assert (0, "out.jsonl: 1 record; 6 lines skipped\n") == (done.exit_code, done.stdout)
         assert [
             f"{path}:2: not JSON: unexpected end of data",
             f"{path}:3: not a power report",
@@ -236,7 +236,7 @@ class TestPowerGadget:
         path.write_text("\n".join(GADGET.splitlines()[:3]) + "\n17:09:49:281, 699, 3.016, 8")
         done = run("power-gadget", path)
 
-        assert (0, "out.jsonl: 1 records; 1 lines were left out\n") == (done.exit_code, done.stdout)
+        assert (0, "out.jsonl: 1 record; 1 line skipped\n") == (done.exit_code, done.stdout)
         assert f"{path}:4: CPU Frequency_0(MHz): expected a number, found ''\n" == done.stderr
 
     @pytest.mark.parametrize("cell", ["x", "nan", "-1", "inf"])

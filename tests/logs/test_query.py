@@ -21,7 +21,7 @@ from s3_kit import seaweed
 
 from greensdk.cli import cli
 from greensdk.logs.columns import flat_columns, flat_row, sql_columns
-from greensdk.logs.tables import VIEWS, tables
+from greensdk.report.sql import VIEWS, tables
 from greensdk.schema.fields import FIELDS
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from greensdk.cli import cli
 from greensdk.logs.columns import flat_columns
 from greensdk.logs.sqlite import TABLES
-from greensdk.logs.tables import VIEWS
+from greensdk.report.sql import VIEWS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reading.md").read_text()
 

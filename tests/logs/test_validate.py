@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from greensdk import capture, energy_tracked
 from greensdk.configure import builtin
 from greensdk.errors import RecordError
-from greensdk.logs import check, decoder, read, validate, verdicts
+from greensdk.logs import check, decoder, pieces, read, verdicts
 from greensdk.logs.read import parse
 from greensdk.schema.check import problems
 from greensdk.schema.fields import FIELDS
@@ -144,13 +144,14 @@ class TestPieces:
         path.write_bytes(b"".join(bad if number % 7 == 3 else line + b"\n" for number in range(60)) + line[:50])
         whole = [str(problem) for problem in check(path)]
         sums = [sum(column) for column in zip(*((each.good, each.bad) for each in verdicts(path)), strict=True)]
-        monkeypatch.setattr(validate, "PIECE_BYTES", 5_000)
+        monkeypatch.setattr(pieces, "PARALLEL_BYTES", 1)
+        monkeypatch.setattr(pieces, "PIECE_BYTES", 5_000)
         monkeypatch.setattr(threading, "active_count", lambda: 1)  # other tests' libraries leave threads
-        pieces = list(verdicts(path))
+        found = list(verdicts(path))
 
-        assert whole == [str(problem) for each in pieces for problem in each.problems]
-        assert sums == [sum(each.good for each in pieces), sum(each.bad for each in pieces)]
-        assert 1 < len(pieces)
+        assert whole == [str(problem) for each in found for problem in each.problems]
+        assert sums == [sum(each.good for each in found), sum(each.bad for each in found)]
+        assert 1 < len(found)
         assert [51, 10] == sums
 
     def test_lines_longer_than_a_piece_are_whole(self, tmp_path, monkeypatch):
@@ -159,7 +160,8 @@ class TestPieces:
         """
         path = tmp_path / "e.jsonl"
         path.write_bytes(orjson.dumps({**RECORD, "label": "x" * 3_000}) + b"\n" + orjson.dumps(RECORD) + b"\n")
-        monkeypatch.setattr(validate, "PIECE_BYTES", 500)
+        monkeypatch.setattr(pieces, "PARALLEL_BYTES", 1)
+        monkeypatch.setattr(pieces, "PIECE_BYTES", 500)
 
         assert 2 == sum(each.good for each in verdicts(path))
 

@@ -186,7 +186,7 @@ class TestPeriod:
         assert period["parent_id"] is None
         assert period["cpu_s"] + outer["cpu_s"] <= outer["duration_s"] * 1.05
         report = EnergyReport(records)
-        assert pytest.approx(report.meters[0].split.meter_j) == report.energy_j + report.unattributed_j
+        assert pytest.approx(report.meters[0].meter_j) == report.energy_j + report.unattributed_j
 
     def test_calls_inside_a_run_are_its_children(self):
         """

@@ -1,5 +1,5 @@
 """
-What the documents show is true: their code runs, and nothing public goes without a word.
+The docs are correct: their code runs, and everything public is documented.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ MODULES = sorted(
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name):
     """
-    Every ``>>>`` in a docstring prints what stands below it.
+    Every ``>>>`` in a docstring prints the output below it.
     """
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
 

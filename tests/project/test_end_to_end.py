@@ -92,7 +92,7 @@ def test_each_domain_and_the_total_are_exact_across_a_wraparound(tree):
 
 FAULTS = {
     "reset": lambda tree: tree.zones["package-0"].set_uj(0),
-    "EIO": lambda tree: tree.zones["dram-1"].fail("EIO"),
+    "EIO": lambda tree: tree.zones["package-1"].fail("EIO"),
     "vanished": lambda tree: tree.zones["package-1"].vanish(),
     "garbage": lambda tree: tree.zones["package-0"].garble(),
 }
@@ -102,7 +102,7 @@ FAULTS = {
 @pytest.mark.parametrize("error", [None, ValueError("the user's")], ids=["returns", "raises"])
 def test_a_fault_gives_none_and_the_reason_and_changes_nothing_for_the_user(tmp_path, tree, fault, error):
     """
-    With and without a fault the result and the exception are the same; the next method stands for the call.
+    With and without a fault the result and the exception are the same; the next method provides the call's energy.
     """
 
     @energy_tracked
@@ -126,6 +126,27 @@ def test_a_fault_gives_none_and_the_reason_and_changes_nothing_for_the_user(tmp_
     assert (None, None) == (reading["energy_j"], reading["call_j"])
     assert reading["reason"]
     assert ("psutil-tdp", "estimated") == (record["energy_source"], record["energy_quality"])
+
+
+def test_memory_that_fails_costs_the_memory_only(tree):
+    """
+    The packages stand for the call, and the record's boundary says so.
+    """
+
+    @energy_tracked
+    def work():
+        count(tree)
+        tree.zones["dram-1"].fail("EIO")
+        time.sleep(0.005)
+
+    work()
+
+    record = the_record()
+    reading = rapl_of(record)
+    assert 30.0 == reading["energy_j"]
+    assert ("rapl", "package") == (record["energy_source"], record["energy_boundary"])
+    assert pytest.approx(30.0 * record["cpu_share"]) == record["energy_j"]
+    assert "EIO" in reading["attributes"]["reasons"]["dram-1"]
 
 
 def test_two_functions_at_once_never_both_claim_the_meter(tree, burn):

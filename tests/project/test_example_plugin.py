@@ -103,7 +103,7 @@ def test_both_are_installed_from_their_wheels(environment):
 
 def test_its_reading_and_its_fields_are_in_the_record(environment, tmp_path):
     """
-    A script that knows nothing of it is measured by it.
+    A script without any reference to it is measured by it.
     """
     found = record(environment, tmp_path, GREENSDK_PLUG_WATTS="45")
 
@@ -172,6 +172,6 @@ def test_its_own_tests_pass(environment):
     As its README says to run them.
     """
     command = [environment.bin / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    told = environment.run(*command, "-c", EXAMPLE / "pyproject.toml", EXAMPLE / "tests", PYTHONDONTWRITEBYTECODE="1")
+    output = environment.run(*command, "-c", EXAMPLE / "pyproject.toml", EXAMPLE / "tests", PYTHONDONTWRITEBYTECODE="1")
 
-    assert ["passed"] == re.findall(r"\d+ ([a-z]+)", told.splitlines()[-1])
+    assert ["passed"] == re.findall(r"\d+ ([a-z]+)", output.splitlines()[-1])

@@ -75,6 +75,6 @@ class TestDigest:
 
     def test_names_of_ones_own_change_nothing(self):
         """
-        Label and tags say nothing of how it was measured.
+        Label and tags don't affect how it was measured.
         """
         assert digest({"order": []}) == digest({"order": [], "label": "a", "tags": {"b": 1}})

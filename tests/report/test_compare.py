@@ -8,7 +8,8 @@ import pytest
 from page_kit import EPYC, XEON, call, metered, read
 
 from greensdk.report import EnergyReport
-from greensdk.report.compare import ranking, runs_of, sides, value_of
+from greensdk.report.columns import values_of
+from greensdk.report.compare import ranking, runs_of, sides
 
 
 def test_methods_are_compared_over_the_same_calls_only():
@@ -17,7 +18,7 @@ def test_methods_are_compared_over_the_same_calls_only():
     """
     first = call(1, readings=[read("rapl", "package", 10.0), read("perf", "package", 9.0)])
     second = call(2, readings=[read("rapl", "package", 30.0), read("perf", "package", None, "busy")])
-    (side,) = sides([first, second])
+    (side,) = sides(EnergyReport([first, second]))
     rapl, perf = side.methods
 
     assert ("rapl", "package", 2) == (side.source, side.boundary, side.calls)
@@ -37,7 +38,7 @@ def test_calls_of_different_primaries_are_kept_apart():
         call(4, readings=[read("x", "gpu", None)]),
     ]
 
-    assert [("rapl", 2), (None, 1), ("tdp", 1)] == [(side.source, side.calls) for side in sides(records)]
+    assert [("rapl", 2), (None, 1), ("tdp", 1)] == [(side.source, side.calls) for side in sides(EnergyReport(records))]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,8 @@ def test_a_share_of_a_measured_meter_is_attributed(scope, said, known):
     """
     The meter measured the machine, and nobody the call.
     """
-    (side,) = sides([call(1, readings=[{**read("rapl", "package", 1.0), "scope": scope, "quality": said}])])
+    reading = {**read("rapl", "package", 1.0), "scope": scope, "quality": said}
+    (side,) = sides(EnergyReport([call(1, readings=[reading])]))
 
     assert known == side.methods[0].quality
 
@@ -58,7 +60,7 @@ def test_an_interval_that_one_call_lacks_is_not_made_up():
     The sum of the others' ends would be too narrow.
     """
     bare = {**read("rapl", "package", 1.0), "low_j": None, "high_j": None}
-    (side,) = sides([call(1), call(2, readings=[bare])])
+    (side,) = sides(EnergyReport([call(1), call(2, readings=[bare])]))
 
     assert (11.0, None, None) == (side.methods[0].energy_j, side.methods[0].low_j, side.methods[0].high_j)
 
@@ -141,4 +143,4 @@ def test_a_dotted_key_goes_as_deep_as_it_says(key, value):
     """
     And ends where there is nothing.
     """
-    assert value == value_of(call(1, host=EPYC), key)
+    assert [value] == values_of([call(1, host=EPYC)], key)

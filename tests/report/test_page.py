@@ -14,10 +14,11 @@ import pytest
 from page_kit import EPYC, EVIL, call, metered, read, run, worker
 
 from greensdk.report import EnergyReport
+from greensdk.report.columns import instant
 from greensdk.report.page import SECTIONS, page
 from greensdk.report.page.html import Html, html, joined, name_of, table, tag
 from greensdk.report.page.lanes import prepared
-from greensdk.report.page.view import View, instant, sampled
+from greensdk.report.page.view import View, sampled
 
 pytestmark = pytest.mark.slow
 
@@ -268,7 +269,7 @@ class TestHarmless:
         assert isinstance(joined(["<"]), Html)
 
 
-@pytest.mark.parametrize("name", ["text", "page.html", "page.plots", "page.sums", "page.units", "page.view"])
+@pytest.mark.parametrize("name", ["columns", "shape", "text", "page.html", "page.plots", "page.sums", "page.units"])
 def test_examples_in_docstrings_run(name):
     """
     Every ``>>>`` prints what stands below it.
@@ -440,7 +441,7 @@ class TestNumbers:
         """
         from greensdk.report.page.view import Call
 
-        calls = [Call({}, float(number == 777), float(number), 0) for number in range(1000)]
+        calls = [Call(number, float(number == 777), float(number), 1.0, 0, {}) for number in range(1000)]
         found = sampled(calls, 100)
 
         assert 100 >= len(found) > 90

@@ -18,7 +18,6 @@ from greensdk_rapl import RaplMonitor
 from greensdk import capture, energy_tracked
 from greensdk.cli import cli
 from greensdk.report import EnergyReport
-from greensdk.report.meters import account
 from greensdk.testing import FakeMonitor, PowercapTree, ticking, tracked_by
 
 WORKER = """
@@ -119,7 +118,7 @@ class TestMeters:
         """
         report = EnergyReport([row(1, 0, 2, 0, 20.0), row(2, 1, 3, 10_000_000, 20.0)])
 
-        assert [30.0] == [metered.split.meter_j for metered in report.meters]
+        assert [30.0] == [metered.meter_j for metered in report.meters]
         assert pytest.approx(30.0) == report.energy_j + report.unattributed_j
 
     def test_a_counter_that_wrapped_between_two_windows_goes_on(self):
@@ -128,7 +127,7 @@ class TestMeters:
         """
         report = EnergyReport([row(1, 0, 4, 90_000_000, 40.0), row(2, 2, 6, 5_000_000, 50.0)])
 
-        assert [pytest.approx(65.0)] == [metered.split.meter_j for metered in report.meters]
+        assert [pytest.approx(65.0)] == [metered.meter_j for metered in report.meters]
 
     def test_a_machine_has_its_name_unless_its_containers_have_several(self):
         """
@@ -146,7 +145,7 @@ class TestMeters:
         """
         other = row(2, 0, 2, 0, 20.0, host={"host_id": "container", "boot_id": "boot"})
 
-        assert 20.0 == sum(metered.split.meter_j for metered in EnergyReport([row(1, 0, 2, 0, 20.0), other]).meters)
+        assert 20.0 == sum(metered.meter_j for metered in EnergyReport([row(1, 0, 2, 0, 20.0), other]).meters)
 
     def test_machines_add_up(self):
         """
@@ -155,7 +154,7 @@ class TestMeters:
         other = row(2, 0, 2, 0, 20.0, host={"host_id": "host2", "boot_id": "boot2"})
         report = EnergyReport([row(1, 0, 2, 0, 20.0), other])
 
-        assert [20.0, 20.0] == [metered.split.meter_j for metered in report.meters]
+        assert [20.0, 20.0] == [metered.meter_j for metered in report.meters]
         assert 20.0 == report.energy_j
 
     def test_a_call_alone_keeps_what_its_record_says(self):
@@ -190,7 +189,7 @@ class TestMeters:
         record = row(1, 0, 2, 0, 20.0)
         record["readings"][0]["attributes"] = {"start_counts": {"package-0": 4}, "scale_j": {"package-0": 2.5}}
 
-        assert [20.0] == [metered.split.meter_j for metered in account([record]).meters]
+        assert [20.0] == [metered.meter_j for metered in EnergyReport([record]).meters]
 
     @pytest.mark.parametrize(
         "changes",
@@ -209,9 +208,9 @@ class TestMeters:
         """
         record = row(1, 0, 2, 0, 20.0)
         record["readings"][0] |= changes
-        found = account([record])
+        found = EnergyReport([record])
 
-        assert ([], [10.0]) == (found.meters, list(found.calls.values()))
+        assert ([], [10.0]) == (found.meters, list(found.calls_j.values()))
 
     @pytest.mark.parametrize(
         ("rule", "joules"), [("cpu", [10.0, 5.0]), ("wall", [20.0, 10.0]), ("equal", [20.0, 10.0])]
@@ -222,7 +221,7 @@ class TestMeters:
         """
         report = EnergyReport([row(1, 0, 2, 0, 20.0), row(2, 2, 3, 20_000_000, 10.0)], rule)
 
-        assert pytest.approx(joules) == list(report.account.calls.values())
+        assert pytest.approx(joules) == list(report.calls_j.values())
 
     def test_an_unknown_rule_is_refused(self):
         """
@@ -258,8 +257,8 @@ class TestTruth:
         tick_j = 60.0 * max(b - a for a, b in zip(truth.times_ns, truth.times_ns[1:], strict=False)) / 1e9
 
         (metered,) = report.meters
-        assert pytest.approx(added_j, abs=2 * tick_j) == metered.split.meter_j
-        assert pytest.approx(metered.split.meter_j, rel=1e-9) == report.energy_j + report.unattributed_j
+        assert pytest.approx(added_j, abs=2 * tick_j) == metered.meter_j
+        assert pytest.approx(metered.meter_j, rel=1e-9) == report.energy_j + report.unattributed_j
 
     @pytest.mark.slow
     def test_processes_of_one_host_share_its_meter(self, tmp_path):
@@ -286,9 +285,9 @@ class TestTruth:
         (metered,) = report.meters
 
         assert 12 == len(records)
-        assert metered.split.meter_j <= truth.joules("package-0") * 1.001
-        assert told_j > 1.5 * metered.split.meter_j
-        assert pytest.approx(metered.split.meter_j, rel=1e-9) == report.energy_j + report.unattributed_j
+        assert metered.meter_j <= truth.joules("package-0") * 1.001
+        assert told_j > 1.5 * metered.meter_j
+        assert pytest.approx(metered.meter_j, rel=1e-9) == report.energy_j + report.unattributed_j
 
 
 class TestCommand:

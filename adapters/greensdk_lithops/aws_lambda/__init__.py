@@ -1,5 +1,5 @@
 """
-Lithops on AWS Lambda: its records in the function's log too, and less to do for a sandbox before it can measure.
+Lithops on AWS Lambda: records in the function's log too, and bytecode for a faster start in new sandboxes.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def prepare(executor: Any, energy: Mapping[str, Any]) -> None:  # noqa: ARG001 - as all of them are called
+def prepare(executor: Any, energy: Mapping[str, Any]) -> None:  # noqa: ARG001 - the signature of all backends
     """
-    Have what travels of greensdk with the jobs of this process travel compiled.
+    Make Lithops send greensdk's modules compiled, in all jobs of this process.
 
     Args:
         executor: A ``FunctionExecutor`` whose backend is AWS Lambda.
-        energy: Its settings.
+        energy: Its energy settings.
     """
     from greensdk_lithops.aws_lambda.compiled import send_compiled
 

@@ -1,11 +1,10 @@
 """
 Bytecode beside the sources that Lithops sends.
 
-Lithops' module manager sends ``*.py``, and unpacks them in a new folder for each job. So each call of a job that comes
-first to a sandbox would compile greensdk, which takes more CPU seconds than everything else that it does there. A
-compiled file that names no source to compare with (PEP 552, "unchecked" hash-based pycs,
-https://peps.python.org/pep-0552/) is taken as it is by the same minor version of Python, which Lithops insists on,
-and passed over by any other.
+Lithops' module manager sends ``*.py`` and unpacks them into a new folder for each job. So a job's first call in each
+sandbox would compile greensdk, which takes more CPU time than everything else that it does there. An "unchecked"
+hash-based pyc (PEP 552, https://peps.python.org/pep-0552/) is used without comparing it with its source by the same
+minor version of Python, which Lithops requires, and ignored by any other.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ FOLDERS = (
     "greensdk_psutil_tdp",
     "greensdk_psutil_tdp/data",
 )
-"""Where the modules are that a call imports there: no meter of a machine can be read in a Lambda."""
+"""Folders of the modules that a call in a Lambda imports: no machine's meter can be read there."""
 
 UNCHECKED = b"\x01\x00\x00\x00"
 _MARK = "__greensdk_compiled__"
@@ -48,9 +47,9 @@ _MARK = "__greensdk_compiled__"
 
 def send_compiled() -> None:
     """
-    Have Lithops send bytecode with greensdk's modules, in all further jobs of this process that send them.
+    Make Lithops send bytecode with greensdk's modules, in all further jobs of this process.
 
-    Where this Lithops (3.4 to 3.8 are known) packs modules in another way, everything stays as it is.
+    Does nothing if this Lithops packs modules differently from 3.4 to 3.8.
     """
     from lithops.job import job
 
@@ -62,8 +61,8 @@ def send_compiled() -> None:
 def _compiling(pack: Callable[..., dict[str, str]]) -> Callable[..., dict[str, str]]:
     @wraps(pack)
     def create_module_data(paths: Iterable[str], *args: Any, **kwargs: Any) -> dict[str, str]:
-        found = list(paths)
-        return {**pack(found, *args, **kwargs), **compiled(found)}
+        modules = list(paths)
+        return {**pack(modules, *args, **kwargs), **compiled(modules)}
 
     setattr(create_module_data, _MARK, True)
     return create_module_data
@@ -71,7 +70,7 @@ def _compiling(pack: Callable[..., dict[str, str]]) -> Callable[..., dict[str, s
 
 def compiled(paths: Iterable[str]) -> dict[str, str]:
     """
-    Return the bytecode for those modules in the packages at `paths` that lie in `FOLDERS`, as Lithops packs a file.
+    Return the bytecode of modules of the packages at `paths` that are in `FOLDERS`, in Lithops' format for files.
     """
     roots = {os.path.basename(path): os.path.dirname(path) for path in paths}
     data: dict[str, str] = {}
@@ -87,7 +86,7 @@ def _entries(root: str, folder: str) -> Iterator[tuple[str, str]]:
         stem, extension = os.path.splitext(file)
         path = os.path.join(root, folder, file)
         if extension == ".py":
-            with suppress(OSError, SyntaxError):  # its source goes, and says what is wrong with it
+            with suppress(OSError, SyntaxError):  # the source is sent, and reports its error
                 packed = bytecode(path, os.stat(path).st_mtime_ns)
                 yield f"{folder}/__pycache__/{stem}.{sys.implementation.cache_tag}.pyc", packed
 

@@ -1,5 +1,5 @@
 """
-The container image that Lithops' workers on AWS Lambda run, with greensdk in it.
+The container image for Lithops' workers on AWS Lambda, with greensdk installed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from greensdk.version import __version__
 
 ARCHITECTURES = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
-"""Lambda's name of an architecture to a container's."""
+"""Lambda's name of an architecture to the container platform."""
 
 _TEXT = """\
 # AWS Lambda ({arch}), for Lithops. `lithops runtime build` makes the zip file; or see docs/lambda.md.
@@ -26,14 +26,14 @@ CMD ["entry_point.lambda_handler"]
 
 def requirement() -> str:
     """
-    Return what pip is asked for: this very version, with Lithops.
+    Return the requirement for pip: this version, with Lithops.
     """
     return f"greensdk[lithops,s3]=={__version__}"
 
 
 def dockerfile(arch: str, package: str) -> str:
     """
-    Return a Dockerfile with what Lithops' own layer has, `package`, and Lithops' entry point.
+    Return a Dockerfile with the libraries of Lithops' layer, `package`, and Lithops' entry point.
 
     The base image is AWS' own, which has the runtime client:
     https://docs.aws.amazon.com/lambda/latest/dg/python-image.html#python-image-instructions
@@ -42,16 +42,16 @@ def dockerfile(arch: str, package: str) -> str:
     from lithops.serverless.backends.aws_lambda.config import DEFAULT_REQUIREMENTS
 
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    # Lithops pins urllib3 for the SDK of its layer's days; here pip finds what goes with the SDK.
+    # Lithops pins urllib3 for the older SDK of its layer; pip chooses the one for the current SDK.
     libraries = " ".join(name for name in DEFAULT_REQUIREMENTS if not name.startswith("urllib3"))
     return _TEXT.format(arch=arch, python=python, package=package, libraries=libraries, zip=LITHOPS_FUNCTION_ZIP)
 
 
 def commands(arch: str, image: str, file: str) -> tuple[str, str]:
     """
-    Return the command that builds and pushes the image, and the one that makes the function.
+    Return the command that builds and pushes the image, and the one that creates the function.
 
-    Lithops builds for x86_64 only, whatever is configured, so that the other is built beside it.
+    Lithops builds for x86_64 only, whatever is configured, so arm64 is built with docker.
     """
     deploy = f"lithops runtime deploy -b aws_lambda {image}"
     if arch == "x86_64":
@@ -64,7 +64,7 @@ def commands(arch: str, image: str, file: str) -> tuple[str, str]:
 
 def handler_zip() -> str:
     """
-    Return the command that makes the zip file with Lithops' entry point, which a build beside Lithops needs.
+    Return the command that creates the zip file with Lithops' entry point, for a build without Lithops.
     """
     backend = "from lithops.serverless.backends.aws_lambda.aws_lambda import AWSLambdaBackend"
     return f'python -c "{backend}; AWSLambdaBackend._create_handler_bin(remove=False)"'

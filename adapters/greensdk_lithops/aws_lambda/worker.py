@@ -1,5 +1,5 @@
 """
-What a Lithops worker can say besides when it is a Lambda.
+The adapter for Lithops workers on AWS Lambda.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from greensdk_aws_lambda.environment import function
 from greensdk_lithops.worker import LithopsCall
 
 if TYPE_CHECKING:
-    # Lithops reads the imports in sources, also this one, and sends what they name; a plain executor has no other sign.
+    # Lithops sends the modules that sources import, including here: a plain executor has no other way to find this one.
     from greensdk_lambda_estimator import LambdaEstimator  # noqa: F401
 
     from greensdk.deliver.sinks import Sink
@@ -24,17 +24,17 @@ class LithopsInLambda(LithopsCall):
     """
 
     resources = "light"
-    """As in any Lambda: the smallest has a fourteenth of a CPU, and what the rest of the machine does is not shown."""
+    """As in any Lambda: the smallest has a fourteenth of a CPU, and host-wide figures are not visible."""
 
     def worker(self) -> dict[str, Any]:
         """
-        Return the record's ``worker`` block; None stands for what nothing tells here.
+        Return the record's ``worker`` block, with None for what is unknown here.
         """
         return {**super().worker(), **function()}
 
     def sinks(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, Sink]]:
         """
-        Yield what Lithops' adapter does, then standard output unless the user has named sinks of their own.
+        Yield the sinks of Lithops' adapter, and standard output unless the user has configured sinks.
         """
         yield from super().sinks(settings)
         if settings.get("sinks") is None:

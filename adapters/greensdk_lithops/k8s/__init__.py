@@ -1,7 +1,7 @@
 """
-Lithops on Kubernetes: pods that know where they are and may read what they measure.
+Lithops on Kubernetes: worker pods with identity, energy counters and the rights to read them.
 
-The client's side only; what a pod says of itself is in :mod:`greensdk_lithops.pod`.
+This is the client; the worker's part is in :mod:`greensdk_lithops.pod`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def prepare(executor: Any, energy: MutableMapping[str, Any]) -> None:
     """
-    Have the worker pods of an executor equipped as the table ``k8s`` of its energy settings says.
+    Make an executor equip its worker pods according to the table ``k8s`` of its energy settings.
 
     Args:
         executor: A ``FunctionExecutor`` whose backend is Kubernetes.
-        energy: Its settings; the table is taken out, and what follows from it for the monitors is put in.
+        energy: Its settings; the table is replaced by the resulting settings of monitors.
 
     Raises:
-        ConfigError: A key of the table is unknown or wrong, or this Lithops does not let its pods be changed.
+        ConfigError: A key of the table is unknown or invalid, or this Lithops can't change its pods.
     """
     from greensdk_lithops.k8s.seam import equip_workers
     from greensdk_lithops.k8s.settings import read

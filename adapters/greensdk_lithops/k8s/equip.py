@@ -1,8 +1,8 @@
 """
-From a pod to one that can be measured in: names, volumes, rights.
+Equipping a pod for measuring: variables, volumes, rights.
 
-Field names: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/. Which rights Kubernetes
-itself calls restricted: https://kubernetes.io/docs/concepts/security/pod-security-standards/.
+Field names: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/. The rights that Kubernetes
+calls restricted: https://kubernetes.io/docs/concepts/security/pod-security-standards/.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ FIELDS = {
     "pod": "metadata.name",
     "pod_uid": "metadata.uid",
 }
-"""Key of the record's ``worker`` block to the field of the downward API that tells it."""
+"""Key of the record's ``worker`` block to the field of the downward API."""
 
 USER = 1000
-"""Who the containers of Lithops' own runtimes run as."""
+"""User of the containers of Lithops' runtimes."""
 
 CAPABILITIES = ("BPF", "DAC_READ_SEARCH", "PERFMON", "SYS_PTRACE")
 """
-What root needs to measure: load eBPF programs, read energy counters whoever owns them, open performance counters of
-the machine, look into other processes' /proc. Linux 5.8 (capabilities(7)). Kubernetes gives a capability to root
-alone: there are no ambient ones.
+Capabilities that root needs to measure: load eBPF programs, read energy counters regardless of owner, open the
+machine's performance counters, read other processes' /proc. Linux 5.8 (capabilities(7)). Kubernetes grants
+capabilities to root only: it sets no ambient ones.
 """
 
 
 def equip(pod: dict[str, Any], settings: PodSettings) -> None:
     """
-    Change a pod's specification in place; its first container is the one that measures.
+    Change a pod's specification in place; its first container measures.
 
     Args:
-        pod: Its ``spec``. What it has stays, except for rights that the privileged variant needs otherwise.
+        pod: The pod's ``spec``. Its contents stay, except rights that the privileged variant must change.
         settings: What to add.
     """
     container = pod["containers"][0]
-    # At the end: Lithops fills in its own by their place.
+    # Append: Lithops fills in its own variables by index.
     container["env"] = [*(container.get("env") or ()), *variables(settings)]
     for volume, mount in _volumes(settings):
         pod["volumes"] = [*(pod.get("volumes") or ()), volume]
@@ -59,7 +59,7 @@ def equip(pod: dict[str, Any], settings: PodSettings) -> None:
 
 def select(pod: dict[str, Any], settings: PodSettings) -> None:
     """
-    Have a pod run where the settings say.
+    Restrict a pod to the nodes in the settings.
     """
     if settings.node_selector:
         pod["nodeSelector"] = {**(pod.get("nodeSelector") or {}), **settings.node_selector}
@@ -67,7 +67,7 @@ def select(pod: dict[str, Any], settings: PodSettings) -> None:
 
 def variables(settings: PodSettings) -> Iterator[dict[str, Any]]:
     """
-    Yield the environment of a pod.
+    Yield the environment variables of a pod.
     """
     for key, field in FIELDS.items():
         yield {"name": VARIABLES[key], "valueFrom": {"fieldRef": {"fieldPath": field}}}
@@ -88,40 +88,44 @@ def _volumes(settings: PodSettings) -> Iterator[tuple[dict[str, Any], dict[str, 
                 {"name": name, "mountPath": f"{HOST_SYSFS}/{folder}", "readOnly": True},
             )
     if settings.agent:
-        # Read-only would be the maps' end: a reader registers itself in them.
+        # Not read-only: readers register themselves in the maps.
         yield (
             {"name": "greensdk-agent", "hostPath": {"path": settings.agent_root, "type": "DirectoryOrCreate"}},
             {"name": "greensdk-agent", "mountPath": settings.agent_root, "mountPropagation": "HostToContainer"},
         )
 
 
-def _rights(settings: PodSettings, theirs: dict[str, Any]) -> dict[str, Any]:
+def _rights(settings: PodSettings, current: dict[str, Any]) -> dict[str, Any]:
     """
-    Return a container's security context: of the restricted variant as much as nobody has said otherwise.
+    Return a container's security context; existing values take precedence over the restricted variant's.
     """
     if settings.variant == PRIVILEGED:
         root = {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
         if settings.all_privileges:
-            kept = {key: theirs[key] for key in theirs.keys() - {"allowPrivilegeEscalation", "capabilities"}}
+            kept = {key: current[key] for key in current.keys() - {"allowPrivilegeEscalation", "capabilities"}}
             return {**kept, **root, "privileged": True}
         added = {"drop": ["ALL"], "add": list(CAPABILITIES)}
-        return {**_closed(), **theirs, **root, "allowPrivilegeEscalation": False, "capabilities": added}
+        return {**_no_escalation(), **current, **root, "allowPrivilegeEscalation": False, "capabilities": added}
     user = {"runAsUser": USER, "runAsGroup": USER, "runAsNonRoot": True}
-    rights = theirs if settings.variant == PLAIN else {**user, **_closed(), "capabilities": {"drop": ["ALL"]}, **theirs}
-    return _let_bpf(rights) if settings.agent else rights
+    rights = (
+        current
+        if settings.variant == PLAIN
+        else {**user, **_no_escalation(), "capabilities": {"drop": ["ALL"]}, **current}
+    )
+    return _with_bpf(rights) if settings.agent else rights
 
 
-def _let_bpf(rights: dict[str, Any]) -> dict[str, Any]:
+def _with_bpf(rights: dict[str, Any]) -> dict[str, Any]:
     """
-    Have the runtime's seccomp filter let bpf(2) through, without which nobody reads the agent's maps.
+    Make the runtime's seccomp filter allow bpf(2), which reading the agent's maps needs.
 
-    That of containerd and docker does so for containers with this capability in their bounding set
+    The filter of containerd and docker does so for containers with this capability in their bounding set
     (https://github.com/containerd/containerd/blob/main/contrib/seccomp/seccomp_default.go). User 1000 does not get
-    the capability by that, and can't gain it.
+    the capability that way.
     """
     kept = rights.get("capabilities") or {}
     return {**rights, "capabilities": {**kept, "add": sorted({*kept.get("add", ()), "BPF"})}}
 
 
-def _closed() -> dict[str, Any]:
+def _no_escalation() -> dict[str, Any]:
     return {"allowPrivilegeEscalation": False, "seccompProfile": {"type": "RuntimeDefault"}}

@@ -1,5 +1,5 @@
 """
-The image that Lithops' workers on Kubernetes run, with greensdk in it.
+The image for Lithops' workers on Kubernetes, with greensdk installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _USER = re.compile(r"^USER ", flags=re.MULTILINE)
 
 def requirement(extras: str = "") -> str:
     """
-    Return what pip is asked for: this very version.
+    Return the requirement for pip: this version.
 
     Example:
         >>> requirement("s3, nvml").partition("==")[0]
@@ -37,13 +37,15 @@ def dockerfile(image: str, package: str) -> str:
     Return the Dockerfile of the installed Lithops' default runtime, with `package` installed as root.
 
     Raises:
-        GreensdkError: This Lithops has none.
+        GreensdkError: This version of Lithops has none.
     """
     from lithops.serverless.backends.k8s import config
 
     body = getattr(config, "DOCKERFILE_DEFAULT", None)
     if not isinstance(body, str):
-        raise GreensdkError("k8s dockerfile: this Lithops has no Dockerfile for Kubernetes: pip install 'lithops>=3.7'")
+        raise GreensdkError(
+            "k8s dockerfile: this version of Lithops has no Dockerfile for Kubernetes: pip install 'lithops>=3.7'"
+        )
     install = f"RUN pip install --no-cache-dir '{package}'\n\n"
     user = _USER.search(body)
     at = user.start() if user else len(body)

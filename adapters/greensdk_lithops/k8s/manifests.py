@@ -1,5 +1,5 @@
 """
-What a cluster is told: a worker, an agent for each node, and an account without rights for both.
+Manifests: a worker's Job, the agent's DaemonSet, and a ServiceAccount without rights for both.
 
 Field names: https://kubernetes.io/docs/reference/kubernetes-api/.
 """
@@ -14,14 +14,14 @@ from greensdk_lithops.k8s.equip import equip, select
 from greensdk_lithops.k8s.settings import PodSettings
 
 
-class Place(NamedTuple):
+class Names(NamedTuple):
     """
-    What all manifests have in common.
+    Names that all manifests share.
 
     Attributes:
-        name: Of the objects.
-        namespace: Theirs.
-        image: Has greensdk in it.
+        name: Name of the objects.
+        namespace: Namespace of the objects.
+        image: Image with greensdk installed.
     """
 
     name: str
@@ -41,49 +41,49 @@ class Place(NamedTuple):
         return {"app.kubernetes.io/name": "greensdk", "app.kubernetes.io/instance": self.name + suffix}
 
 
-def service_account(place: Place) -> dict[str, Any]:
+def service_account(names: Names) -> dict[str, Any]:
     """
-    Return the account of all pods. It may do nothing, and its token is mounted nowhere.
+    Return the account of all pods. It has no permissions, and its token is not mounted.
     """
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": place.metadata(),
+        "metadata": names.metadata(),
         "automountServiceAccountToken": False,
     }
 
 
 def job(
-    place: Place, settings: PodSettings, command: Sequence[str], cpu: str, memory: str, sink: str = "stdout:"
+    names: Names, settings: PodSettings, command: Sequence[str], cpu: str, memory: str, sink: str = "stdout:"
 ) -> dict[str, Any]:
     """
-    Return a Job that runs `command` once, in a pod that is equipped as Lithops' workers are.
+    Return a Job that runs `command` once, in a pod equipped like Lithops' workers.
     """
     amounts = {"cpu": cpu, "memory": memory}
     container = {
         "name": "worker",
-        "image": place.image,
+        "image": names.image,
         "command": list(command),
         "env": [{"name": "GREENSDK_SINK", "value": sink}],
         "resources": {"requests": dict(amounts), "limits": amounts},
     }
-    pod = {**_pod(place), "restartPolicy": "Never", "containers": [container]}
+    pod = {**_pod(names), "restartPolicy": "Never", "containers": [container]}
     equip(pod, settings)
-    labels = place.labels("-worker")
+    labels = names.labels("-worker")
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": place.metadata("-worker"),
+        "metadata": names.metadata("-worker"),
         "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}},
     }
 
 
-def agent(place: Place, settings: PodSettings, *, rapl: bool) -> dict[str, Any]:
+def agent(names: Names, settings: PodSettings, *, rapl: bool) -> dict[str, Any]:
     """
-    Return a DaemonSet that keeps greensdk's agent on every node; it is stopped with its pod.
+    Return a DaemonSet that runs greensdk's agent on every node and stops it with its pod.
 
-    It is privileged because it mounts a file system that the node's other pods are to see, and Kubernetes lets nobody
-    else do so (https://kubernetes.io/docs/concepts/storage/volumes/#mount-propagation).
+    It is privileged because it mounts a file system for the node's other pods, which Kubernetes allows to no other
+    container (https://kubernetes.io/docs/concepts/storage/volumes/#mount-propagation).
     """
     root = settings.agent_root
     start = ["greensdk", "agent", "start", "--root", root, "--group", str(settings.group)]
@@ -91,8 +91,12 @@ def agent(place: Place, settings: PodSettings, *, rapl: bool) -> dict[str, Any]:
         start += ["--rapl", *(["--coarsen", f"{settings.coarsen_ms:g}"] if settings.coarsen_ms else [])]
     container = {
         "name": "agent",
-        "image": place.image,
-        "command": ["sh", "-ec", _stay(shlex.join(start), shlex.join(["greensdk", "agent", "stop", "--root", root]))],
+        "image": names.image,
+        "command": [
+            "sh",
+            "-ec",
+            _run_until_stopped(shlex.join(start), shlex.join(["greensdk", "agent", "stop", "--root", root])),
+        ],
         "securityContext": {"privileged": True, "runAsUser": 0, "runAsNonRoot": False},
         "readinessProbe": {
             "exec": {"command": ["greensdk", "agent", "status", "--root", root]},
@@ -106,9 +110,9 @@ def agent(place: Place, settings: PodSettings, *, rapl: bool) -> dict[str, Any]:
         "volumeMounts": [{"name": "greensdk-agent", "mountPath": root, "mountPropagation": "Bidirectional"}],
     }
     volume = {"name": "greensdk-agent", "hostPath": {"path": root, "type": "DirectoryOrCreate"}}
-    labels = place.labels("-agent")
+    labels = names.labels("-agent")
     pod = {
-        **_pod(place),
+        **_pod(names),
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 30,
         "containers": [container],
@@ -118,7 +122,7 @@ def agent(place: Place, settings: PodSettings, *, rapl: bool) -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
-        "metadata": place.metadata("-agent"),
+        "metadata": names.metadata("-agent"),
         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
     }
 
@@ -131,16 +135,16 @@ def text(manifests: Iterable[dict[str, Any]]) -> str:
 
     import yaml
 
-    # Through JSON, because PyYAML writes an alias for what stands in two places.
+    # Copy through JSON, because PyYAML writes aliases for shared objects.
     documents = json.loads(json.dumps(list(manifests)))
-    written: str = yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True, width=120)
-    return written
+    stream: str = yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True, width=120)
+    return stream
 
 
-def _pod(place: Place) -> dict[str, Any]:
-    return {"serviceAccountName": place.name, "automountServiceAccountToken": False}
+def _pod(names: Names) -> dict[str, Any]:
+    return {"serviceAccountName": names.name, "automountServiceAccountToken": False}
 
 
-def _stay(start: str, stop: str) -> str:
-    # What waits in the foreground would keep the shell from its signals; `wait` does not.
+def _run_until_stopped(start: str, stop: str) -> str:
+    # A foreground process would delay the shell's signal handlers; `wait` does not.
     return f"trap '{stop}; exit 0' TERM INT; {start}; while :; do sleep 3600 & wait $!; done"

@@ -1,9 +1,9 @@
 """
-The one place where Lithops lets its pods be changed.
+The hook through which Lithops' pods are changed.
 
-Its Kubernetes backend (3.7 and 3.8) has no setting for variables or volumes, but every Job that it makes passes
-through ``_apply_security_context(job)`` before it is sent: those of workers, that of the master, which hands out
-numbers, and that which asks an image for its packages. The last two measure nothing and stay as they are.
+Lithops' Kubernetes backend (3.7 and 3.8) has no setting for variables or volumes, but passes every Job to
+``_apply_security_context(job)`` before sending it: those of workers, that of the master, which distributes calls, and
+that which lists an image's packages. The last two measure nothing and are left unchanged.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from greensdk.errors import ConfigError
 from greensdk_lithops.k8s.equip import equip
 from greensdk_lithops.k8s.settings import PodSettings
 
-SEAM = "_apply_security_context"
+HOOK = "_apply_security_context"
 
 
 def equip_workers(backend: Any, settings: PodSettings, *, asked: bool) -> None:
     """
-    Have every further worker pod of a backend equipped.
+    Make a backend equip every further worker pod.
 
     Args:
         backend: Lithops' Kubernetes backend.
-        settings: What its pods get.
-        asked: The user has asked for something: then it is a mistake that it can't be done, else it is left.
+        settings: What to add to its pods.
+        asked: Whether the user has configured this; only then is it an error if it can't be done.
 
     Raises:
-        ConfigError: This Lithops has no such place, or it does not lead to the pods.
+        ConfigError: This version of Lithops has no such hook, or it doesn't apply to the pods.
     """
-    apply: Any = getattr(backend, SEAM, None)
+    apply: Any = getattr(backend, HOOK, None)
     if problem := _problem(backend, apply):
         if asked:
             raise ConfigError(problem)
@@ -40,12 +40,12 @@ def equip_workers(backend: Any, settings: PodSettings, *, asked: bool) -> None:
         if is_worker(job, backend):
             equip(job["spec"]["template"]["spec"], settings)
 
-    setattr(backend, SEAM, change)
+    setattr(backend, HOOK, change)
 
 
 def is_worker(job: dict[str, Any], backend: Any) -> bool:
     """
-    Say whether the pods of a Job run calls.
+    Return whether the pods of a Job run calls.
     """
     name = job["metadata"]["name"]
     return name != backend.master_name and not name.endswith("-meta")
@@ -55,7 +55,7 @@ def _problem(backend: Any, apply: Any) -> str:
     if not callable(apply):
         from lithops.version import __version__
 
-        return f"[k8s]: Lithops {__version__} does not let its pods be changed: pip install 'lithops>=3.7'"
+        return f"[k8s]: Lithops {__version__} can't change its pods: pip install 'lithops>=3.7'"
     if getattr(backend, "rabbitmq_executor", False):
-        return "[k8s]: Lithops makes the pods of k8s.rabbitmq_executor without a place to change them: switch it off"
+        return "[k8s]: Lithops can't change its pods with k8s.rabbitmq_executor: disable it"
     return ""

@@ -1,5 +1,5 @@
 """
-What kind of work each workload is, by rule from its records: nothing here was typed in.
+Which resources each workload uses, classified by rule from its records.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from greensdk.cli.show import digits
 from greensdk_workloads.mappers import plainly
 from greensdk_workloads.studies.command import Settings, progress
 from greensdk_workloads.studies.measure import SEED_NOTE, Run, here, on_lithops
@@ -27,19 +28,19 @@ LEVELS = {
     "parallel_efficiency": ((0.75, "good"), (0.4, "fair"), (0.0, "poor")),
 }
 """
-Each number to its classes: the first whose limit it reaches. CPU seconds a second; MB of 2**20 bytes that the process
-had resident at its fullest; MB a second read and written; seconds of the calls in one worker over twice those in two.
-More than 1 is possible: half of the data may fit where all of it does not.
+Class limits of each quantity: the first that is reached counts. CPU seconds per second; peak resident MB (2**20 bytes)
+of the process; MB per second read and written; time of the calls in one worker over twice the time in two. An
+efficiency above 1 is possible: half of the data may fit into a cache that all of it exceeds.
 """
 
 RULES = [
-    "CPU: high from 0.75 CPU seconds a second, medium from 0.25",
-    "memory: high from 512 MB resident at the fullest, medium from 128; the interpreter and its libraries are in it",
-    "I/O: high from 10 MB a second read and written (read(2) and write(2), caches included), medium from 1",
-    "parallel efficiency: seconds of the calls in one Lithops worker over twice those in two, of several runs the "
-    "fastest of each; good from 0.75, fair from 0.4",
-    "power: joules of the calls over their seconds",
-    "classes hold at this size of the workloads: a larger one needs more memory",
+    "CPU: high from 0.75 CPU seconds per second, medium from 0.25",
+    "memory: high from 512 MB peak resident size, medium from 128; includes the interpreter and its libraries",
+    "I/O: high from 10 MB per second read and written (read(2) and write(2), including caches), medium from 1",
+    "parallel efficiency: time of the calls in one Lithops worker over twice the time in two, fastest run of each; "
+    "good from 0.75, fair from 0.4",
+    "power: energy of the calls over their time",
+    "classes apply to this size of the workloads: larger ones need more memory",
 ]
 TWO = 2
 REPS = 3
@@ -48,19 +49,19 @@ WARM = 1e-4
 
 def make(settings: Settings) -> list[str]:
     """
-    Run each workload alone and in two workers, draw, and return what to tell the person.
+    Run each workload alone and in two workers, draw, and return the lines to print.
     """
     from greensdk_workloads import NAMES
 
     scale = settings.scale or (0.01 if settings.quick else 0.2)
-    found = targets(settings.targets or NAMES)
+    workloads = targets(settings.targets or NAMES)
     reps = settings.reps or (1 if settings.quick else REPS)
     table = Table(settings.folder / "characterise.csv", ("workload", "scale", "reps"), COLUMNS)
-    asked = {workload.name: {"workload": workload.name, "scale": scale, "reps": reps} for workload in found}
-    tasks = [workload for workload in found if asked[workload.name] not in table]
+    keys = {workload.name: {"workload": workload.name, "scale": scale, "reps": reps} for workload in workloads}
+    tasks = [workload for workload in workloads if keys[workload.name] not in table]
     for workload in progress(tasks, "characterise"):
-        table.add({**asked[workload.name], **character(workload, scale, reps)})
-    return _show([row for row in table.rows if {key: row[key] for key in table.keys} in asked.values()], settings)
+        table.add({**keys[workload.name], **character(workload, scale, reps)})
+    return _show([row for row in table.rows if {key: row[key] for key in table.keys} in keys.values()], settings)
 
 
 def character(workload: Workload, scale: float, reps: int) -> Row:
@@ -68,17 +69,17 @@ def character(workload: Workload, scale: float, reps: int) -> Row:
     Return a workload's row.
 
     Args:
-        workload: It.
+        workload: The workload.
         scale: Its size.
-        reps: How often it runs in one worker, and in two.
+        reps: Repetitions with one worker, and with two.
     """
-    workload.run(plainly, 1, WARM)  # loads libraries, whose threads would be counted otherwise
+    workload.run(plainly, 1, WARM)  # loads libraries, whose threads would otherwise be counted
     alone = here(workload, 1, scale, resources="full")
-    # By turns: the first to touch memory that the machine has not used for a while waits for it.
+    # Alternate, because the first run to use memory that has been idle for a while waits for it.
     turns = [[on_lithops(workload, number, scale) for number in (1, TWO)] for _ in range(reps)]
     ones, twos = zip(*turns, strict=True)
     amount = workload.amount(scale)
-    # A process of its own for each call tells its memory; this one may have had more for an earlier workload.
+    # Memory comes from a worker process: this process may have needed more for an earlier workload.
     numbers = {**_of_calls(alone), "memory_mb": _memory_mb(ones[0]), "parallel_efficiency": efficiency(ones, twos)}
     classes = {key: level(key, value) for key, value in numbers.items() if key in LEVELS}
     return {
@@ -118,16 +119,16 @@ def _known(run: Run, *keys: str) -> list[float]:
 
 def efficiency(ones: Sequence[Run], twos: Sequence[Run]) -> float | None:
     """
-    Return the seconds of the calls in one worker over twice those in two, in the fastest run of each; what Lithops
-    adds is in neither.
+    Return the time of the calls in one worker over twice the time in two, in the fastest run of each; without Lithops'
+    overhead.
     """
-    alone, together = (min(sum(_longest(run)) for run in runs) for runs in (ones, twos))
-    return alone / (TWO * together) if together else None
+    one_s, two_s = (min(sum(_longest(run)) for run in runs) for runs in (ones, twos))
+    return one_s / (TWO * two_s) if two_s else None
 
 
 def _longest(run: Run) -> list[float]:
     """
-    Return the seconds of the longest call of each job.
+    Return the seconds of each job's longest call.
     """
     jobs: dict[str, float] = {}
     for record in run.records:
@@ -138,7 +139,7 @@ def _longest(run: Run) -> list[float]:
 
 def level(key: str, value: float | None) -> str | None:
     """
-    Return the class of a number.
+    Return the class of a value.
 
     Example:
         >>> level("cpu_intensity", 0.99), level("memory_mb", 60.0), level("io_mb_per_s", None)
@@ -150,26 +151,39 @@ def level(key: str, value: float | None) -> str | None:
 def _show(rows: Sequence[Row], settings: Settings) -> list[str]:
     stem = settings.folder / "characterise"
     _draw(stem, rows)
-    page = Page("What kind of work each workload is", settings.command)
-    page.picture(stem, "CPU seconds a second, and joules for each second, of one run alone")
-    columns = ("workload", "CPU", "", "memory MB", "", "I/O MB/s", "", "parallel", "", "J", "J per unit", "unit")
+    page = Page("Which resource does each workload use?", settings.command)
+    page.picture(stem, "CPU seconds per second, parallel efficiency and power")
+    columns = (
+        "workload",
+        "CPU",
+        "",
+        "memory MB",
+        "",
+        "I/O MB/s",
+        "",
+        "parallel",
+        "",
+        "energy J",
+        "µJ per unit",
+        "unit",
+    )
     lines = [
         [
             row["workload"], row["cpu_intensity"], row["cpu_class"], row["memory_mb"], row["memory_class"],
             row["io_mb_per_s"], row["io_class"], row["parallel_efficiency"], row["parallel_class"], row["joules"],
-            row["joules_per_unit"], row["unit"],
+            _micro(row["joules_per_unit"]), row["unit"],
         ]
         for row in rows
     ]  # fmt: skip
-    page.table("Numbers, and their classes by rule", columns, lines)
-    page.sources([*RULES, *sorted({f"joules: {row['source']}" for row in rows}), SEED_NOTE])
+    page.table("Quantities and their classes", columns, lines)
+    page.sources([*RULES, *sorted({f"energy: {row['source']}" for row in rows}), SEED_NOTE])
     page.write(settings.folder / "characterise.html")
-    told = [
+    findings = [
         f"{row['workload']:11} CPU {row['cpu_class']}, memory {row['memory_class']}, I/O {row['io_class']}, parallel "
-        f"{row['parallel_class']}; {_text(row['joules_per_unit'])} J a {row['unit']}"
+        f"{row['parallel_class']}; {_text(_micro(row['joules_per_unit']))} µJ per {row['unit']}"
         for row in rows
     ]
-    return [*told, *RULES, str(settings.folder / "characterise.html")]
+    return [*findings, *RULES, str(settings.folder / "characterise.html")]
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:
@@ -177,7 +191,11 @@ def _ratio(part: float | None, whole: float | None) -> float | None:
 
 
 def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return "-" if value is None else digits(value)
+
+
+def _micro(value: float | None) -> float | None:
+    return None if value is None else 1e6 * value
 
 
 def _draw(stem: Any, rows: Sequence[Row]) -> None:
@@ -185,16 +203,16 @@ def _draw(stem: Any, rows: Sequence[Row]) -> None:
     with figure(stem, columns=3, size=(11.0, 1.4 + 0.3 * len(rows))) as axes:
         watts = [_ratio(row["joules"], row["call_seconds"]) for row in rows]
         parts = (
-            ("CPU seconds a second", [row["cpu_intensity"] for row in rows]),
+            ("CPU seconds per second", [row["cpu_intensity"] for row in rows]),
             ("parallel efficiency, 2 workers", [row["parallel_efficiency"] for row in rows]),
             ("power of the calls (W)", watts),
         )
-        for place, (axis, (label, values)) in enumerate(zip(axes[0], parts, strict=True)):
-            bars = axis.barh(names, [value or 0.0 for value in values], color=COLOURS[place])
-            texts = ["no number" if value is None else f"{value:.2f}" for value in values]
+        for index, (axis, (label, values)) in enumerate(zip(axes[0], parts, strict=True)):
+            bars = axis.barh(names, [value or 0.0 for value in values], color=COLOURS[index])
+            texts = ["unknown" if value is None else f"{value:.2f}" for value in values]
             axis.bar_label(bars, texts, padding=3, fontsize=9)
             axis.set(xlabel=label, xlim=(0, 1.25 * max(0.01, *(value or 0.0 for value in values))))
             axis.invert_yaxis()
             axis.grid(visible=False, axis="y")
-            if place:
+            if index:
                 axis.set_yticklabels([])

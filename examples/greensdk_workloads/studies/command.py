@@ -14,25 +14,25 @@ from greensdk.configure.targets import load as load_target
 from greensdk.errors import GreensdkError
 
 STUDIES = {
-    "parallelism": "How many workers take the least energy?",
-    "dte": "Dollars, time and energy by architecture and memory, as AWS Lambda would have it",
-    "compare-arch": "x86_64 against arm64, in per cent",
-    "methods": "What each method says of the same calls, and how far estimates are from a meter",
-    "characterise": "What kind of work each workload is",
-    "lithops": "Lithops against a plain loop, on one processor",
+    "parallelism": "Which number of workers uses least energy?",
+    "dte": "Cost, time and energy by architecture and memory size on AWS Lambda",
+    "compare-arch": "arm64 compared with x86_64, in per cent",
+    "methods": "Same calls, every method: how far are estimates from a meter?",
+    "characterise": "Which resource does each workload use?",
+    "lithops": "Lithops compared with a plain loop, on one worker",
 }
 """Name to the question."""
 
 
-@click.command()
+@click.command(short_help="Answer a question by running workloads.")
 @click.argument("name", type=click.Choice(list(STUDIES)))
 @click.argument("targets", nargs=-1, metavar="[WORKLOAD | MODULE:FUNCTION]...")
-@click.option("--quick", is_flag=True, help="A small size, done within a minute.")
-@click.option("--out", metavar="DIR", help="Where CSV, pictures and page go. [default: study-NAME]")
-@click.option("--scale", type=click.FloatRange(min=0, min_open=True), help="Size of the workloads; 1 is the full one.")
-@click.option("--reps", type=click.IntRange(min=1), help="How often each run is made.")
-@click.option("--workers", metavar="N,N,...", help="The numbers of workers of the study parallelism.")
-@click.option("--fresh", is_flag=True, help="Forget what an earlier run has left in DIR.")
+@click.option("--quick", is_flag=True, help="Small workloads: takes less than a minute.")
+@click.option("--out", metavar="DIR", help="Folder for CSV, pictures and page. [default: study-NAME]")
+@click.option("--scale", type=click.FloatRange(min=0, min_open=True), help="Size of the workloads; 1 is the full size.")
+@click.option("--reps", type=click.IntRange(min=1), help="Repetitions of each run.")
+@click.option("--workers", metavar="N,N,...", help="Numbers of workers for the study parallelism.")
+@click.option("--fresh", is_flag=True, help="Discard the results of earlier runs in DIR.")
 def study(
     name: str,
     targets: tuple[str, ...],
@@ -44,21 +44,21 @@ def study(
     fresh: bool,
 ) -> None:
     """
-    Run workloads, or functions of your own, and answer a question with a CSV, pictures and a page.
+    Run workloads, or your own functions, and answer a question with a CSV, pictures and a page.
 
-    A study that was interrupted goes on where it was when it is started again with the same DIR. A function of your
-    own takes (part, parts) and does that part of the work.
+    An interrupted study continues when it is started again with the same DIR. Your own function takes (part, parts) and
+    does that part of the work.
 
     \b
-    parallelism   how many workers take the least energy
-    dte           dollars, time, energy: {arm64, x86_64} x {512, 1024, 2048 MB}
-    compare-arch  x86_64 against arm64, in per cent
-    methods       what each method says of the same calls
+    parallelism   which number of workers uses least energy
+    dte           cost, time and energy: {arm64, x86_64} x {512, 1024, 2048 MB}
+    compare-arch  arm64 compared with x86_64, in per cent
+    methods       the same calls by every method
     characterise  CPU, memory, I/O, parallel efficiency, joules per unit of work
-    lithops       Lithops against a plain loop, on one processor
+    lithops       Lithops compared with a plain loop, on one worker
     """
-    from greensdk.cli.demo import private_temp
     from greensdk.cli.extras import need
+    from greensdk_workloads.demo import private_temp
 
     for library in ("matplotlib", "scipy"):
         need(library, "greensdk study")
@@ -70,23 +70,23 @@ def study(
     settings = Settings(folder, targets, quick, scale, reps, _numbers(workers), ["greensdk", *sys.argv[1:]])
     make = load_target(f"greensdk_workloads.studies.{name.replace('-', '_')}:make")
     with private_temp():
-        made = make(settings)
-    for line in made:
+        summary = make(settings)
+    for line in summary:
         click.echo(line)
 
 
 class Settings:
     """
-    What a person asked of a study.
+    The options of a study.
 
     Attributes:
-        folder: Where everything goes.
-        targets: Names of workloads or functions; empty for the study's own choice.
-        quick: A small size.
-        scale: Size of the workloads; None for the study's own choice.
-        reps: How often; None for the study's own choice.
-        workers: Numbers of workers; None for the study's own choice.
-        command: What was typed.
+        folder: Folder for all output.
+        targets: Names of workloads or functions; empty for the study's default.
+        quick: Use small workloads.
+        scale: Size of the workloads; None for the study's default.
+        reps: Repetitions; None for the study's default.
+        workers: Numbers of workers; None for the study's default.
+        command: The command line.
     """
 
     def __init__(
@@ -112,17 +112,17 @@ def _numbers(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        found = sorted({int(part) for part in text.split(",")})
+        counts = sorted({int(part) for part in text.split(",")})
     except ValueError:
-        found = []
-    if not found or found[0] < 1:
-        raise GreensdkError(f"--workers {text}: expected numbers from 1 on with commas between them, as in 1,2,4")
-    return found
+        counts = []
+    if not counts or counts[0] < 1:
+        raise GreensdkError(f"--workers {text}: expected positive integers separated by commas, such as 1,2,4")
+    return counts
 
 
 def progress(tasks: list[Any], what: str) -> Any:
     """
-    Yield `tasks` one by one, with a progress bar on standard error where somebody is there to see it.
+    Yield `tasks` one by one, with a progress bar if standard error is a terminal.
     """
     if not sys.stderr.isatty():
         yield from tasks

@@ -1,5 +1,5 @@
 """
-A made-up meter for machines without one: a powercap tree that a process turns by how busy the CPUs are.
+A simulated meter for machines without one: a powercap tree whose counter a process advances with the CPUs' busy time.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 IDLE_W, BUSY_W = 10.0, 20.0
-"""Watts always, and watts for each busy CPU on top."""
+"""Constant watts, and additional watts for each busy CPU."""
 
-EVERY_S = 0.002
+PERIOD_S = 0.002
 
 
 @contextmanager
-def turning() -> Iterator[Path]:
+def simulated_meter() -> Iterator[Path]:
     """
-    Hand out the root of a powercap tree with one package, which turns while the block runs.
+    Yield the root of a powercap tree with one package, whose counter advances while the block runs.
     """
     from greensdk.testing import PowercapTree
 
@@ -40,22 +40,22 @@ def turning() -> Iterator[Path]:
                 process.kill()
 
 
-def turn(file: str) -> None:
+def advance(file: str) -> None:
     """
-    Turn the counter until the parent ends.
+    Advance the counter until the parent ends.
     """
     from greensdk.measure.cputime import host_clock
 
     clock, parent = host_clock(), os.getppid()
     assert clock is not None
     fd = os.open(file, os.O_WRONLY)
-    began_s, busy0_s, first_uj = time.monotonic(), clock.read(), int(Path(file).read_text())
-    print("turning", flush=True)
+    start_s, busy0_s, first_uj = time.monotonic(), clock.read(), int(Path(file).read_text())
+    print("running", flush=True)
     while os.getppid() == parent:
-        joules = IDLE_W * (time.monotonic() - began_s) + BUSY_W * (clock.read() - busy0_s)
+        joules = IDLE_W * (time.monotonic() - start_s) + BUSY_W * (clock.read() - busy0_s)
         os.pwrite(fd, b"%024d\n" % (first_uj + int(joules * 1e6)), 0)
-        time.sleep(EVERY_S)
+        time.sleep(PERIOD_S)
 
 
 if __name__ == "__main__":
-    turn(sys.argv[1])
+    advance(sys.argv[1])

@@ -1,5 +1,5 @@
 """
-What runs inside of a quota: ``python -m greensdk_workloads.studies.inside TASK ANSWER GROUP``.
+The child process with a CPU quota: ``python -m greensdk_workloads.studies.inside TASK ANSWER GROUP``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 
 def main(task: str, answer: str, group: str) -> None:
     """
-    Make the calls of one stage, measured, within the quota of `group`.
+    Make the measured calls of one stage in the cgroup `group`.
     """
     from greensdk import energy_tracked
 
-    module, name, items, stage = pickle.loads(Path(task).read_bytes())  # noqa: S301 - written by our own parent
+    module, name, items, stage = pickle.loads(Path(task).read_bytes())  # noqa: S301 - written by the parent process
     fn = getattr(import_module(module), name)
     for library in getattr(import_module(module), "NEEDS", ()):
         import_module(library)

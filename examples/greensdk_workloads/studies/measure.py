@@ -1,5 +1,5 @@
 """
-One run of a workload, and what it came to.
+One run of a workload, and its results.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from greensdk import track
+from greensdk.cli.show import count
 from greensdk.errors import GreensdkError
 from greensdk.monitor import MACHINE
 from greensdk.report import EnergyReport
+from greensdk.schema.primary import primary_of
 from greensdk_workloads.mappers import OnLithops, Tracked, local_config
 from greensdk_workloads.workload import Mapper, Workload
 
@@ -19,17 +21,17 @@ SEED_NOTE = "all seeds are fixed: every run does the same work"
 
 class Run(NamedTuple):
     """
-    What one run came to.
+    The results of one run.
 
     Attributes:
-        seconds: From beginning to end.
-        energy_j: Joules of all calls, each meter counted once.
-        energy_low_j: Lower end of the 90 % interval.
+        seconds: From start to end.
+        energy_j: Energy of all calls, each meter counted once.
+        energy_low_j: Lower end of the 90% interval.
         energy_high_j: Upper end.
-        machine_j: What the machine as a whole took in that time; None where nothing tells.
+        machine_j: Energy of the whole machine in that time; None if unknown.
         cpu_s: CPU seconds of all calls.
-        source: The method behind the joules, with what is inside them.
-        records: One for each call.
+        source: The method behind the energy, with its boundary.
+        records: The record of each call.
     """
 
     seconds: float
@@ -47,7 +49,7 @@ def here(workload: Workload, workers: int, scale: float, **settings: Any) -> Run
     Run a workload in this process, one call after the other, each measured.
 
     Raises:
-        GreensdkError: Its result is wrong.
+        GreensdkError: The result is wrong.
     """
     mapper = Tracked(sink="memory:", **settings)
     return _timed(workload, mapper, workers, scale, lambda: EnergyReport(mapper.records), settings)
@@ -55,10 +57,10 @@ def here(workload: Workload, workers: int, scale: float, **settings: Any) -> Run
 
 def on_lithops(workload: Workload, workers: int, scale: float, energy: Mapping[str, Any] | None = None) -> Run:
     """
-    Run a workload through Lithops on this machine, in so many workers at a time.
+    Run a workload through Lithops on this machine with `workers` concurrent workers.
 
     Raises:
-        GreensdkError: Its result is wrong.
+        GreensdkError: The result is wrong.
     """
     from greensdk_lithops import EnergyFunctionExecutor
 
@@ -73,14 +75,14 @@ def _timed(
 ) -> Run:
     with track(workload.name, **{"sink": "memory:", **settings}) as around:
         result = workload.run(mapper, workers, scale)
-    wrong = workload.check(result, scale)
-    if wrong:
-        raise GreensdkError(f"{workload.name} with {workers} workers came out wrong: {wrong}")
-    found: EnergyReport = report()
+    error = workload.check(result, scale)
+    if error:
+        raise GreensdkError(f"{workload.name} with {count(workers, 'worker')}: wrong result: {error}")
+    summary: EnergyReport = report()
     whole = around.record
     if whole["duration_s"] is None:
-        raise GreensdkError("a study has nothing to say while GREENSDK_DISABLED switches measuring off")
-    total = found.total
+        raise GreensdkError("GREENSDK_DISABLED turns measurement off; unset it to run a study")
+    total = summary.total
     return Run(
         whole["duration_s"],
         total.energy_j,
@@ -88,25 +90,24 @@ def _timed(
         total.energy_high_j,
         machine_j(whole),
         total.cpu_s,
-        ", ".join(total.sources) or "nothing can measure here",
-        list(found.records),
+        ", ".join(total.sources) or "no energy source works here",
+        list(summary.records),
     )
 
 
 def machine_j(record: Mapping[str, Any]) -> float | None:
     """
-    Return the joules of the whole machine in a call's window, from the reading that stands for the call.
+    Return the joules of the whole machine in a call's window, from the reading that provides the call's energy.
     """
-    wanted = record["energy_source"], record["energy_boundary"]
-    for each in record["readings"]:
-        if (each["monitor"], each["boundary"]) == wanted and each["scope"] == MACHINE:
-            return float(each["energy_j"]) if each["energy_j"] is not None else None
-    return None
+    reading = primary_of(record)
+    if reading is None or reading["scope"] != MACHINE or reading["energy_j"] is None:
+        return None
+    return float(reading["energy_j"])
 
 
 def mean_and_interval(values: Iterable[float]) -> tuple[float, float, float]:
     """
-    Return the mean with its 90 % interval by Student's t; the interval of one value alone is that value.
+    Return the mean with its 90% interval by Student's t; the interval of a single value is that value.
 
     Student, "The probable error of a mean", Biometrika 6, 1908.
     """

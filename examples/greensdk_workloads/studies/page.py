@@ -1,5 +1,5 @@
 """
-The page that a study leaves: what was asked, what was run, pictures, tables, and where each number comes from.
+The page of a study: the question, the findings, pictures, tables, and where the numbers come from.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from greensdk.cli.show import digits
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -29,19 +31,21 @@ class Page:
     A self-contained HTML page, written piece by piece.
 
     Args:
-        title: What the study asks.
-        command: The command that made it.
+        title: The question of the study.
+        command: The command line that made it.
     """
 
     def __init__(self, title: str, command: Sequence[str]) -> None:
         self.title = title
-        self._parts = [f"<p>Made by <code>{html.escape(shlex.join(command))}</code></p>"]
+        self._command = command
+        self._findings: list[str] = []
+        self._parts: list[str] = []
 
-    def text(self, *lines: str) -> None:
+    def findings(self, *lines: str) -> None:
         """
-        Add paragraphs.
+        Add paragraphs below the title, before everything else.
         """
-        self._parts += [f"<p>{html.escape(line)}</p>" for line in lines]
+        self._findings += [f"<p>{html.escape(line)}</p>" for line in lines]
 
     def picture(self, path: Path, caption: str) -> None:
         """
@@ -65,7 +69,7 @@ class Page:
 
     def sources(self, lines: Iterable[str]) -> None:
         """
-        Add where the numbers come from.
+        Add the list of sources.
         """
         items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
         self._parts.append(f'<h2>Where the numbers come from</h2><ul class="from">{items}</ul>')
@@ -74,12 +78,14 @@ class Page:
         """
         Write the page.
         """
-        title = html.escape(self.title)
+        title, command = html.escape(self.title), html.escape(shlex.join(self._command))
+        body = "".join([*self._findings, *self._parts])
         path.write_text(
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
             '<meta name="viewport" content="width=device-width">'
             '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-            f"style-src 'unsafe-inline'\"><style>{STYLE}</style><h1>{title}</h1>{''.join(self._parts)}</html>",
+            f"style-src 'unsafe-inline'\"><style>{STYLE}</style><h1>{title}</h1>{body}"
+            f"<footer>Command: <code>{command}</code></footer></html>",
             encoding="utf-8",
         )
 
@@ -87,4 +93,15 @@ class Page:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return digits(value) if isinstance(value, float) else str(value)
+
+
+def interval(low: float | None, high: float | None) -> str | None:
+    """
+    Return the two ends of an interval in one table cell.
+
+    Example:
+        >>> interval(1.2345, 2.5), interval(None, 2.5)
+        ('1.23–2.5', None)
+    """
+    return None if low is None or high is None else f"{digits(low)}–{digits(high)}"

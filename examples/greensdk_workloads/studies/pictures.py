@@ -1,5 +1,5 @@
 """
-How the studies' pictures look.
+The style of the studies' pictures.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
-"""Told apart by people who see colours differently: Okabe and Ito, "Color universal design", 2008."""
+"""Distinguishable with colour vision deficiencies: Okabe and Ito, "Color universal design", 2008."""
 
 MARKERS = "osD^vPX*"
 STYLE: Any = {
@@ -32,7 +32,7 @@ STYLE: Any = {
 @contextmanager
 def figure(path: Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (7.2, 4.4)) -> Iterator[Any]:
     """
-    Hand out a figure's axes, an array of rows x columns, and save it as ``path.svg`` and ``path.png`` afterwards.
+    Yield a figure's axes, an array of rows x columns, and save it as ``path.svg`` and ``path.png`` afterwards.
     """
     import matplotlib as mpl
 
@@ -40,17 +40,17 @@ def figure(path: Path, rows: int = 1, columns: int = 1, size: tuple[float, float
     import matplotlib.pyplot as plt
 
     with mpl.rc_context(STYLE):
-        made, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+        picture, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
         try:
             yield axes
-            made.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-            made.savefig(path.with_suffix(".png"))
+            picture.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+            picture.savefig(path.with_suffix(".png"))
         finally:
-            plt.close(made)
+            plt.close(picture)
 
 
-def look(place: int) -> dict[str, str]:
+def style_of(index: int) -> dict[str, str]:
     """
-    Return colour and marker of the series number `place`.
+    Return the colour and marker of a series.
     """
-    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}

@@ -1,9 +1,9 @@
 """
-So much of a CPU as AWS Lambda gives for so much memory, on this machine.
+AWS Lambda's share of a CPU for a memory size, enforced on this machine.
 
 "At 1,769 MB, a function has the equivalent of one vCPU", and CPU is in proportion to memory
 (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). The kernel enforces the quota (Linux,
-Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v2.rst); one needs root for that, or a cgroup of one's own.
+Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v2.rst), which needs root or a delegated cgroup.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ GROUPS = Path("/sys/fs/cgroup")
 
 class Sandbox:
     """
-    Makes the calls of a stage one after the other within a quota, each measured; a workload's Mapper.
+    A mapper that makes the calls of a stage one after the other within a CPU quota, each measured.
 
-    What a stage needs is imported at full speed before, as Lambda does when a function starts; a warm one has it.
+    Libraries are imported at full speed before, as Lambda does when a function starts.
 
     Args:
         memory_mb: Memory of the function.
-        folder: Where records may be written meanwhile.
+        folder: Folder for temporary files.
         group: The cgroup with the quota.
 
     Attributes:
-        stages: The records of each stage, in the order in which they ran.
+        stages: The records of each stage, in order of execution.
     """
 
     def __init__(self, memory_mb: int, folder: Path, group: Path) -> None:
@@ -58,13 +58,13 @@ class Sandbox:
         fn: Callable[..., Any],
         items: Sequence[tuple[Any, ...]],
         stage: str,
-        after: Sequence[str] = (),  # noqa: ARG002 - the contract's
+        after: Sequence[str] = (),  # noqa: ARG002 - part of the protocol
     ) -> list[Any]:
         """
-        Make the calls in a process of their own.
+        Make the calls in a child process.
 
         Raises:
-            GreensdkError: The process died, of too little memory for example.
+            GreensdkError: The process died, for example for lack of memory.
         """
         name = uuid.uuid4().hex
         task, answer, log = (self._folder / f"{name}.{kind}" for kind in ("task", "answer", "jsonl"))
@@ -77,7 +77,7 @@ class Sandbox:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise GreensdkError(f"{stage} died in {self._memory_mb} MB: {last}")
         self.stages.append((stage, [orjson.loads(line) for line in log.read_bytes().splitlines()]))
-        results: list[Any] = pickle.loads(answer.read_bytes())  # noqa: S301 - written by our own child
+        results: list[Any] = pickle.loads(answer.read_bytes())  # noqa: S301 - written by the child process
         return results
 
     def _environment(self, log: Path) -> dict[str, str]:
@@ -89,7 +89,7 @@ class Sandbox:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._memory_mb),
             "AWS_REGION": "us-east-1",
             "GREENSDK_SINK": str(log),
-            # One thread for each part of a vCPU: libraries would start one for each CPU that they see.
+            # One thread, as with less than a vCPU: libraries would start one for each CPU of this machine.
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         }
 
@@ -97,10 +97,10 @@ class Sandbox:
 @contextmanager
 def sandbox(memory_mb: int) -> Iterator[Sandbox]:
     """
-    Hand out a sandbox of so much memory, and remove its cgroup afterwards.
+    Yield a sandbox with a memory size's CPU quota, and remove its cgroup afterwards.
 
     Raises:
-        GreensdkError: This machine gives us no quota.
+        GreensdkError: CPU quotas are not available on this machine.
     """
     group = _make(memory_mb)
     try:
@@ -117,8 +117,8 @@ def _make(memory_mb: int) -> Path:
         return _make_v1(memory_mb)
     except OSError as error:
         raise GreensdkError(
-            f"study dte needs a CPU quota, and {error.filename or GROUPS} says: {error.strerror}; "
-            "run it as root, or in a container with a cgroup of its own"
+            f"study dte needs a CPU quota: {error.filename or GROUPS}: {error.strerror}; "
+            "run it as root, or in a container with a delegated cgroup"
         ) from error
 
 
@@ -131,7 +131,7 @@ def _make_v1(memory_mb: int) -> Path:
 
 
 def _make_v2(memory_mb: int) -> Path:
-    with suppress(OSError):  # it may be on already, and only its owner may say so
+    with suppress(OSError):  # it may be enabled already, and only its owner may enable it
         (GROUPS / "cgroup.subtree_control").write_text("+cpu")
     group = GROUPS / f"greensdk-study-{uuid.uuid4().hex[:12]}"
     group.mkdir()
@@ -140,7 +140,7 @@ def _make_v2(memory_mb: int) -> Path:
 
 
 def _remove(group: Path) -> None:
-    # The kernel takes a moment to notice that the last process has gone.
+    # The cgroup stays busy for a moment after its last process has exited.
     for _ in range(100):
         try:
             group.rmdir()

@@ -1,5 +1,5 @@
 """
-A study's rows in a CSV file, so that an interrupted study goes on where it was.
+A study's rows in a CSV file, so that an interrupted study continues where it stopped.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Row = dict[str, Any]
 
 class Table:
     """
-    Rows that are on the disk as soon as they are known.
+    Rows that are written to the disk when they are added.
 
     Args:
-        path: The file; made when there is none.
+        path: The file; created if it does not exist.
         keys: The columns that tell one run from another.
         columns: The other columns.
 
     Raises:
-        GreensdkError: The file is of another study.
+        GreensdkError: The file belongs to another study.
     """
 
     def __init__(self, path: Path, keys: Sequence[str], columns: Sequence[str]) -> None:
@@ -39,8 +39,8 @@ class Table:
     def __contains__(self, values: object) -> bool:
         if not isinstance(values, Mapping):
             return False
-        wanted = tuple(str(values[key]) for key in self.keys)
-        return any(wanted == tuple(str(row[key]) for key in self.keys) for row in self.rows)
+        key_texts = tuple(str(values[key]) for key in self.keys)
+        return any(key_texts == tuple(str(row[key]) for key in self.keys) for row in self.rows)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """
@@ -53,10 +53,10 @@ class Table:
         with self.path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ()) != self.columns:
-                raise GreensdkError(f"{self.path}: these are not the columns of this study; choose another --out")
-            # A row that was cut short in the middle of its writing is run again.
-            whole = (row for row in reader if None not in row.values())
-            yield from ({column: _value(text) for column, text in row.items()} for row in whole)
+                raise GreensdkError(f"{self.path}: the columns are not those of this study; choose another --out")
+            # A row that was truncated while it was written is run again.
+            complete = (row for row in reader if None not in row.values())
+            yield from ({column: _value(text) for column, text in row.items()} for row in complete)
 
     def _write(self, cells: Sequence[Any], mode: str) -> None:
         with self.path.open(mode, newline="", encoding="utf-8") as file:
@@ -67,7 +67,7 @@ class Table:
 
 def _value(text: str) -> Any:
     """
-    Return what was written: a number, a text, or None.
+    Return the value that was written: a number, a text, or None.
     """
     if text == "":
         return None

@@ -1,5 +1,5 @@
 """
-What a study is made on: workloads by name, or a person's own functions.
+The workloads of a study: bundled ones by name, or the user's functions.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def targets(names: Iterable[str]) -> list[Workload]:
             that does part `part` of `parts` of some work: ``def work(part, parts): ...``.
 
     Raises:
-        GreensdkError: There is no such thing, or a library is missing; one line each.
+        GreensdkError: There is no such target, or a library is missing.
     """
-    return [_own(name) if ":" in name else _known(name) for name in names]
+    return [_custom(name) if ":" in name else _bundled(name) for name in names]
 
 
-def _known(name: str) -> Workload:
+def _bundled(name: str) -> Workload:
     if name not in NAMES:
         raise GreensdkError(f"{unknown('study', name, NAMES, 'workload')}; your own function is MODULE:FUNCTION")
     try:
@@ -42,23 +42,23 @@ def _known(name: str) -> Workload:
     return workload
 
 
-def _own(name: str) -> Workload:
+def _custom(name: str) -> Workload:
     module, _, attribute = name.partition(":")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found = getattr(import_module(module), attribute)
+        target = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise GreensdkError(f"study: {name}: {error}") from error
-    if isinstance(found, Workload):
-        return found
-    if not callable(found):
+    if isinstance(target, Workload):
+        return target
+    if not callable(target):
         raise GreensdkError(f"study: {name} is neither a Workload nor a function")
-    return Workload(attribute, f"{name}, in parts", "run", lambda _: 1.0, _in_parts(found), lambda *_: "")
+    return Workload(attribute, f"{name}, in parts", "run", lambda _: 1.0, _in_parts(target), lambda *_: "")
 
 
 def _in_parts(fn: Callable[[int, int], Any]) -> Callable[[Mapper, int, float], Any]:
-    def run(mapper: Mapper, workers: int, scale: float) -> list[Any]:  # noqa: ARG001 - the contract's
+    def run(mapper: Mapper, workers: int, scale: float) -> list[Any]:  # noqa: ARG001 - part of the protocol
         return mapper(fn, [(part, workers) for part in range(workers)], "run")
 
     return run

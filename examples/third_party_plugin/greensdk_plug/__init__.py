@@ -1,7 +1,7 @@
 """
-Joules at the wall, from the watts that a plug meter once showed for this machine.
+Energy at the wall, from a plug meter's reading for this machine.
 
-What runs around a measured call is here and imports the standard library only; the hooks, which need
+This module runs around measured calls and imports the standard library only; the hooks, which need
 pluggy, are in :mod:`greensdk_plug.hooks`, so that a worker never imports them.
 """
 
@@ -17,11 +17,11 @@ from greensdk.monitor import ESTIMATED, MACHINE, Availability, Metric, Reading, 
 
 class PlugMonitor:
     """
-    Counts a constant power for as long as the window lasts: ``energy_j = watts * seconds``.
+    A constant power over the window: ``energy_j = watts * seconds``.
 
     Args:
-        watts: What the plug meter shows while the machine works; None: nobody has looked yet.
-        tolerance: How far the true power may be away, as a fraction of `watts`; the 90 % interval.
+        watts: The plug meter's reading under load; None if it was not read.
+        tolerance: Uncertainty of the power as a fraction of `watts`: the 90% interval.
     """
 
     name = "plug"
@@ -38,21 +38,21 @@ class PlugMonitor:
 
     def probe(self) -> Availability:
         """
-        Say whether somebody has told the watts.
+        Return whether the watts are configured.
         """
         if self.watts is None:
-            return Availability(False, "nobody has said what the plug meter shows", "set GREENSDK_PLUG_WATTS")
+            return Availability(False, "watts are not set", "set GREENSDK_PLUG_WATTS")
         return Availability(True)
 
     def open(self) -> Sequence[Metric]:
         """
-        Name the one metric.
+        Return the only metric.
         """
         return [Metric("wall", "J", "wall", MACHINE, ESTIMATED, "Given watts times the window's seconds")]
 
     def start(self) -> int:
         """
-        Note the time.
+        Return the time.
         """
         return time.perf_counter_ns()
 
@@ -75,24 +75,24 @@ class PlugMonitor:
 
     def poll(self) -> None:
         """
-        A constant needs no looking after.
+        Do nothing: a constant needs no polling.
         """
 
     def close(self) -> None:
         """
-        Nothing was taken.
+        Do nothing: there is nothing to release.
         """
 
 
 def greensdk_enrich(record: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return what a finished record gets under ``plug``: the share of the plug's power that the call had.
+    Return the fields of a finished record under ``plug``: the call's mean power.
 
     Args:
-        record: The record, which can't be changed here.
-        config: The plugin's table, ``[tool.greensdk.plug]``; `PlugMonitor` has checked it.
+        record: The record, which is read-only.
+        config: The plugin's table, ``[tool.greensdk.plug]``; `PlugMonitor` validates it.
     """
-    found = [each["call_j"] for each in record["readings"] if each["monitor"] == "plug"]
-    if not found or found[0] is None or not record["duration_s"]:
+    joules = [each["call_j"] for each in record["readings"] if each["monitor"] == "plug"]
+    if not joules or joules[0] is None or not record["duration_s"]:
         return {"call_w": None, "known_w": config.get("watts")}
-    return {"call_w": found[0] / record["duration_s"], "known_w": config.get("watts")}
+    return {"call_w": joules[0] / record["duration_s"], "known_w": config.get("watts")}

@@ -1,5 +1,5 @@
 """
-What this plugin tells greensdk. The entry point in pyproject.toml names this module.
+The hooks of this plugin. The entry point in pyproject.toml refers to this module.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @hookimpl
 def greensdk_register_monitors(registry: Registry) -> None:
     """
-    Offer the monitor by name; the module is imported when somebody uses it.
+    Register the monitor by name; its module is imported when it is used.
     """
     registry.monitor("plug", "greensdk_plug:PlugMonitor")
 
 
-hookimpl(greensdk_enrich)  # marked here and not where it is defined, which workers import
+hookimpl(greensdk_enrich)  # marked here and not where it is defined, because workers import that module

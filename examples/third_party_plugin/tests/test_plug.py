@@ -13,37 +13,37 @@ from greensdk.testing import check_monitor
 WATTS = {"plug": {"watts": 100.0, "tolerance": 0.1}}
 
 
-def test_it_keeps_to_the_contract():
+def test_it_conforms_to_the_contract():
     """
     The conformance test of greensdk passes, and there is one metric.
     """
     assert ["wall"] == [metric.name for metric in check_monitor(PlugMonitor(watts=45.0))]
 
 
-def test_a_second_counts_as_many_joules_as_there_are_watts():
+def test_energy_is_power_times_time():
     """
-    Energy is power times time, with the tolerance around it.
+    With the tolerance as its interval.
     """
     monitor = PlugMonitor(watts=100.0, tolerance=0.1)
 
-    found = monitor.stop(monitor.start() - 1_000_000_000)
+    measured = monitor.stop(monitor.start() - 1_000_000_000)
 
-    assert pytest.approx(100.0, rel=0.01) == found["energy_j"]
-    assert pytest.approx(0.9 * found["energy_j"]) == found["energy_low_j"]
-    assert pytest.approx(1.1 * found["energy_j"]) == found["energy_high_j"]
+    assert pytest.approx(100.0, rel=0.01) == measured["energy_j"]
+    assert pytest.approx(0.9 * measured["energy_j"]) == measured["energy_low_j"]
+    assert pytest.approx(1.1 * measured["energy_j"]) == measured["energy_high_j"]
 
 
-def test_without_watts_it_says_what_would_help():
+def test_without_watts_probe_returns_the_fix():
     """
-    Nobody has read the meter: there is no number to make up.
+    The power is unknown, and never guessed.
     """
-    assert (False, "nobody has said what the plug meter shows", "set GREENSDK_PLUG_WATTS") == PlugMonitor().probe()
+    assert (False, "watts are not set", "set GREENSDK_PLUG_WATTS") == PlugMonitor().probe()
 
 
 @pytest.mark.parametrize("wrong", [{"watts": 0.0}, {"watts": -1.0}, {"watts": 1.0, "tolerance": 1.0}])
 def test_impossible_settings_are_refused(wrong):
     """
-    A power of nothing, and a tolerance of everything, are mistakes.
+    A power of 0 and a tolerance of 1 are errors.
     """
     with pytest.raises(ConfigError, match="plug: "):
         PlugMonitor(**wrong)
@@ -68,8 +68,8 @@ def test_a_record_has_its_reading_and_its_fields():
     assert pytest.approx(records[0]["energy_j"] / records[0]["duration_s"]) == records[0]["plug"]["call_w"]
 
 
-def test_a_record_without_its_reading_says_so():
+def test_without_its_reading_the_power_is_unknown():
     """
-    Where the plug's number is missing, so is the power.
+    Without a reading the power is unknown.
     """
     assert {"call_w": None, "known_w": None} == greensdk_enrich({"readings": [], "duration_s": 1.0}, {})

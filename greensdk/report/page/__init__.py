@@ -116,7 +116,7 @@ def _when(view: View) -> str:
         return "No calls."
     first, last = (datetime.fromtimestamp(moment, UTC) for moment in (times[0], times[-1]))
     until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
-    machines = len({call.record["host"].get("boot_id") or call.record["host"].get("host_id") for call in view.calls})
+    machines = len({facts["host.boot_id"] or facts["host.host_id"] for facts, _ in view.grouped})
     return (
         f"{several(len(view.calls), 'call')} that began between {first:%Y-%m-%d %H:%M:%S} and {until} UTC on "
         f"{several(machines, 'machine')}."

@@ -35,7 +35,7 @@ def recommended(view: View) -> Html | None:
     """
     Show what to run where the records hold a sweep over worker counts and the advisor's libraries are installed.
     """
-    if len(view.report.counted) > MOST_RECORDS:
+    if view.total.calls > MOST_RECORDS:
         return None
     title = tag("h2", "What to run")
     try:
@@ -48,9 +48,9 @@ def recommended(view: View) -> Html | None:
 
 
 def _swept(view: View) -> list[Html]:
-    from greensdk.advisor.profile import profiles
+    from greensdk.advisor.profile import profiles_of
 
-    swept = [each for each in profiles(view.report.counted)[0] if _counts(each) >= LEAST_COUNTS]
+    swept = [each for each in profiles_of(view.report)[0] if _counts(each) >= LEAST_COUNTS]
     if not swept:
         return []
     from greensdk.advisor.advice import advise_on

@@ -70,7 +70,7 @@ def prepared(calls: Sequence[Call]) -> Drawn:
     bad: dict[int, list[float]] = {}
     for call, lane, (start_s, stop_s) in zip(calls, placed, spans, strict=True):
         _add(bars.setdefault(lane, []), Bar(start_s, stop_s, lane, call.kind), length_s / PIXELS)
-        if call.record["status"] != "ok":
+        if call.facts["status"] != "ok":
             bad.setdefault(lane, []).append(stop_s)
     kept = sorted(_busiest(bars), key=lambda lane: (names[lane], lane))
     return Drawn(
@@ -115,7 +115,7 @@ def _without_pauses(calls: Sequence[Call]) -> tuple[list[tuple[float, float]], l
     """
     Return begin and end of each call on a clock that stands still in long pauses, where it stood, and its last value.
     """
-    raw = [(call.start_s or 0.0, (call.start_s or 0.0) + call.record["duration_s"]) for call in calls]
+    raw = [(call.start_s or 0.0, (call.start_s or 0.0) + (call.duration_s or 0.0)) for call in calls]
     gaps: list[tuple[float, float]] = []
     busy_s, end_s = 0.0, raw[0][0]
     for start_s, stop_s in raw:
@@ -143,9 +143,12 @@ def _lanes(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> tuple
     free: dict[str, list[int]] = {}
     taken: dict[str, list[tuple[float, int]]] = {}
     names: list[str] = []
+    homes: dict[Any, str] = {}
     placed = []
     for call, (start_s, stop_s) in zip(calls, spans, strict=True):
-        home = _home(call)
+        facts = call.facts
+        where = facts["worker.pod"] or facts["host.host_id"] or facts["host.boot_id"]
+        home = homes.get(where) or homes.setdefault(where, plain(where, 17))
         open_now, idle = taken.setdefault(home, []), free.setdefault(home, [])
         while open_now and open_now[0][0] <= start_s + 1e-9:
             heapq.heappush(idle, heapq.heappop(open_now)[1])
@@ -159,11 +162,6 @@ def _lanes(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> tuple
     return placed, names
 
 
-def _home(call: Call) -> str:
-    worker, host = call.record["worker"] or {}, call.record["host"]
-    return plain(worker.get("pod") or host.get("host_id") or host.get("boot_id"), 17)
-
-
 def _power(calls: Sequence[Call], spans: Sequence[tuple[float, float]], length_s: float) -> dict[str, Any]:
     """
     Return mean watts in each part of the time; exact, since a call's joules grow evenly while it runs.
@@ -173,7 +171,7 @@ def _power(calls: Sequence[Call], spans: Sequence[tuple[float, float]], length_s
     groups: dict[str, list[tuple[float, float, float]]] = {}
     for call, (start_s, stop_s) in zip(calls, spans, strict=True):
         if call.energy_j is not None and stop_s > start_s:
-            name = brief(f"{call.record['energy_source']}, {call.record['energy_boundary']}")
+            name = brief(f"{call.facts['energy_source']}, {call.facts['energy_boundary']}")
             groups.setdefault(name, []).append((start_s, stop_s, call.energy_j / (stop_s - start_s)))
     edges = np.linspace(0.0, length_s, BINS + 1)
     found = {}

@@ -6,14 +6,14 @@ page came about.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from greensdk.monitor import ESTIMATED
-from greensdk.report.meters import primary
+from greensdk.report.groups import by_first
 from greensdk.report.page.html import LONGEST_REASON, Html, joined, name_of, table, tag
 from greensdk.report.page.units import amount, percent
 from greensdk.report.page.view import View, title
+from greensdk.report.remarks import bases
 from greensdk.version import __version__
 
 MOST_ROWS = 20
@@ -37,12 +37,12 @@ def meters(view: View) -> Html | None:
             name_of(meter),
             name_of(view.report.hosts.get(machine, machine)),
             name_of(f"{source} ({boundary})"),
-            amount(parts.meter_j, "J"),
-            amount(sum(parts.calls.values()), "J"),
-            amount(parts.unattributed_j, "J"),
-            percent(parts.unattributed_j, parts.meter_j),
+            amount(meter_j, "J"),
+            amount(calls_j, "J"),
+            amount(unattributed_j, "J"),
+            percent(unattributed_j, meter_j),
         ]
-        for machine, meter, source, boundary, parts in found
+        for machine, meter, source, boundary, meter_j, calls_j, unattributed_j in found
     ]
     columns = ["meter", "machine", "read by", "counted", "these calls", "unattributed", "unattributed share"]
     text = (
@@ -56,17 +56,16 @@ def basis(view: View) -> Html | None:
     """
     Show how the joules are known, and what estimates rest on.
     """
-    known = [call for call in view.calls if call.energy_j is not None]
-    if not known:
+    if view.total.energy_j is None:
         return None
     kinds: dict[str, list[float]] = {}
-    bases: Counter[tuple[str, str]] = Counter()
-    for record, energy_j, _, _ in known:
-        row = kinds.setdefault(str(record["energy_quality"]), [0, 0.0])
-        row[0] += 1
-        row[1] += energy_j or 0.0
-        if record["energy_quality"] == ESTIMATED and (reading := primary(record)):
-            bases[reading["monitor"], str(reading["attributes"].get("basis") or "it does not say what on")] += 1
+    for facts, group in view.grouped:
+        if group.energy_j is not None:
+            row = kinds.setdefault(str(facts["energy_quality"]), [0, 0.0])
+            row[0] += group.calls - group.unknown
+            row[1] += group.energy_j
+    found = bases(view.report.log, view.report.rows.rows).items()
+    rests_on = Counter({(name, text or "it does not say what on"): count for (name, text), count in found})
     total_j = sum(joules for _, joules in kinds.values())
     columns = ["quality", "meaning", "calls", "energy", "share of the energy"]
     rows = [
@@ -75,7 +74,7 @@ def basis(view: View) -> Html | None:
     ]
     parts = [tag("h2", "How the joules are known"), table("Quality of the numbers", columns, rows, words=2)]
     estimates = _counted(
-        "What was estimated, and what the estimates rest on", ("method", "it rests on", "calls"), bases
+        "What was estimated, and what the estimates rest on", ("method", "it rests on", "calls"), rests_on
     )
     return joined([*parts, *filter(None, [estimates])])
 
@@ -94,12 +93,13 @@ def failures(view: View) -> Html:
     ended: Counter[tuple[str, str, str]] = Counter()
     missing: Counter[tuple[str, str]] = Counter()
     wrong: Counter[tuple[str, str]] = Counter()
-    for record, energy_j, _, _ in view.calls:
-        if record["status"] != "ok":
-            ended[str(record["status"]), str(record.get("error_type") or "–"), title(record)] += 1
-        if energy_j is None:
-            missing[title(record), str(record.get("reason") or "it does not say why")] += 1
-        wrong.update((str(plugin), str(text)) for plugin, text in (record.get("errors") or {}).items())
+    for facts, group in view.grouped:
+        if facts["status"] != "ok":
+            ended[str(facts["status"]), str(facts["error_type"] or "–"), title(facts)] += group.calls
+        if group.unknown:
+            missing[title(facts), str(facts["reason"] or "it does not say why")] += group.unknown
+        for plugin, text in facts["errors"] or ():
+            wrong[str(plugin), str(text)] += group.calls
     parts = [
         _counted("Calls that did not end well", ("status", "error", "function", "calls"), ended),
         _counted("Calls without a number", ("function", "why", "calls"), missing),
@@ -127,18 +127,19 @@ def provenance(view: View) -> Html:
     """
     Show what this page was made from.
     """
-    records = view.report.records
-    writers = sorted({str(record.get("greensdk")) for record in records})
+    log, once = view.report.log, view.report.rows.once
+    every = [view.facts[place] for place, _ in by_first(log.rows["facts"][once])]
+    writers = sorted({str(facts["greensdk"]) for facts in every})
     facts = [
         ("page made", f"{view.made:%Y-%m-%d %H:%M:%S} UTC by greensdk {__version__}"),
-        ("records", _counted_of(len(view.calls), len(records))),
+        ("records", _counted_of(view.total.calls, len(once))),
         ("written by", _listed(f"greensdk {writer}" for writer in writers)),
         ("sources", _listed(view.sources)),
         (
             "settings",
-            _listed(f"config {each}" for each in sorted({str(r.get("config_digest")) for r in records} - {"None"})),
+            _listed(f"config {each}" for each in sorted({str(facts["config_digest"]) for facts in every} - {"None"})),
         ),
-        ("plugins", _listed(_plugins(records))),
+        ("plugins", _listed(_plugins(every))),
         ("attribution", f"{view.report.attribution}: {RULES[view.report.attribution]}"),
     ]
     rows = [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts]
@@ -151,8 +152,8 @@ def _counted_of(counted: int, records: int) -> str:
     )
 
 
-def _plugins(records: Iterable[Any]) -> list[str]:
-    found = {(str(name), str(version)) for record in records for name, version in (record.get("plugins") or {}).items()}
+def _plugins(every: Iterable[Mapping[str, Any]]) -> list[str]:
+    found = {(str(name), str(version)) for facts in every for name, version in facts["plugins"] or ()}
     return [f"{name} {version}" for name, version in sorted(found)]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from greensdk.report.page.html import Html, joined, name_of, tag
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 MOST_POINTS = {False: 1000, True: 400}
 """Points in a wide and in a narrow picture."""
 
+CURRENCY = "cost.electricity_currency"
+
 Value = Callable[[Call], Any]
 
 
@@ -26,18 +29,19 @@ def against_time(view: View) -> Html | None:
     """
     Show how joules and seconds go together.
     """
-    return _against(view, "time", "duration", "s", lambda call: call.record["duration_s"])
+    return _against(view, "time", "duration", "s", lambda call: call.duration_s)
 
 
 def against_cost(view: View) -> Html | None:
     """
     Show how joules and money go together.
     """
-    found = _against(view, "cost", "bill", "USD", lambda call: _cost(call).get("usd"))
+    found = _against(view, "cost", "bill", "USD", partial(_amount, view.amounts("cost.usd")))
     if found:
         return found
-    for currency in sorted({_cost(call).get("electricity_currency") for call in view.calls} - {None}, key=str):
-        if found := _against(view, "cost", "electricity", plain(currency, 3), partial(_electricity, currency)):
+    for currency in sorted({facts[CURRENCY] for facts, _ in view.grouped} - {None}, key=str):
+        value = partial(_electricity, view.amounts("cost.electricity"), currency)
+        if found := _against(view, "cost", "electricity", plain(currency, 3), value):
             return found
     text = (
         "No call says what it cost. On AWS Lambda, or with prices in the configuration, the cost plugin fills this in."
@@ -45,13 +49,13 @@ def against_cost(view: View) -> Html | None:
     return joined([tag("h2", "Energy against cost"), tag("p", text)])
 
 
-def _cost(call: Call) -> Any:
-    return call.record.get("cost") or {}
+def _amount(column: Any, call: Call) -> float | None:
+    value = float(column[call.row])
+    return None if isnan(value) else value
 
 
-def _electricity(currency: Any, call: Call) -> Any:
-    cost = _cost(call)
-    return cost.get("electricity") if cost.get("electricity_currency") == currency else None
+def _electricity(column: Any, currency: Any, call: Call) -> float | None:
+    return _amount(column, call) if call.facts[CURRENCY] == currency else None
 
 
 def _against(view: View, name: str, what: str, unit: str, value: Value) -> Html | None:
@@ -65,7 +69,7 @@ def _against(view: View, name: str, what: str, unit: str, value: Value) -> Html 
         shown = sampled(calls, MOST_POINTS[narrow])
         for kind in range(KINDS, -1, -1):
             for boundary, shape in shapes.items():
-                points = [call for call in shown if (call.kind, call.record["energy_boundary"]) == (kind, boundary)]
+                points = [call for call in shown if (call.kind, call.facts["energy_boundary"]) == (kind, boundary)]
                 axes.plot(
                     [value(call) for call in points],
                     [call.energy_j or 0.0 for call in points],

@@ -4,10 +4,13 @@ What the calls add up to: in all, for each function, label, machine and backend,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from greensdk.report.energy import Group
+import numpy as np
+
+from greensdk.report.compare import runs_of
+from greensdk.report.groups import Group
 from greensdk.report.page.html import Html, joined, name_of, table, tag
 from greensdk.report.page.units import NONE, amount, percent, seconds, span
 from greensdk.report.page.view import View, title
@@ -34,7 +37,7 @@ def totals(view: View) -> Html:
     """
     total = view.total
     known = total.calls - total.unknown
-    runs = sum(call.record.get("runs") or 0 for call in view.calls if call.energy_j is not None)
+    runs = runs_of(view.report)
     each = total.energy_j / known if total.energy_j is not None and known else None
     per_run = total.energy_j / runs if total.energy_j is not None and runs else None
     cards = [
@@ -43,8 +46,8 @@ def totals(view: View) -> Html:
         card("energy per call", amount(each, "J"), _per_run(per_run, runs, known)),
         card("time of all calls", seconds(total.duration_s), f"CPU time {seconds(total.cpu_s)}"),
         *_meter_card(view),
-        *_sum_card(view, "cost", "usd", "cost", lambda value: f"{value:.3g} USD"),
-        *_sum_card(view, "carbon", "g_co2e", "carbon", lambda value: amount(value, "g") + " CO2e"),
+        *_sum_card(view, "cost.usd", "cost", lambda value: f"{value:.3g} USD"),
+        *_sum_card(view, "carbon.g_co2e", "carbon", lambda value: amount(value, "g") + " CO2e"),
     ]
     notes = [tag("p", tag("strong", "Mind: "), _mixed(view), class_="note")] if len(total.sources) > 1 else []
     what = f"What the joules hold: {', '.join(map(brief, view.boundaries))}. " if view.boundaries else ""
@@ -71,7 +74,7 @@ def _per_run(per_run: float | None, runs: int, known: int) -> str:
 
 
 def _meter_card(view: View) -> list[Html]:
-    counted_j = sum(metered.split.meter_j for metered in view.report.meters)
+    counted_j = sum(meter.meter_j for meter in view.report.meters)
     rest_j = view.report.unattributed_j
     if rest_j is None:
         return []
@@ -80,10 +83,12 @@ def _meter_card(view: View) -> list[Html]:
     ]
 
 
-def _sum_card(view: View, table_name: str, key: str, what: str, said: Any) -> list[Html]:
-    values = [(call.record.get(table_name) or {}).get(key) for call in view.calls]
-    known = [value for value in values if value is not None]
-    return [card(what, said(sum(known)), f"{percent(len(known), len(values))} of the calls")] if known else []
+def _sum_card(view: View, key: str, what: str, said: Callable[[float], str]) -> list[Html]:
+    values = view.amounts(key)[view.report.rows.rows]
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return []
+    return [card(what, said(float(known.sum())), f"{percent(len(known), len(values))} of the calls")]
 
 
 def _defined(total: Group) -> str:
@@ -121,7 +126,7 @@ def _by(view: View, key: str, what: str) -> Html | None:
     found = view.report.by(key)
     if found.keys() <= {None} and key != "function":
         return None
-    hosts = {call.record["host"].get("host_id"): call.record["host"] for call in view.calls}
+    hosts = {facts["host.host_id"]: facts for facts, _ in view.grouped}
     rows = [_row(_named(key, name, hosts), group, view.total) for name, group in found.items()]
     caption = f"By {what}" + (f" (the first {MOST_GROUPS} of {len(rows):,})" if len(rows) > MOST_GROUPS else "")
     return table(caption, [what, *COLUMNS], rows[:MOST_GROUPS], last=1)
@@ -136,8 +141,8 @@ def _named(key: str, name: Any, hosts: Mapping[Any, Mapping[str, Any]]) -> Html:
     if key != "host.host_id":
         return name_of(name)
     host = hosts.get(name, {})
-    cpus = f", {host.get('cpus_logical')} CPUs" if host.get("cpus_logical") else ""
-    return joined([name_of(str(name)), tag("span", " ", name_of(host.get("cpu_model")), cpus, class_="more")])
+    cpus = f", {host['host.cpus_logical']} CPUs" if host.get("host.cpus_logical") else ""
+    return joined([name_of(str(name)), tag("span", " ", name_of(host.get("host.cpu_model")), cpus, class_="more")])
 
 
 def _row(name: Html, group: Group, total: Group) -> list[Any]:
@@ -164,7 +169,8 @@ def top(view: View) -> Html | None:
     if not known:
         return None
     rows = []
-    for record, energy_j, _, _ in known[:MOST_CALLS]:
+    for call in known[:MOST_CALLS]:
+        record, energy_j = call.record, call.energy_j
         part = (energy_j or 0.0) / record["energy_j"] if record["energy_j"] else 1.0
         low, high = record["energy_low_j"], record["energy_high_j"]
         interval = NONE if low is None or high is None else span(low * part, high * part, "J")
@@ -173,7 +179,7 @@ def top(view: View) -> Html | None:
             [
                 name_of(title(record)),
                 name_of(call_name(record)),
-                name_of(str(record["started_at"])[:19].replace("T", " ")),
+                name_of(str(record.get("started_at"))[:19].replace("T", " ")),
                 amount(energy_j, "J"),
                 interval,
                 seconds(record["duration_s"]),

@@ -26,7 +26,7 @@ def timeline(view: View) -> Html | None:
     """
     Show the calls of each worker over time, and the power below.
     """
-    calls = [call for call in view.calls if call.start_s is not None and call.record["duration_s"] is not None]
+    calls = [call for call in view.calls if call.start_s is not None and call.duration_s is not None]
     if not calls:
         return None
     drawn = prepared(calls)

@@ -5,35 +5,55 @@ What the sections of a page share: the calls, in order, with their joules and th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
+import numpy as np
 
 from greensdk.report.compare import Side, sides
-from greensdk.report.energy import EnergyReport, Group
+from greensdk.report.energy import EnergyReport
+from greensdk.report.groups import Facts, Group, Sums
 
 KINDS = 5
 """Functions that have a colour of their own; the others share one."""
 OTHERS = "others"
 
 
-class Call(NamedTuple):
+@attrs.frozen
+class Call:
     """
     One call, as the pictures need it.
 
     Attributes:
-        record: Its record.
+        row: Its row in the report's columns.
         energy_j: Its joules after shared meters were split; None where it has no number.
         start_s: Seconds since 1970 when it began; None where the record does not tell.
+        duration_s: Its wall seconds; None where the record does not tell.
         kind: Place of its function among the colours, from 0; `KINDS` for all others.
+        facts: What it has in common with other calls, by dotted name.
+        source: All records.
     """
 
-    record: Mapping[str, Any]
+    row: int
     energy_j: float | None
     start_s: float | None
+    duration_s: float | None
     kind: int
+    facts: Mapping[str, Any]
+    source: Sequence[dict[str, Any]] = attrs.field(factory=list, repr=False, eq=False)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """
+        Its record, which is read from its log.
+        """
+        return self.source[self.row]
+
+
+def _detailed(report: EnergyReport) -> EnergyReport:
+    return report.detailed()
 
 
 @attrs.define(slots=False)
@@ -48,7 +68,7 @@ class View:
         unreadable: Lines that could not be read, as texts.
     """
 
-    report: EnergyReport
+    report: EnergyReport = attrs.field(converter=_detailed)
     made: datetime
     sources: Sequence[str] = ()
     unreadable: Sequence[str] = ()
@@ -58,18 +78,45 @@ class View:
         """
         The counted calls in the order of time.
         """
-        known = self.report.account.calls
-        place = {name: number for number, name in enumerate(self.kinds)}
-        found = [
-            Call(
-                record,
-                known.get(record["record_id"]),
-                instant(record["started_at"]),
-                place.get(title(record), KINDS),
-            )
-            for record in self.report.counted
+        kinds = {name: number for number, name in enumerate(self.kinds)}
+        facts = self.facts
+        kind_of = [kinds.get(title(each), KINDS) for each in facts]
+        source, log, rows = self.report.source, self.report.log, self.report.rows.rows
+        columns = self.report.shares.calls_j, log.rows["started_s"], log.rows["duration_s"]
+        order = np.argsort(np.nan_to_num(log.rows["started_s"][rows]), kind="stable")
+        place_of = self._facts.places[order].tolist()
+        values = (_known(column[rows[order]]) for column in columns)
+        return [
+            Call(row, energy_j, start_s, duration_s, kind_of[place], facts[place], source)
+            for row, place, energy_j, start_s, duration_s in zip(rows[order].tolist(), place_of, *values, strict=True)
         ]
-        return sorted(found, key=lambda call: (call.start_s or 0.0, call.record["record_id"]))
+
+    @property
+    def _facts(self) -> Facts:
+        return self.report.facts()
+
+    @cached_property
+    def facts(self) -> list[dict[str, Any]]:
+        """
+        What calls have in common, by dotted name.
+        """
+        return [dict(zip(self._facts.keys, each, strict=True)) for each in self._facts.table]
+
+    @cached_property
+    def grouped(self) -> list[tuple[dict[str, Any], Group]]:
+        """
+        The counted calls that have the same facts, added up, in the order in which these are first seen.
+        """
+        keys, sums = self._facts.keys, self.sums
+        each = (dict(zip(keys, facts, strict=True)) for facts in sums.facts)
+        return [(facts, sums.group([number])) for number, facts in enumerate(each)]
+
+    @property
+    def sums(self) -> Sums:
+        """
+        The same in numbers.
+        """
+        return self.report.sums
 
     @cached_property
     def total(self) -> Group:
@@ -78,17 +125,22 @@ class View:
         """
         return self.report.total
 
+    def amounts(self, key: str) -> Any:
+        """
+        Return a number for each row, such as ``cost.usd``; NaN where there is none.
+        """
+        return self.report.log.rows[key]
+
     @cached_property
     def kinds(self) -> list[str]:
         """
         The functions with the most joules, or, without joules, the most seconds.
         """
-        known = self.report.account.calls
         sums: dict[str, list[float]] = {}
-        for record in self.report.counted:
-            row = sums.setdefault(title(record), [0.0, 0.0])
-            row[0] -= known.get(record["record_id"], 0.0)
-            row[1] -= record["duration_s"] or 0.0
+        for facts, group in self.grouped:
+            row = sums.setdefault(title(facts), [0.0, 0.0])
+            row[0] -= group.energy_j or 0.0
+            row[1] -= group.duration_s
         return sorted(sums, key=lambda name: (sums[name], name))[:KINDS]
 
     @cached_property
@@ -96,21 +148,32 @@ class View:
         """
         Whether there are more functions than colours.
         """
-        return any(call.kind == KINDS for call in self.calls)
+        return len({title(facts) for facts, _ in self.grouped}) > KINDS
 
     @cached_property
     def sides(self) -> list[Side]:
         """
         All methods that were asked about the calls, by primary.
         """
-        return sides(self.report.counted)
+        return sides(self.report)
 
     @cached_property
     def boundaries(self) -> list[str]:
         """
         What is inside the joules: one boundary, or several that are only roughly a sum.
         """
-        return sorted({str(call.record["energy_boundary"]) for call in self.calls if call.energy_j is not None})
+        known = (facts for facts, group in self.grouped if group.energy_j is not None)
+        return sorted({str(facts["energy_boundary"]) for facts in known})
+
+
+def _known(values: Any) -> list[float | None]:
+    """
+    Return numbers, None for NaN.
+    """
+    found: list[float | None] = values.tolist()
+    for place in np.flatnonzero(np.isnan(values)).tolist():
+        found[place] = None
+    return found
 
 
 def title(record: Mapping[str, Any]) -> str:
@@ -118,21 +181,6 @@ def title(record: Mapping[str, Any]) -> str:
     Return what a call goes by: its function, or the label of a block.
     """
     return str(record.get("function") or record.get("label") or "(no name)")
-
-
-def instant(text: Any) -> float | None:
-    """
-    Return the seconds since 1970 of an RFC 3339 time; None where it is none.
-
-    Example:
-        >>> instant("2026-11-21T09:55:12.5Z"), instant(None)
-        (1795254912.5, None)
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def sampled(calls: Sequence[Call], most: int) -> list[Call]:

@@ -2,7 +2,7 @@
 The agent: root loads the programs once, a group reads them ever after.
 
 There is no process behind it. Maps and links are pinned in a bpf file system of their own, which keeps them in the
-kernel; whoever is in the group opens the maps there. See README.md for the protocol.
+kernel; members of the group open the maps there. See README.md for the protocol.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from greensdk.machine.hardware import boot_id, host_id
 from greensdk.version import __version__
 from greensdk_ebpf import DEFAULT_ROOT
 from greensdk_ebpf.agent import coarse, pins
-from greensdk_ebpf.agent.handover import counters, former, open_to, restore
-from greensdk_ebpf.agent.look import daemon_of, sound, status
-from greensdk_ebpf.agent.place import AgentError, claim, group_name, is_ours, lock, option, settled, trust
+from greensdk_ebpf.agent.directory import AgentError, claim, group_name, is_ours, lock, option, settled, trust
+from greensdk_ebpf.agent.health import daemon_of, sound, status
+from greensdk_ebpf.agent.permissions import counters, former, open_to, restore
 from greensdk_ebpf.agent.state import SCHEMA, State, read, remove, write
 
 __all__ = ["DEFAULT_GROUP", "POWERCAP", "AgentError", "start", "status", "stop"]
@@ -27,7 +27,7 @@ DEFAULT_GROUP = "greensdk"
 POWERCAP = "/sys/class/powercap"
 ROOT_MODE = 0o750
 NO_GROUP = 2**32 - 1
-"""What chown(2) takes for "leave it as it is"; those above are no numbers of groups."""
+"""What chown(2) takes for "leave it as it is"; larger numbers are not group ids."""
 
 
 def start(

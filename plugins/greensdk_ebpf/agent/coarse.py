@@ -1,7 +1,7 @@
 """
 Copies of the energy counters, renewed now and then, for a group that must not see the counters themselves.
 
-Counters that move a thousand times a second tell what a processor works on (PLATYPUS, Lipp et al., IEEE S&P 2021,
+Counters that move a thousand times a second reveal what a processor works on (PLATYPUS, Lipp et al., IEEE S&P 2021,
 CVE-2020-8694); the slower they move, the less. One process copies them into a tree that looks like the kernel's, with
 what else a reader needs of each zone copied once.
 """
@@ -25,6 +25,8 @@ Digits and the blanks before them: every copy has the same length, so that it is
 in words of 8 bytes, and in a file other than XFS's a reader may come in between: so the last 8 digits stand in one.
 """
 LENGTH = 32
+UNREADABLE = b"%*s\n" % (WIDTH, b"unreadable")
+"""Stands in the copy of a counter that can't be read: one fault costs one zone."""
 
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 PATIENCE_S = 5.0
@@ -37,8 +39,7 @@ def start(root: str, powercap_root: str, every_s: float, gid: int) -> dict[str, 
     Copies of a process that is gone are taken over, so that who has them open notices nothing.
 
     Raises:
-        MonitorUnavailable: There are no counters.
-        OSError: One can't be read.
+        MonitorUnavailable: No counter can be read.
     """
     pairs = _plant(root, powercap_root, gid)
     log = os.path.join(root, LOG)
@@ -52,33 +53,41 @@ def start(root: str, powercap_root: str, every_s: float, gid: int) -> dict[str, 
 
 
 def _plant(root: str, powercap_root: str, gid: int) -> list[tuple[str, str]]:
-    from greensdk_rapl.zones import find
+    """
+    Make the tree, and return each counter with its copy.
 
-    from greensdk_ebpf.agent.handover import counters
+    A zone that shows another's counter once more is left out, since copies are renewed one after the other, so that
+    they would not tell. One that can't be read is there, without a number.
+    """
+    from greensdk_rapl.meter import open_meter
+    from greensdk_rapl.zones import ONE_CORE
 
-    tree = os.path.join(root, TREE)
-    pairs = []
-    for original, zone in zip(counters(powercap_root), find(powercap_root).zones, strict=True):
-        place = os.path.join(tree, zone.id)
-        for folder in (tree, place):
-            _folder(folder, gid)
-        for name in COPIED:
-            with suppress(FileNotFoundError), open(os.path.join(zone.path, name), "rb") as file:
-                _write(os.path.join(place, name), file.read(), gid)
-        copy = os.path.join(place, "energy_uj")
-        _write(copy, _first(original), gid)
-        pairs.append((original, copy))
-    return pairs
-
-
-def _first(original: str) -> bytes:
     from greensdk.errors import MonitorUnavailable
+    from greensdk_ebpf.agent.permissions import counters
 
-    with open(original, "rb") as file:
-        try:
-            return line(file.read())
-        except ValueError:
-            raise MonitorUnavailable(f"{original} does not hold a number") from None
+    counters(powercap_root)
+    meter = open_meter(powercap_root, None)
+    for fd in meter.fds:
+        os.close(fd)
+    if not meter.zones:
+        raise MonitorUnavailable("; ".join(f"{key}: {reason}" for key, reason in meter.reasons.items()))
+    tree = os.path.join(root, TREE)
+    _folder(tree, gid)
+    pairs = []
+    for zone in (*meter.single, *meter.lost):
+        place = os.path.join(tree, zone.id)
+        _folder(place, gid)
+        for name in COPIED:
+            with suppress(OSError), open(os.path.join(zone.path, name), "rb") as file:
+                _write(os.path.join(place, name), file.read(), gid)
+        if zone.key.startswith(ONE_CORE):
+            _write(os.path.join(place, "name"), f"{ONE_CORE}\n".encode(), gid)
+        if zone not in meter.lost:
+            original, copy = (os.path.join(where, "energy_uj") for where in (zone.path, place))
+            with open(original, "rb") as file:
+                _write(copy, line(file.read()), gid)
+            pairs.append((original, copy))
+    return pairs
 
 
 def _folder(path: str, gid: int) -> None:
@@ -102,12 +111,15 @@ def line(raw: bytes) -> bytes:
     """
     Return a counter as it stands in a copy. Blanks fill it up: a shell takes a number with zeros before it for octal.
     """
-    return b"%*d\n" % (WIDTH, int(raw))
+    try:
+        return b"%*d\n" % (WIDTH, int(raw))
+    except ValueError:
+        return UNREADABLE
 
 
 def _be_a_daemon(log: str, pairs: list[tuple[str, str]], every_s: float, gid: int) -> NoReturn:
     """
-    Copy until somebody ends us; the last words of a failure go to the log.
+    Copy until a signal ends us; the last words of a failure go to the log.
     """
     try:
         os.setsid()
@@ -127,11 +139,21 @@ def _be_a_daemon(log: str, pairs: list[tuple[str, str]], every_s: float, gid: in
 
 
 def _copy(pairs: list[tuple[int, int]], every_s: float) -> None:
-    # A tree that was removed has no use for us, even if whoever removed it did not know of us.
+    # End with the tree, even if it was removed by a process that did not know of this one.
     while os.fstat(pairs[0][1]).st_nlink:
-        for original, copy in pairs:
-            os.pwrite(copy, line(os.pread(original, LENGTH, 0)), 0)
+        lines = [_line(original) for original, _ in pairs]
+        for (_, copy), text in zip(pairs, lines, strict=True):
+            os.pwrite(copy, text, 0)
+        if set(lines) == {UNREADABLE}:
+            raise ValueError("no counter can be read any more")
         time.sleep(every_s)
+
+
+def _line(original: int) -> bytes:
+    try:
+        return line(os.pread(original, LENGTH, 0))
+    except OSError:
+        return UNREADABLE
 
 
 def _started(pid: int) -> int:

@@ -2,7 +2,7 @@
 Maps and links in a bpf file system of their own: what is pinned there stays in the kernel without a process.
 
 See mount(2) and https://docs.kernel.org/bpf/. The file system is mounted where nothing else is, never at /sys/fs/bpf,
-so that unmounting it takes nothing of anybody else's away.
+so that unmounting it takes nothing from other users of eBPF.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def make(root: str, gid: int) -> Made:
         for name, fd in loaded.links.items():
             _pin(fd, links[name], 0, LINK_MODE)
         if loaded.mark is not None:
-            # Whoever may open a program may attach it to any tracepoint, and keep it there: it stays root's.
+            # A process that may open a program may attach it to any tracepoint, and keep it there: it stays root's.
             _pin(loaded.mark, pin(root, MARK), 0, LINK_MODE)
         return Made(loaded.form, maps, links)
     finally:

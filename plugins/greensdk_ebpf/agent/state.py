@@ -35,7 +35,7 @@ def read(root: str) -> State | None:
 
 def write(root: str, state: State) -> None:
     """
-    Write it for the group, so that nobody ever sees half of it.
+    Write it for the group, so that a reader never sees half of it.
     """
     half = os.path.join(root, HALF)
     fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

@@ -47,9 +47,9 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def test_the_worker_is_told_by_the_environment() -> None:
+def test_the_worker_comes_from_the_environment() -> None:
     """
-    What nothing tells is None, and what differs by invocation is not told here.
+    Unknown values are None, and values that change with the invocation are not here.
     """
     worker = LambdaCall({}).worker()
     known = {key: value for key, value in worker.items() if value is not None}
@@ -74,7 +74,7 @@ def test_a_size_that_is_no_number_is_unknown(monkeypatch: pytest.MonkeyPatch, me
     assert LambdaCall({}).worker()["memory_mb"] is None
 
 
-def test_records_go_to_the_log_unless_the_user_says_otherwise() -> None:
+def test_records_go_to_the_log_unless_a_sink_is_configured() -> None:
     """
     Standard output is what Lambda keeps.
     """
@@ -193,7 +193,7 @@ def test_a_record_keeps_the_invocation_that_made_it(client: Any) -> None:
 @pytest.mark.skipif(find_spec("lithops") is None, reason="lithops is not installed")
 def test_lithops_in_a_lambda_is_lithops(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    With the function's name and its log besides. Both variables are there then, and the first adapter has the word.
+    With the function's name and its log. Both variables are set then, and the first adapter is used.
     """
     variables = [variable for _, variable in builtin.ADAPTERS.values()]
     assert variables.index("AWS_LAMBDA_FUNCTION_NAME") < variables.index("LITHOPS_WORKER")

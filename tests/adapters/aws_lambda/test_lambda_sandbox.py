@@ -157,7 +157,7 @@ def test_each_invocation_leaves_one_whole_line_in_the_log(run: Run) -> None:
 
 def test_the_handler_gets_its_result(run: Run) -> None:
     """
-    As if nobody measured.
+    The same as without measuring.
     """
     assert [0.0, 0.3, 0.05, 20_000] == [a.value for a in (run.cold, run.warm, run.unconfigured, run.labelled)]
 
@@ -196,7 +196,7 @@ def test_the_kernels_quota_never_gives_more_than_the_estimator_believes(run: Run
 
 
 @pytest.mark.parametrize("name", METERS)
-def test_what_can_not_work_here_says_why(run: Run, name: str) -> None:
+def test_what_does_not_work_here_has_a_reason(run: Run, name: str) -> None:
     """
     None with a reason, in the reading and in the record's errors.
     """

@@ -194,7 +194,7 @@ class TestRecords:
         """
         One line that says what to do.
         """
-        with pytest.raises(RecordError, match="run them through Lithops"):
+        with pytest.raises(RecordError, match="run the calls through Lithops"):
             export([blank()], tmp_path)
 
 
@@ -205,7 +205,7 @@ class TestRecipe:
 
     def test_its_classes_learn_two_more_metrics(self):
         """
-        Once, however often they are told.
+        Once, however often it is called.
         """
 
         @dataclasses.dataclass

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 from greensdk_lithops import EnergyReport, collect
 from greensdk_lithops.futures import attempts, known_of, remember, retrying
-from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, split, told
+from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, job_facts, split
 from greensdk_lithops.rebuild import lost
 from greensdk_lithops.report import LithopsReport
-from greensdk_lithops.shipping import CARRIED, OURS, is_importable, measured, modules_of, send_modules
+from greensdk_lithops.shipping import OURS, PREPARED, is_importable, measured, modules_of, send_modules
 from greensdk_lithops.trampoline import FUTURES, POOL, unfold
 
 from greensdk import energy_tracked
@@ -138,7 +138,7 @@ def test_a_single_future_a_chain_and_returned_futures_are_followed():
 
 def test_a_storage_that_hangs_holds_nobody_up(monkeypatch):
     """
-    What it does not tell in time comes from the statistics.
+    What does not arrive in time comes from the statistics.
     """
     lithops_storage = pytest.importorskip("lithops.storage")
     answer = threading.Event()
@@ -314,7 +314,7 @@ def test_a_function_is_made_ready_once():
     """
     for fn in (plain, decorated, Odd().method, functools.partial(plain, 1)):
         ready = measured(fn, {}, OURS, LOCAL)
-        assert hasattr(ready, CARRIED)
+        assert hasattr(ready, PREPARED)
         assert ready is measured(ready, {}, OURS, LOCAL)
     assert "plain" == measured(plain, {}, OURS, LOCAL).__name__
     assert "Odd" == measured(Odd(), {}, OURS, LOCAL).__name__
@@ -336,7 +336,7 @@ def test_lithops_finds_its_special_parameters():
 
 def test_a_retry_knows_its_future():
     """
-    And nobody else is taken for one.
+    And nothing else is mistaken for one.
     """
 
     class Retried:
@@ -363,21 +363,21 @@ def test_earlier_attempts_are_followed():
     assert [odd] == attempts(odd)
 
 
-def test_only_the_executors_own_calls_are_told(monkeypatch):
+def test_only_the_executors_own_calls_are_job_facts(monkeypatch):
     """
     A worker's variables go on to the executors that it makes.
     """
     monkeypatch.setenv(VARIABLE, json.dumps({"executor_id": "ab12-0", "stage": "load", "attempt": 2}))
-    assert ("load", 2) == (told("ab12-0")["stage"], told("ab12-0")["attempt"])
-    assert {} == told("ab12-0-M000-00000-1") == told(None)
+    assert ("load", 2) == (job_facts("ab12-0")["stage"], job_facts("ab12-0")["attempt"])
+    assert {} == job_facts("ab12-0-M000-00000-1") == job_facts(None)
     monkeypatch.setenv(REDUCE, "True")
-    assert ("load-reduce", ["load"]) == (told("ab12-0")["stage"], told("ab12-0")["parents"])
+    assert ("load-reduce", ["load"]) == (job_facts("ab12-0")["stage"], job_facts("ab12-0")["parents"])
     monkeypatch.delenv(VARIABLE)
-    assert {} == told("ab12-0")
+    assert {} == job_facts("ab12-0")
 
 
 @pytest.mark.parametrize(("key", "wrong"), [("stage", 1), ("workflow", []), ("parents", [1]), (FLUSH, 1)])
-def test_a_wrong_setting_of_a_job_is_said(key, wrong):
+def test_an_invalid_setting_of_a_job_is_reported(key, wrong):
     """
     Which, where, and what it may be; None is no setting.
     """

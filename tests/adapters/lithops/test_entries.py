@@ -113,7 +113,7 @@ def test_stages_of_a_workflow_are_in_the_records(fexec):
 
 def test_what_only_the_client_knows_of_a_lost_call_is_in_its_record(fexec):
     """
-    Its stage and attempt, though its worker never told.
+    Its stage and attempt, although its worker sent nothing.
     """
     from lithops_functions import ends
 
@@ -164,7 +164,7 @@ def test_calls_that_share_a_worker_have_records_of_their_own(fexec):
 
 def test_an_executor_that_is_made_later_measures_where_all_do(config, rapl, monkeypatch):
     """
-    As that of a ``multiprocessing.Process``, which nobody can reach before it starts.
+    As that of a ``multiprocessing.Process``, which can't be instrumented before it starts.
     """
     pytest.importorskip("redis")
     import lithops

@@ -1,5 +1,5 @@
 """
-Calls that end badly on Lithops' localhost backend: each leaves one record, and nobody waits for long.
+Failing calls on Lithops' localhost backend: each has one record, and no wait is long.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def test_a_call_that_the_kernel_ends_for_its_memory_is_lost(config, monkeypatch,
 
 def test_a_worker_that_dies_as_a_whole_is_lost(config):
     """
-    Nobody tells Lithops, so its client waits as long as it was told to; collecting waits for nothing.
+    Lithops is not notified, so its client waits for its own timeout; collecting does not wait.
     """
     from lithops_functions import ends
 
@@ -305,7 +305,7 @@ def test_all_open_calls_of_the_process_are_saved_once(tmp_path):
 
 def test_the_handler_is_only_there_where_asked():
     """
-    And never where somebody has said already what is to happen.
+    And never if a handler is already set.
     """
     from greensdk_lithops.sigterm import flush_on_sigterm
 

@@ -54,7 +54,7 @@ def fexec(config, rapl):
 
 def busy_and(x):
     """
-    Travel by value in no test but those of scripts: this module can be imported by nobody else.
+    Functions pickled by value are tested with scripts only: workers can't import this module.
     """
     from lithops_functions import busy
 
@@ -181,7 +181,7 @@ def test_chained_jobs_and_odd_callables_work_as_without_us(fexec):
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
 def test_what_a_function_raises_arrives_with_its_energy(fexec, error):
     """
-    The client gets the very exception; the record says error, and Lithops' statistics have our keys.
+    The client gets the same exception; the record's status is error, and Lithops' statistics have our keys.
     """
 
     def fail(x):

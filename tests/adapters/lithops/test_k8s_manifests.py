@@ -165,11 +165,14 @@ def test_with_copies_a_worker_sees_no_counter():
     assert "agent start --root /run/greensdk --group 4242 --rapl --coarsen 10;" in str(found["DaemonSet"])
     pod, container = pod_of(found["Job"])
     assert ["/run/greensdk"] == [volume["hostPath"]["path"] for volume in pod["volumes"]]
-    told = variables_of(container)
-    assert ["/run/greensdk/powercap", "0.01"] == [told["GREENSDK_RAPL_ROOT"], told["GREENSDK_RAPL_UPDATE_INTERVAL_S"]]
+    variables = variables_of(container)
+    assert ["/run/greensdk/powercap", "0.01"] == [
+        variables["GREENSDK_RAPL_ROOT"],
+        variables["GREENSDK_RAPL_UPDATE_INTERVAL_S"],
+    ]
 
 
-def test_what_the_command_is_told_stands_in_the_manifest():
+def test_the_options_of_the_command_are_in_the_manifest():
     """
     Names, image, amounts, and the command after the dashes.
     """
@@ -195,9 +198,9 @@ def test_what_the_command_is_told_stands_in_the_manifest():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--rapl"], "--rapl goes with --agent"),
-        (["--coarsen", "10"], "--coarsen goes with --agent"),
-        (["--all-privileges"], "all_privileges goes with variant = 'privileged'"),
+        (["--rapl"], "--rapl needs --agent"),
+        (["--coarsen", "10"], "--coarsen needs --agent"),
+        (["--all-privileges"], "all_privileges needs variant = 'privileged'"),
         (["--node-selector", "rapl"], "'rapl': expected KEY=VALUE"),
         (["--sysfs", "sys"], "expected an absolute path"),
         (["--variant", "root"], "'root' is not one of"),
@@ -205,7 +208,7 @@ def test_what_the_command_is_told_stands_in_the_manifest():
 )
 def test_what_does_not_fit_together_is_said_in_one_line(arguments, text, capsys):
     """
-    With the exit code for a person's mistake.
+    With the exit code for a user error.
     """
     with pytest.raises(SystemExit) as done:
         cli(["k8s", "manifest", *arguments])
@@ -234,7 +237,7 @@ def test_the_dockerfile_is_that_of_lithops_with_greensdk_in_it():
     assert lines[4].startswith("FROM python:3.")
 
 
-def test_the_dockerfile_installs_what_it_is_told(monkeypatch):
+def test_the_dockerfile_installs_the_given_package(monkeypatch):
     """
     A wheel or a repository instead of the released version; and a Lithops without a Dockerfile is an error of one line.
     """
@@ -243,4 +246,4 @@ def test_the_dockerfile_installs_what_it_is_told(monkeypatch):
     assert "RUN pip install --no-cache-dir 'git+https://example.org/greensdk'" in done.stdout
     monkeypatch.delattr(config, "DOCKERFILE_DEFAULT")
     done = CliRunner().invoke(cli, ["k8s", "dockerfile"])
-    assert [2, True] == [done.exit_code, "this Lithops has no Dockerfile for Kubernetes" in done.output]
+    assert [2, True] == [done.exit_code, "this version of Lithops has no Dockerfile for Kubernetes" in done.output]

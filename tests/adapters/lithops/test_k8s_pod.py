@@ -1,5 +1,5 @@
 """
-What a pod tells of itself: its names by variables, its container by its cgroup, its uid by either.
+A pod's identity: names from variables, the container from its cgroup, the uid from either.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from greensdk_lithops.pod import VARIABLES, PodCall, place, pod
+from greensdk_lithops.pod import VARIABLES, PodCall, container_and_pod_uid, pod
 
 BOX = "0123456789abcdef" * 4
 SANDBOX = "fedcba9876543210" * 4
@@ -84,7 +84,7 @@ def test_the_cgroup_tells_container_and_pod(cgroup, inside):
     """
     Whichever driver the kubelet has, and whichever runtime.
     """
-    assert (BOX, UID) == place(inside(cgroup))
+    assert (BOX, UID) == container_and_pod_uid(inside(cgroup))
 
 
 @pytest.mark.parametrize("cgroup", OUTSIDE.values(), ids=OUTSIDE)
@@ -92,7 +92,7 @@ def test_a_container_outside_of_kubernetes_has_no_pod(cgroup, inside):
     """
     It is the innermost container, not the pod that podman puts it into.
     """
-    assert (BOX, None) == place(inside(cgroup))
+    assert (BOX, None) == container_and_pod_uid(inside(cgroup))
 
 
 @pytest.mark.parametrize("mounts", [CONTAINERD_MOUNTS, CRIO_MOUNTS], ids=["containerd", "cri-o"])
@@ -100,21 +100,21 @@ def test_with_a_cgroup_of_its_own_a_pod_knows_its_uid_but_not_its_container(moun
     """
     The mounts name the sandbox's container, which is another one.
     """
-    assert (None, UID) == place(inside(PRIVATE, mounts))
+    assert (None, UID) == container_and_pod_uid(inside(PRIVATE, mounts))
 
 
 def test_the_mounted_cgroups_tell_where_the_process_file_does_not(inside):
     """
     With v1 the mounts show the paths that a namespace hides.
     """
-    assert (BOX, UID) == place(inside("4:memory:/\n0::/", V1_MOUNTS))
+    assert (BOX, UID) == container_and_pod_uid(inside("4:memory:/\n0::/", V1_MOUNTS))
 
 
 def test_docker_shows_its_container_in_the_mounts(inside):
     """
     With v2 there is nothing else.
     """
-    assert (BOX, None) == place(inside(PRIVATE, DOCKER_MOUNTS))
+    assert (BOX, None) == container_and_pod_uid(inside(PRIVATE, DOCKER_MOUNTS))
 
 
 def test_outside_of_any_container_there_is_nothing_to_tell(inside, tmp_path):
@@ -122,8 +122,8 @@ def test_outside_of_any_container_there_is_nothing_to_tell(inside, tmp_path):
     Nor where there is no /proc at all, as on macOS.
     """
     host = "0::/user.slice/user-1000.slice/session-3.scope\n"
-    assert (None, None) == place(inside(host, "25 30 0:24 / /proc rw - proc proc rw\n"))
-    assert (None, None) == place(str(tmp_path / "nowhere"))
+    assert (None, None) == container_and_pod_uid(inside(host, "25 30 0:24 / /proc rw - proc proc rw\n"))
+    assert (None, None) == container_and_pod_uid(str(tmp_path / "nowhere"))
 
 
 def test_the_downward_api_has_the_first_word(inside, monkeypatch):
@@ -143,7 +143,7 @@ def test_the_downward_api_has_the_first_word(inside, monkeypatch):
     assert {**{key: f"the {key}" for key in VARIABLES}, "container": BOX} == pod(root)
 
 
-def test_a_record_of_a_plain_pod_says_which_it_was(monkeypatch):
+def test_a_record_of_a_pod_outside_of_lithops_has_its_identity(monkeypatch):
     """
     Where Kubernetes' variable is set: Lithops is not needed for it.
     """

@@ -176,7 +176,7 @@ def test_the_rights_of_a_running_pod_are_those_of_its_variant(podman, sysfs):
     assert {"restricted": [0, 0, False], "privileged": [four, four, False]} == seen
 
 
-def test_a_pod_that_asks_for_nothing_else_says_what_it_can_measure(podman, sysfs):
+def test_a_pod_without_a_command_runs_doctor(podman, sysfs):
     """
     The manifest's own command is ``greensdk doctor``.
     """
@@ -337,7 +337,7 @@ def test_the_agent_of_the_manifest_serves_pods_without_rights(podman, sysfs, sha
         assert ["ebpf", "rapl", {}] == [record["cpu_source"], record["energy_source"], record["errors"]]
         assert ran.container == record["worker"]["container"]
         podman("stop", "-t", "20", box)
-        assert "stopped, nothing is left" in podman("logs", box)
+        assert "stopped, everything removed" in podman("logs", box)
         assert [] == os.listdir(shared)
     finally:
         podman.end("agent")

@@ -71,7 +71,7 @@ def test_by_default_a_pod_learns_its_names_and_nothing_else_changes():
     assert [["containers"], THEIRS, {}] == [list(pod), container["securityContext"], dict(settings)]
 
 
-def test_the_restricted_variant_shows_the_counters_and_keeps_what_lithops_was_told():
+def test_the_restricted_variant_adds_the_counters_and_keeps_lithops_settings():
     """
     Rights that the configuration of Lithops names win over ours, and its object is not changed by us.
     """
@@ -175,9 +175,9 @@ def test_pods_with_an_agent_may_call_bpf(variant):
         ({"node_selector": "rapl"}, "node_selector = 'rapl': expected Mapping[str, str]"),
         ({"variant": "root"}, "variant = 'root': expected one of plain, restricted, privileged"),
         ({"group": "green"}, "group = 'green': expected int"),
-        ({"coarsen_ms": 10}, "coarsen_ms goes with agent = true"),
-        ({"agent": True, "coarsen_ms": 0}, "coarsen_ms goes with agent = true, and is 1 or more"),
-        ({"all_privileges": True}, "all_privileges goes with variant = 'privileged', not 'plain'"),
+        ({"coarsen_ms": 10}, "coarsen_ms needs agent = true"),
+        ({"agent": True, "coarsen_ms": 0}, "coarsen_ms needs agent = true, and must be 1 or more"),
+        ({"all_privileges": True}, "all_privileges needs variant = 'privileged', not 'plain'"),
         ({"agent_root": "run"}, "agent_root = 'run': expected an absolute path"),
     ],
 )
@@ -197,7 +197,7 @@ def test_a_lithops_that_lets_nothing_be_changed_is_an_error_only_for_who_asks():
     pytest.importorskip("lithops")
     backend = SimpleNamespace(master_name="m")
     assert {} == dict(prepared(backend))
-    with pytest.raises(ConfigError, match=r"does not let its pods be changed: pip install 'lithops>=3\.7'"):
+    with pytest.raises(ConfigError, match=r"can't change its pods: pip install 'lithops>=3\.7'"):
         prepared(backend, {"variant": "restricted"})
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from greensdk_lithops.aws_lambda import image
+from greensdk_lithops.aws_lambda.command import aws_lambda
 
-from greensdk.cli.aws_lambda import aws_lambda
 from greensdk.errors import GreensdkError
 from greensdk.version import __version__
 
@@ -93,7 +93,7 @@ def test_nothing_is_written_over_unless_asked() -> None:
     With what to do in the message.
     """
     Path("Dockerfile").write_text("mine")
-    with pytest.raises(GreensdkError, match="Dockerfile is there already: --out another file, or --force"):
+    with pytest.raises(GreensdkError, match="Dockerfile exists: choose another file with --out"):
         run()
     assert "mine" == Path("Dockerfile").read_text()
     run("--force")

@@ -167,7 +167,7 @@ def test_the_record_knows_the_worker(lithops: Lithops, runs: Runs) -> None:
 
 def test_the_package_travels_compiled(lithops: Lithops, runs: Runs) -> None:
     """
-    By Lithops' module manager, into a sandbox where nothing else can be written, and nobody has to compile it.
+    By Lithops' module manager, into a sandbox where nothing else can be written, and without compiling it.
     """
     assert (993, [], False) == tuple(runs.place[key] for key in ("uid", "writable", "has_sys"))
     assert runs.place["home"].startswith("/tmp/")
@@ -195,7 +195,7 @@ def ended(lithops: Lithops) -> dict[str, tuple[Any, list[dict[str, Any]]]]:
 
     found = {}
     with lithops.executor(memory_mb=1024, timeout_s=15) as executor:
-        # Nobody tells the client how these end, and there is something else to do until Lambda's own limit.
+        # The client is not notified of these ends; do something else until Lambda's own limit.
         ways = [*SILENT, *(way for way in ENDS if way not in SILENT)]
         limits = {way: LIMIT_S if way in (*SILENT, "hangs") else None for way in ways}
         futures = {way: executor.call_async(ends, way, timeout=limits[way]) for way in ways}
@@ -249,7 +249,7 @@ def test_a_call_leaves_one_record_however_it_ends(
     assert reason is None or reason in record["reason"]
 
 
-def test_lambda_has_ended_what_the_client_was_not_told_of(lithops: Lithops, ended: dict[str, Any]) -> None:
+def test_calls_ended_by_lambda_are_lost(lithops: Lithops, ended: dict[str, Any]) -> None:
     """
     One sandbox died, and one was ended when the function's time was over.
     """

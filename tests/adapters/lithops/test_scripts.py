@@ -1,5 +1,5 @@
 """
-Scripts, run as people run them: functions of the main module, workers that lack what the client has.
+Scripts run as users run them: functions of the main module, workers without the client's modules.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def test_a_worker_that_gets_nothing_sent_runs_the_function_unmeasured(script, ba
     assert "its worker has no greensdk" in shown[2]
 
 
-def test_localhost_workers_run_this_python_unless_told_otherwise(script, tmp_path):
+def test_localhost_workers_run_this_python_unless_configured(script, tmp_path):
     """
     Also when the configuration comes from a file, and PATH leads to another Python.
     """

@@ -29,7 +29,7 @@ pytestmark = [
 
 class Redis:
     """
-    The queue between master and worker, and nothing of the bookkeeping.
+    The queue between master and worker, without the bookkeeping.
     """
 
     def __init__(self):

@@ -68,7 +68,7 @@ def run(body, folder):
 
 class TestParts:
     """
-    Cutting up.
+    Splitting into parts.
     """
 
     @given(items=st.lists(st.integers(), max_size=40), workers=st.integers(1, 50))
@@ -128,14 +128,14 @@ class TestPlanning:
         """
         One line.
         """
-        with pytest.raises(ConfigError, match="expected numbers from 1 on"):
+        with pytest.raises(ConfigError, match="expected positive integers"):
             planned(workers, None, reps)
 
     def test_more_workers_than_items_show_nothing(self):
         """
         They would have nothing to do.
         """
-        with pytest.raises(ConfigError, match="3 items can't keep 4 workers busy"):
+        with pytest.raises(ConfigError, match="3 items for 4 workers"):
             check(SimpleNamespace(backend="k8s"), [1, 2, 3], planned([4], None, 1))
 
     def test_localhost_must_run_so_many_at_a_time(self):
@@ -193,7 +193,7 @@ print(json.dumps(fexec.get_result() == plain + plain[:2]))
         assert run(body, tmp_path)[0] is True
         assert not Path(tmp_path, "energy.jsonl").exists()
 
-    def test_without_runs_to_go_by_it_says_so(self, tmp_path):
+    def test_without_runs_it_is_an_error(self, tmp_path):
         """
         One line, before anything is started.
         """

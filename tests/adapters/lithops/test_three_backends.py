@@ -55,7 +55,7 @@ def sysfs(tmp_path):
 @pytest.fixture
 def lithops(tmp_path, monkeypatch):
     """
-    Return Lithops with a Lambda and an S3; whoever makes an executor for AWS meanwhile is led there.
+    Return Lithops with a Lambda and an S3; executors for AWS created meanwhile use it.
     """
     podman_kit.need_podman()
     need_lambda()
@@ -108,20 +108,20 @@ def test_one_report_shows_three_backends_side_by_side(printed, lithops, command)
     words, variables = ("report", RECORDS, "--by", "worker.backend"), lithops.s3.environment()
     plain, as_json = command(*words, **variables), command(*words, "--json", **variables)
     assert [0, "", 0, ""] == [plain.returncode, plain.stderr, as_json.returncode, as_json.stderr]
-    told = json.loads(as_json.stdout)
-    groups = {group["name"]: group for group in told["groups"]}
+    summary = json.loads(as_json.stdout)
+    groups = {group["name"]: group for group in summary["groups"]}
     assert {name: len(PRIMES) for name in BACKENDS} == {name: group["calls"] for name, group in groups.items()}
     assert ["rapl (package+dram)"] == groups["k8s"]["sources"]
     assert ["lambda-estimator (vcpu+memory)"] == groups["aws_lambda"]["sources"]
     assert all("rapl" not in source for source in groups["localhost"]["sources"])
-    assert {"ok": 6} == told["status"]
-    (meter,) = told["meters"]
+    assert {"ok": 6} == summary["status"]
+    (meter,) = summary["meters"]
     assert groups["k8s"]["energy_j"] == pytest.approx(meter["calls_j"])
 
     head, *rows = [re.split(r" {2,}", line) for line in plain.stdout.partition("\n\n")[0].splitlines()]
     assert ["worker.backend", "calls", "from"] == [head[0], head[1], head[-1]]
     assert [*groups, "total"] == [row[0] for row in rows]
-    for row, group in zip(rows, [*groups.values(), told["total"]], strict=True):
+    for row, group in zip(rows, [*groups.values(), summary["total"]], strict=True):
         assert [str(group["calls"]), ", ".join(group["sources"])] == [row[1], row[-1]]
         assert row[2].startswith(f"{group['energy_j']:.4g} J ")
 

@@ -63,7 +63,7 @@ def job_stats(tmp_path):
     The open statistics file of a call, as a later Lithops might have it: found by its name only.
     """
     if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("only Linux tells which files are open")
+        pytest.skip("only Linux lists open files")
     path = tmp_path / "job_stats.txt"
     with path.open("w"):
         yield lambda: [line.split(" ", 1) for line in path.read_text().splitlines()]
@@ -96,9 +96,9 @@ def bucket(monkeypatch):
         ("1555b4", None, None, None),
     ],
 )
-def test_the_session_id_says_which_call_this_is(monkeypatch, session, executor_id, job_id, call_id):
+def test_the_session_id_identifies_the_call(monkeypatch, session, executor_id, job_id, call_id):
     """
-    From the right, because an executor made in a worker has a longer id. What nothing tells is None.
+    From the right, because an executor created in a worker has a longer id. Unknown values are None.
     """
     monkeypatch.setenv("__LITHOPS_SESSION_ID", session)
     monkeypatch.setenv("__LITHOPS_ACTIVATION_ID", "act")
@@ -178,7 +178,7 @@ def test_several_outermost_calls_add_up(job_stats, record):
     assert written == len(job_stats())
 
 
-def test_a_sum_says_what_it_lacks(record):
+def test_a_sum_has_the_reason_for_unknown_energy(record):
     """
     A call without a number does not make the sum 0, nor go unmentioned.
     """

@@ -138,7 +138,7 @@ def test_no_country_is_guessed(monkeypatch, variables):
     fields = Carbon()(KWH)
 
     assert [None] * 6 == [fields[key] for key in ("g_co2e", "low_g", "high_g", "country", "region", "intensity_source")]
-    assert "nobody says where this is: set country, region or intensity_g_per_kwh in [carbon]" == fields["reason"]
+    assert "country unknown: set country, region or intensity_g_per_kwh in [carbon]" == fields["reason"]
 
 
 def test_a_region_that_is_too_new_has_a_reason_and_takes_a_country(monkeypatch):
@@ -284,11 +284,11 @@ def test_a_record_is_not_changed_by_the_next():
     [
         (date(2026, 11, 21), []),
         (date(2027, 2, 2), []),
-        (date(2027, 2, 3), ["the carbon intensities are of 2025-08-03"]),
-        (date(2028, 3, 2), ["the carbon intensities are of 2025-08-03", "the clouds' PUE are of 2026-08-31"]),
+        (date(2027, 2, 3), ["the carbon intensities are from 2025-08-03"]),
+        (date(2028, 3, 2), ["the carbon intensities are from 2025-08-03", "the clouds' PUE are from 2026-08-31"]),
     ],
 )
-def test_old_tables_are_told(today, told):
+def test_outdated_tables_are_reported(today, told):
     """
     From a year and a half on, each on a line with its date.
     """

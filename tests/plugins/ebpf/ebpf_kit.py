@@ -333,3 +333,14 @@ def spawn_true() -> None:
     Start a process that does nothing, and wait for it.
     """
     os.waitpid(os.posix_spawn("/bin/true", ["/bin/true"], {}), 0)
+
+
+def passed(reader, call) -> tuple[int, int, int]:
+    """
+    Return nanoseconds, cycles and counted nanoseconds of this process's tree while `call` runs.
+    """
+    tree = reader.tree(os.getpid())
+    before = reader.look(tree)
+    call()
+    after = reader.look(tree)
+    return after.ns - before.ns, after.cycles - before.cycles, after.counted_ns - before.counted_ns

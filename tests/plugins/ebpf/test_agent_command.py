@@ -8,39 +8,12 @@ import json
 import os
 
 import pytest
-from agent_kit import GROUP, OTHERS, counters, place
+from agent_kit import GROUP, OTHERS
 from click.testing import CliRunner
 from greensdk_ebpf import agent
 from rights_kit import run_as
 
 from greensdk.cli import cli
-
-
-@pytest.fixture
-def root():
-    """
-    Where an agent may live.
-    """
-    with place() as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def running():
-    """
-    An agent for the group, which several tests read.
-    """
-    with place() as where:
-        agent.start(where, str(GROUP))
-        yield where
-
-
-@pytest.fixture
-def tree(root):
-    """
-    Energy counters that root alone may read.
-    """
-    return counters(root)
 
 
 def command(*arguments):
@@ -64,7 +37,7 @@ class TestCommand:
         code, out = command("start", *options, "--group", str(GROUP), "--rapl", "--powercap-root", tree.root)
         assert (0, f"the agent runs in {root}, for the group {GROUP}\n") == (code, out)
         code, out = command("start", *options, "--group", str(GROUP), "--rapl", "--powercap-root", tree.root)
-        assert (0, f"the agent runs already in {root}, for the group {GROUP}\n") == (code, out)
+        assert (0, f"the agent is already running in {root}, for the group {GROUP}\n") == (code, out)
 
         code, out = command("status", *options)
         assert 0 == code
@@ -73,7 +46,7 @@ class TestCommand:
         assert "fork, free, switch" in out
         assert "energy   3 counters open to the group" in out
 
-        assert (0, "stopped, nothing is left\n") == command("stop", *options)
+        assert (0, "stopped, everything removed\n") == command("stop", *options)
         assert (0, f"no agent runs in {root}\n") == command("stop", *options)
         assert (1, f"no agent runs in {root}: sudo greensdk agent start --root {root}\n") == command("status", *options)
 
@@ -98,12 +71,12 @@ class TestCommand:
 
         assert 0 == code
         assert f'rapl.root = "{root}/powercap" and rapl.update_interval_s = 0.01' in out
-        assert "renewed every 10 ms by process" in command("status", "--root", root)[1]
+        assert "updated every 10 ms by process" in command("status", "--root", root)[1]
 
     @pytest.mark.parametrize(
         ("arguments", "text"),
         [
-            (("start", "--coarsen", "10"), "--coarsen is for --rapl"),
+            (("start", "--coarsen", "10"), "--coarsen needs --rapl"),
             (("start", "--group", "4294967295"), "4294967295 is no group's number"),
             (("start", "--group", "99999999999"), "99999999999 is no group's number"),
             (("start", "--group", "no-such-group"), "there is no group 'no-such-group': sudo groupadd"),

@@ -12,29 +12,14 @@ import sys
 import time
 
 import pytest
-from agent_kit import GROUP, OTHERS, counters, kept, mode_of, place
+from agent_kit import GROUP, OTHERS, kept, mode_of
 from ebpf_kit import eventually
 from greensdk_ebpf import agent
-from greensdk_ebpf.agent import handover
+from greensdk_ebpf.agent import permissions
 from greensdk_rapl import RaplMonitor
 from rights_kit import need_root, run_as
 
-
-@pytest.fixture
-def root():
-    """
-    Where an agent may live.
-    """
-    with place() as where:
-        yield where
-
-
-@pytest.fixture
-def tree(root):
-    """
-    Energy counters that root alone may read.
-    """
-    return counters(root)
+from greensdk.testing import ticking
 
 
 def daemon_pid(where):
@@ -118,7 +103,7 @@ class TestEnergy:
         """
         need_root()
         assert sorted(os.path.realpath(zone.file) for zone in tree.zones.values()) == sorted(
-            handover.counters(tree.root)
+            permissions.counters(tree.root)
         )
 
 
@@ -214,17 +199,52 @@ class TestCopies:
 
     def test_a_process_that_died_is_told(self, root, copies, tree):
         """
-        With its last words: a counter that can't be read any more.
+        With its last words: none of the counters can be read any more.
         """
-        package = tree.zones["package-0"].file
-        with open(package, "w", encoding="ascii") as file:
-            file.write("nothing\n")
+        for zone in tree.zones.values():
+            zone.garble(b"nothing\n")
         assert eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
 
         found = run_as(agent.status, root, groups=[GROUP])
         assert found["running"] is False
-        assert "the process that copies the energy counters is gone (ValueError: " in found["reason"]
+        assert "the process that copies the energy counters is gone (ValueError: no counter can" in found["reason"]
         assert f"): sudo greensdk agent start --root {root}" in found["reason"]
+
+    def test_a_counter_that_fails_costs_its_zone_only(self, root, copies, tree):
+        """
+        The others go on, and the copy says that it is none.
+        """
+        monitor = RaplMonitor(root=copies, update_interval_s=0.005)
+        monitor.open()
+        token = monitor.start()
+        tree.zones["dram-0"].garble(b"")
+        tree.zones["package-0"].add_j(7.0)
+        try:
+            assert eventually(lambda: monitor.stop(token)["energy_j"] == 7.0, "7 J in the copies")
+            found = monitor.stop(token)
+        finally:
+            monitor.close()
+
+        assert ("package", None) == (found["boundary"], found["domains"]["dram-0"])
+        assert "held no counter value at stop" in found["attributes"]["reasons"]["dram-0"]
+        assert agent.status(root)["daemon_runs"]
+
+    def test_what_is_broken_or_shown_twice_at_the_start_is_so_in_the_copies(self, root, tree):
+        """
+        Memory that can't be read is lost, not gone; a die that shows another's counter is gone.
+        """
+        tree.zones["dram-0"].vanish()
+        die = tree.package(1, die=0, uj=5)
+        tree.mirror(die, "package-1-die-1")
+        with ticking(tree, {die.key: 50.0}):
+            agent.start(root, str(GROUP), rapl=True, coarsen_ms=5.0, powercap_root=tree.root)
+        monitor = RaplMonitor(root=f"{root}/powercap")
+        names = {metric.name for metric in monitor.open()}
+        reading = monitor.stop(monitor.start())
+        monitor.close()
+
+        assert {"package-0", "core-0", "dram-0", "package-1-die-0"} == names
+        assert ["dram-0"] == reading["attributes"]["missing"]
 
     def test_a_second_start_replaces_a_process_that_died(self, root, copies, tree):
         """
@@ -247,10 +267,11 @@ class TestCopies:
         """
         Not those of the one before it.
         """
-        package = tree.zones["package-0"]
-        package.garble(b"nothing\n")
+        for zone in tree.zones.values():
+            zone.garble(b"nothing\n")
         eventually(lambda: not agent.status(root)["daemon_runs"], "the process has ended")
-        package.repair()
+        for zone in tree.zones.values():
+            zone.repair()
         assert agent.start(root, str(GROUP), rapl=True, coarsen_ms=5.0, powercap_root=tree.root)
         os.kill(daemon_pid(root), signal.SIGKILL)
         eventually(lambda: not agent.status(root)["daemon_runs"], "the second has ended")

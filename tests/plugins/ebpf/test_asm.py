@@ -8,9 +8,9 @@ import pytest
 from greensdk_ebpf import asm
 from greensdk_ebpf.asm import R0, R1, R2, R3, R6, R10, Asm
 from greensdk_ebpf.forms import fields
-from greensdk_ebpf.layout import COUNTERS, COUNTS, FORMS, MARK, About, cpus_online, cpus_possible, told
-from greensdk_ebpf.locate import places
+from greensdk_ebpf.layout import COUNTERS, COUNTS, FORMS, MARK, About, cpus_online, cpus_possible, unpacked
 from greensdk_ebpf.programs import program
+from greensdk_ebpf.task_offsets import places
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -203,7 +203,7 @@ class TestPieces:
         """
         about = About(form, attached, refused, version)
 
-        assert about == told(about.word())
+        assert about == unpacked(about.word())
         assert 0 <= about.word() < 2**64
 
     @given(
@@ -266,12 +266,12 @@ class TestPieces:
         """
         The numbers of system calls are not guessed.
         """
-        from greensdk_ebpf.syscall import numbers
+        from greensdk_ebpf.syscall import bpf_number
 
-        assert (321, 298) == numbers("x86_64")
-        assert (280, 241) == numbers("aarch64")
+        assert 321 == bpf_number("x86_64")
+        assert 280 == bpf_number("aarch64")
         with pytest.raises(MonitorUnavailable, match="not for riscv64"):
-            numbers("riscv64")
+            bpf_number("riscv64")
 
 
 def _instructions(code: bytes) -> list[bytes]:

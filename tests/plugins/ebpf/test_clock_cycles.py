@@ -10,8 +10,8 @@ import time
 import pytest
 from ebpf_kit import GROUP, agent, agree, burn, eventually, running
 from greensdk_ebpf import EbpfClock
+from greensdk_ebpf.cycle_energy import Price
 from greensdk_ebpf.cycles import NO_SLICE, Cycles, opened, reason
-from greensdk_ebpf.joules import Price
 from greensdk_ebpf.reader import Look
 from greensdk_ebpf.slots import Moment
 from hypothesis import given

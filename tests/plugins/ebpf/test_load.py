@@ -8,7 +8,7 @@ import pytest
 from ebpf_kit import agent, burn, eventually, id_of, ids, mounted, need_ebpf, reading, running, table
 from greensdk_ebpf import EbpfClock
 from greensdk_ebpf.asm import Asm
-from greensdk_ebpf.layout import ABOUT, CPUS, MAPS, START, VERSION, told
+from greensdk_ebpf.layout import ABOUT, CPUS, MAPS, START, VERSION, unpacked
 from greensdk_ebpf.load import load
 from greensdk_ebpf.reader import Reader
 from greensdk_ebpf.slots import Slots
@@ -75,7 +75,7 @@ class TestLoading:
         with running() as loaded, agent(loaded) as root:
             cpus = table(loaded, CPUS)
             words = list(cpus.get(0))
-            words[ABOUT] = told(words[ABOUT])._replace(version=VERSION + 1).word()
+            words[ABOUT] = unpacked(words[ABOUT])._replace(version=VERSION + 1).word()
             cpus.put(0, *words)
             before = set(os.listdir("/proc/self/fd"))
             with pytest.raises(MonitorUnavailable, match="the maps are those of another version of greensdk") as caught:

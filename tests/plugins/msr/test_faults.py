@@ -8,11 +8,18 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from greensdk_msr import MsrMonitor
-from msr_kit import counted, opened
+from meter_kit import opened, window
 from rights_kit import need_root, run_as
 
 from greensdk.errors import MonitorUnavailable
 from greensdk.testing.msr import AMD, CLIENT, SERVER, STRIDE, MsrTree
+
+
+def monitor_on(tree):
+    """
+    A monitor on the devices of a test.
+    """
+    return MsrMonitor(root=tree.root, stride=STRIDE)
 
 
 class TestProbe:
@@ -114,7 +121,7 @@ class TestProbe:
         for file in Path(tree.root).glob("sys/devices/system/cpu/cpu*/topology/physical_package_id"):
             file.write_text("-1\n")
 
-        assert "the kernel tells no package of any CPU" == MsrMonitor(stride=STRIDE, root=tree.root).probe().reason
+        assert "the kernel shows no package of any CPU" == MsrMonitor(stride=STRIDE, root=tree.root).probe().reason
 
 
 def refusal(root):
@@ -140,7 +147,7 @@ class TestWindow:
         The reason names it, the moment and the error; the other package keeps its number.
         """
         tree = MsrTree(tmp_path, kind, packages=2)
-        with opened(tree) as (monitor, clock):
+        with opened(monitor_on(tree)) as (monitor, clock):
             if when == "start":
                 tree.fail(0)
             token = monitor.start()
@@ -161,7 +168,7 @@ class TestWindow:
         A device that has become empty gives nothing, not 0.
         """
         tree = MsrTree(tmp_path, SERVER)
-        with opened(tree) as (monitor, clock):
+        with opened(monitor_on(tree)) as (monitor, clock):
             token = monitor.start()
             os.truncate(tree.files[0], 0)
             clock.advance(1.0)
@@ -179,19 +186,55 @@ class TestWindow:
         for cpu in (2, 3, 6, 7):
             tree.fail(cpu)
 
-        found = counted(tree, {"package-0": 1 << 14})
+        found = window(monitor_on(tree), lambda: tree.registers["package-0"].add_counts(1 << 14))
 
         assert found["energy_j"] is None
         assert found["reason"].startswith(f"package-1: {tree.files[2]}: EIO")
         assert 1.0 == found["domains"]["package-0"]
         assert "package-1" in MsrMonitor(stride=STRIDE, root=tree.root).probe().reason
 
+    @pytest.mark.parametrize(
+        ("counts", "seconds", "text"),
+        [(0, 1.0, "the counter did not move in 1e+03 ms: it is stuck"), (28_800 << 16, 0.2, "are more than 1000 W")],
+    )
+    def test_memory_that_does_not_count_costs_the_memory(self, tmp_path, counts, seconds, text):
+        """
+        Stuck, or ahead of its clock after a suspend: the packages are the total, and the boundary says so.
+        """
+        tree = MsrTree(tmp_path, SERVER)
+
+        def count():
+            tree.registers["package-0"].add_counts(5 << 14)
+            tree.registers["dram-0"].add_counts(counts)
+
+        found = window(monitor_on(tree), count, seconds)
+
+        assert (5.0, "package", None) == (found["energy_j"], found["boundary"], found["reason"])
+        assert {"package-0": 5.0, "dram-0": None} == found["domains"]
+        assert ["dram-0"] == found["attributes"]["missing"]
+        assert text in found["attributes"]["reasons"]["dram-0"]
+
+    def test_a_register_that_never_moves_has_no_number_in_short_windows_either(self, tmp_path):
+        """
+        It has stood still since it was opened.
+        """
+        tree = MsrTree(tmp_path, SERVER)
+        with opened(monitor_on(tree)) as (monitor, clock):
+            clock.advance(0.025)
+            token = monitor.start()
+            tree.registers["package-0"].add_counts(1 << 13)
+            clock.advance(0.005)
+            found = monitor.stop(token)
+
+        assert (0.5, "package") == (found["energy_j"], found["boundary"])
+        assert "the counter did not move in 30 ms" in found["attributes"]["reasons"]["dram-0"]
+
     def test_a_poll_that_fails_breaks_the_window(self, tmp_path):
         """
         What was counted on both sides of it can't be joined.
         """
         tree = MsrTree(tmp_path, SERVER)
-        with opened(tree) as (monitor, clock):
+        with opened(monitor_on(tree)) as (monitor, clock):
             token = monitor.start()
             saved = tree.files[0].read_bytes()
             for content in (saved, b"", saved):

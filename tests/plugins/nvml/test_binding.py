@@ -12,7 +12,7 @@ import time
 
 import pytest
 from greensdk_nvml import NvmlMonitor
-from greensdk_nvml.users import UNTOLD
+from greensdk_nvml.users import UNKNOWN
 
 from greensdk.testing import FakeClock, check_monitor
 
@@ -149,8 +149,8 @@ def window(monitor, driver):
         ([], NOT_FOUND, 5.0, None),
         ([], NOT_SUPPORTED, 5.0, None),
         ([2**22 + 7], "30 to 10", 3.75, None),
-        ([2**22 + 7], NOT_FOUND, None, UNTOLD),
-        ([2**22 + 7], NOT_SUPPORTED, None, UNTOLD),
+        ([2**22 + 7], NOT_FOUND, None, UNKNOWN),
+        ([2**22 + 7], NOT_SUPPORTED, None, UNKNOWN),
     ],
 )
 def test_whose_the_joules_are(monitor, driver, others, used, call_j, reason):

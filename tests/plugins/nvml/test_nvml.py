@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 
+import nvml_kit
 import pytest
-from greensdk_nvml import NvmlMonitor
-from greensdk_nvml.users import BESIDE, CONTAINER, ENDED, UNTOLD, Users
+from greensdk_nvml.users import BESIDE, CONTAINER, ENDED, UNKNOWN, Users
 from hypothesis import given
 from hypothesis import strategies as st
-from nvml_kit import Gpu, Library
+from nvml_kit import Gpu, Library, machine
 
 from greensdk import capture
 from greensdk.errors import MonitorUnavailable
@@ -27,39 +27,25 @@ ME, OTHER = os.getpid(), 2**22 + 7
 @pytest.fixture
 def root(tmp_path):
     """
-    A machine with the driver's device file.
+    An empty folder, which becomes the machine's root.
     """
-    (tmp_path / "dev").mkdir()
-    (tmp_path / "dev" / "nvidiactl").write_text("")
-    return str(tmp_path)
+    return tmp_path
 
 
-def made(root, *gpus, **options):
+def made(root, *gpus):
     """
     Return a monitor on these GPUs, and a clock of the test.
     """
-    monitor = NvmlMonitor(root=root, **options)
-    monitor.nvml = Library(*gpus)
+    monitor = machine(root, *gpus)
     monitor.clock = clock = FakeClock()
     return monitor, clock
 
 
-def window(root, *gpus, spent_mj=5000, seconds=1.0):
+def window(root, *gpus, spent_mj=5000, seconds=1.0, container=False):
     """
     Return the reading of a window in which the first GPU counts so many millijoules.
     """
-    monitor, clock = made(root, *gpus)
-    monitor.open()
-    monitor._users.namespace = f"{root}/ns"
-    if not os.path.lexists(f"{root}/ns"):
-        os.symlink("pid:[4026531836]", f"{root}/ns")
-    token = monitor.start()
-    gpus[0].mj += spent_mj
-    clock.advance(seconds)
-    try:
-        return monitor.stop(token)
-    finally:
-        monitor.close()
+    return nvml_kit.window(machine(root, *gpus, container=container), [spent_mj, *[0] * (len(gpus) - 1)], seconds)
 
 
 class TestOwners:
@@ -108,7 +94,7 @@ class TestOwners:
         gpu.compute, gpu.used = [ME, OTHER], used
         found = window(root, gpu)
 
-        assert (5.0, None, UNTOLD) == (found["energy_j"], found["call_j"], found["reason"])
+        assert (5.0, None, UNKNOWN) == (found["energy_j"], found["call_j"], found["reason"])
 
     def test_children_are_ours(self, root):
         """
@@ -131,7 +117,9 @@ class TestOwners:
         gpu = Gpu()
         gpu.used = [(child.pid, 95)]
 
-        assert (5.0, None, ENDED) == tuple(window(root, gpu)[key] for key in ("energy_j", "call_j", "reason"))
+        found = window(root, gpu)
+
+        assert (5.0, None, ENDED) == tuple(found[key] for key in ("energy_j", "call_j", "reason"))
 
     def test_another_that_has_ended_is_not_us(self, root):
         """
@@ -140,7 +128,9 @@ class TestOwners:
         gpu = Gpu()
         gpu.compute, gpu.used = [ME], [(ME, 10), (OTHER, 90)]
 
-        assert (None, ENDED) == tuple(window(root, gpu)[key] for key in ("call_j", "reason"))
+        found = window(root, gpu)
+
+        assert (None, ENDED) == tuple(found[key] for key in ("call_j", "reason"))
 
     @pytest.mark.parametrize(("value", "expected"), [(6, 5.0), (3, 5.0)])
     def test_alone_on_the_list_no_samples_are_needed(self, root, value, expected):
@@ -160,8 +150,6 @@ class TestOwners:
         Return what two calls read, of which the second runs inside the first or beside it.
         """
         monitor, clock = made(root, gpu)
-        monitor.namespace = f"{root}/ns"
-        os.symlink("pid:[4026531836]", f"{root}/ns")
         both = threading.Barrier(2)
 
         def beside():
@@ -207,17 +195,18 @@ class TestOwners:
         """
         Its pids are not the machine's.
         """
-        os.symlink("pid:[4026532000]", f"{root}/ns")
         gpu = Gpu()
         gpu.compute = [ME]
 
-        assert (5.0, None, CONTAINER) == tuple(window(root, gpu)[key] for key in ("energy_j", "call_j", "reason"))
+        found = window(root, gpu, container=True)
+
+        assert (5.0, None, CONTAINER) == tuple(found[key] for key in ("energy_j", "call_j", "reason"))
 
     def test_without_proc_nobody_knows(self):
         """
         Rather than a guess.
         """
-        assert ([None], CONTAINER) == Users(Library(), [Gpu()], "/nonexistent").shares(0)
+        assert ({}, CONTAINER) == Users(Library(), [], "/nonexistent").shares(0)
 
     def test_the_window_leaves_the_share_as_it_is(self, root):
         """
@@ -268,7 +257,7 @@ class TestCounters:
             monitor.open()
             token = monitor.start()
             again()
-            with pytest.raises(RuntimeError, match="closed, or opened anew"):
+            with pytest.raises(RuntimeError, match="closed or reopened"):
                 monitor.stop(token)
 
     def test_no_joules_need_no_owner(self, root):
@@ -293,7 +282,7 @@ class TestCounters:
         found = window(root, Gpu(), spent_mj=-900)
 
         assert found["energy_j"] is None
-        assert "gpu-0: the counter went back from 1000 to 100 mJ: the driver was loaded anew" == found["reason"]
+        assert "gpu-0: the counter went back from 1000 to 100 mJ: the driver was reloaded" == found["reason"]
 
     def test_a_short_window_has_no_number(self, root):
         """
@@ -304,23 +293,13 @@ class TestCounters:
         assert (None, {"gpu-0": None}) == (found["energy_j"], found["domains"])
         assert "the window is shorter than the GPU's update interval of 100 ms" == found["reason"]
 
-    @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=8))
+    @given(st.lists(st.integers(0, 5_000_000), min_size=1, max_size=8))
     def test_gpus_are_added(self, tmp_path_factory, amounts):
         """
         Each is a domain.
         """
-        folder = tmp_path_factory.mktemp("gpus")
-        (folder / "dev").mkdir()
-        (folder / "dev" / "nvidiactl").write_text("")
         gpus = [Gpu(str(number)) for number in range(len(amounts))]
-        monitor, clock = made(str(folder), *gpus)
-        monitor.open()
-        token = monitor.start()
-        for gpu, mj in zip(gpus, amounts, strict=True):
-            gpu.mj += mj
-        clock.advance(1.0)
-        found = monitor.stop(token)
-        monitor.close()
+        found = nvml_kit.window(machine(tmp_path_factory.mktemp("gpus"), *gpus), amounts)
 
         assert pytest.approx(sum(amounts) / 1000) == found["energy_j"]
         assert [pytest.approx(mj / 1000) for mj in amounts] == list(found["domains"].values())

@@ -133,7 +133,7 @@ class TestGolden:
         """
         found = parse_json('{"counter-value" : "nan", "event" : "power/energy-pkg/"}')
 
-        assert (None, "perf says 'nan', which is no number") == (found.value, found.reason)
+        assert (None, "perf says 'nan', which is not a number") == (found.value, found.reason)
 
 
 class TestProperties:

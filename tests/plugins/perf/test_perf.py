@@ -19,7 +19,7 @@ from rights_kit import need_root
 
 from greensdk import capture, energy_tracked
 from greensdk.errors import MonitorUnavailable
-from greensdk.report.meters import account
+from greensdk.report import EnergyReport
 from greensdk.testing import check_monitor, tracked_by
 from greensdk.testing.pmu import FakePmu
 
@@ -183,12 +183,45 @@ class TestReading:
 
     def test_counters_that_stand_still_have_no_number(self, pmu):
         """
-        A package that draws nothing for 20 updates is a stuck counter or a hypervisor's zeros, not 0 J.
+        A package that draws nothing for 20 updates is a stuck counter or a hypervisor's zero, not 0 J.
         """
         stuck = window(pmu, lambda: time.sleep(0.025), update_interval_s=0.001)
 
         assert stuck["energy_j"] is None
-        assert stuck["reason"].startswith("no counter moved in ")
+        assert stuck["reason"].startswith("package-0: the counter did not move in ")
+
+    @pytest.mark.parametrize(
+        ("wrong", "text"), [({"config": 9}, "the counter did not move in "), ({"factor": 1e6}, "are more than 1000 W")]
+    )
+    def test_memory_that_does_not_count_costs_the_memory(self, tmp_path, wrong, text):
+        """
+        Stuck, or ahead of its clock: the package is the total, and the boundary says so.
+        """
+        need_root()
+        pmu = FakePmu(tmp_path, watts=100.0, events=["energy-pkg"])
+        pmu.event("energy-ram", **wrong)
+
+        reading = window(pmu, lambda: time.sleep(0.025), update_interval_s=0.001)
+
+        assert ("package", None) == (reading["boundary"], reading["reason"])
+        assert reading["domains"]["package-0"] == reading["energy_j"] > 0
+        assert (None, ["dram-0"]) == (reading["domains"]["dram-0"], reading["attributes"]["missing"])
+        assert text in reading["attributes"]["reasons"]["dram-0"]
+
+    def test_memory_that_never_counts_has_no_number_in_short_windows_either(self, tmp_path):
+        """
+        It is where it was when it was opened.
+        """
+        need_root()
+        pmu = FakePmu(tmp_path, watts=100.0, events=["energy-pkg"])
+        pmu.event("energy-ram", config=9)
+        with opened(pmu, update_interval_s=0.001) as monitor:
+            time.sleep(0.03)
+            token = monitor.start()
+            time.sleep(0.002)
+            reading = monitor.stop(token)
+
+        assert ("package", None) == (reading["boundary"], reading["domains"]["dram-0"])
 
     def test_it_is_the_meter_of_rapl(self, pmu, tmp_path):
         """
@@ -230,85 +263,6 @@ class TestReading:
         assert "null" in json.dumps(window(pmu), allow_nan=False)
 
 
-class TestOperations:
-    """
-    Cycles and instructions.
-    """
-
-    def test_they_come_with_the_joules(self, tmp_path):
-        """
-        Of the whole machine, whichever CPU they happened on.
-        """
-        pmu = counting(tmp_path, core=True)
-
-        attributes = window(pmu, lambda: (pmu.operate(cycles=2000, instructions=3000), pmu.count(6)))["attributes"]
-
-        assert (2000, 3000) == (attributes["cycles"], attributes["instructions"])
-        assert (1.5, 0.002) == (attributes["ipc"], attributes["joules_per_instruction"])
-        assert "operations_reason" not in attributes
-
-    def test_several_kinds_of_cores_are_added(self, tmp_path):
-        """
-        Each PMU counts on its own CPUs; their events have Arm's names here.
-        """
-        two_cpus()
-        pmu = counting(tmp_path, core=True)
-        home = tmp_path / "bus" / "event_source" / "devices"
-        (home / "cpu").rename(home / "armv8_big")
-        for old, new in (("cpu-cycles", "cpu_cycles"), ("instructions", "inst_retired")):
-            (home / "armv8_big" / "events" / old).rename(home / "armv8_big" / "events" / new)
-        subprocess.run(["cp", "-r", home / "armv8_big", home / "armv8_little"], check=True)
-        (home / "armv8_big" / "cpus").write_text(f"{pmu.cpus[0]}\n")
-        rest = os.sched_getaffinity(0) - set(pmu.cpus)
-        (home / "armv8_little" / "cpus").write_text(",".join(map(str, sorted(rest))) + "\n")
-
-        attributes = window(pmu, lambda: pmu.operate(cycles=200, instructions=100))["attributes"]
-
-        assert (200, 100, 0.5) == (attributes["cycles"], attributes["instructions"], attributes["ipc"])
-        assert 0.0 == attributes["joules_per_instruction"]
-
-    @pytest.mark.parametrize(
-        ("operations", "reason"),
-        [
-            (None, "virtual machines hide theirs"),
-            (True, "virtual machines hide"),
-            (False, "switched off by operations"),
-        ],
-    )
-    def test_without_them_there_is_a_reason(self, pmu, operations, reason):
-        """
-        And null, not 0.
-        """
-        attributes = window(pmu, operations=operations)["attributes"]
-
-        assert [None] * 4 == [attributes[key] for key in ("cycles", "instructions", "ipc", "joules_per_instruction")]
-        assert reason in attributes["operations_reason"]
-
-    def test_large_machines_are_asked_first(self, tmp_path):
-        """
-        Each CPU costs an interrupt in every window, so above 16 somebody has to want it.
-        """
-        pmu = counting(tmp_path, core=True)
-        online = tmp_path / "devices" / "system" / "cpu" / "online"
-        online.write_text("0-16\n")
-
-        assert "17 CPUs, each to be read" in window(pmu)["attributes"]["operations_reason"]
-
-    def test_a_part_of_the_machine_is_not_the_machine(self, tmp_path):
-        """
-        One CPU that can't be counted costs all of them; joules stay, descriptors don't.
-        """
-        pmu = counting(tmp_path, core=True)
-        (tmp_path / "devices" / "system" / "cpu" / "online").write_text("0,4095\n")
-        before = descriptors()
-
-        reading = window(pmu, lambda: pmu.count(4))
-
-        assert (4.0, None) == (reading["energy_j"], reading["attributes"]["cycles"])
-        assert "cycles and instructions can't be counted: E" in reading["attributes"]["operations_reason"]
-        assert before == descriptors()
-
-
 class TestLife:
     """
     Opening, closing, windows at the same time.
@@ -338,7 +292,7 @@ class TestLife:
 
     def test_a_closed_monitor_reads_nothing(self, pmu):
         """
-        It says so, also for a window that was open when it was closed, or opened anew.
+        It says so, also for a window that was open when it was closed, or reopened.
         """
         monitor = PerfMonitor(root=pmu.root)
         with pytest.raises(RuntimeError, match="not open"):
@@ -346,7 +300,7 @@ class TestLife:
         monitor.open()
         token = monitor.start()
         monitor.open()
-        with pytest.raises(RuntimeError, match="opened anew"):
+        with pytest.raises(RuntimeError, match="reopened"):
             monitor.stop(token)
         token = monitor.start()
         monitor.close()
@@ -451,4 +405,4 @@ class TestWindow:
 
         inner, outer = records
         assert (100.0, 200.0) == (inner["readings"][0]["energy_j"], outer["readings"][0]["energy_j"])
-        assert [200.0] == [metered.split.meter_j for metered in account([outer, inner]).meters]
+        assert [200.0] == [metered.meter_j for metered in EnergyReport([outer, inner]).meters]

@@ -164,12 +164,25 @@ class TestRealPerf:
 
     def test_counters_that_stand_still_have_no_number(self, pmu):
         """
-        Stuck, or a hypervisor's zeros.
+        Stuck, or a hypervisor's zero.
         """
         reading = stat_window(PerfStatMonitor(root=pmu.root), lambda: time.sleep(0.025))
 
         assert reading["energy_j"] is None
-        assert reading["reason"].startswith("no counter moved in ")
+        assert reading["reason"].startswith("package-0: the counter did not move in ")
+
+    def test_memory_that_jumped_costs_the_memory(self, tmp_path):
+        """
+        The package is the total, and the boundary says so.
+        """
+        real_perf()
+        need_root()
+        pmu = FakePmu(tmp_path, watts=100.0, events=["energy-pkg"])
+        pmu.event("energy-ram", factor=1e6)
+        reading = stat_window(PerfStatMonitor(root=pmu.root), lambda: time.sleep(0.025))
+
+        assert ("package", reading["domains"]["package-0"]) == (reading["boundary"], reading["energy_j"])
+        assert "are more than 1000 W" in reading["attributes"]["reasons"]["dram-0"]
 
     def test_it_keeps_the_contract(self, tmp_path):
         """

@@ -2,19 +2,12 @@
 RAPL when something is wrong: no number without the energy, no number that is not the energy.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from greensdk_rapl import RaplMonitor
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from meter_kit import opened
 
 from greensdk.errors import MonitorUnavailable
-from greensdk.testing import FakeClock, PowercapTree, check_monitor
+from greensdk.testing import FakeClock, PowercapTree, check_monitor, ticking
 
 
 @pytest.fixture
@@ -33,11 +26,8 @@ def monitor(tree):
     """
     An open monitor whose clock the test moves.
     """
-    monitor = RaplMonitor(root=tree.root)
-    monitor.clock = FakeClock()
-    monitor.open()
-    yield monitor
-    monitor.close()
+    with opened(RaplMonitor(root=tree.root)) as (monitor, _):
+        yield monitor
 
 
 def window(monitor, tree, *, before=None, inside=None):
@@ -53,6 +43,15 @@ def window(monitor, tree, *, before=None, inside=None):
         inside()
     monitor.clock.advance(1.0)
     return monitor.stop(token)
+
+
+def faulty_window(monitor, tree, zone, fault, when):
+    """
+    The same, with a fault of `zone` that begins before the window's ``start`` or ``stop``.
+    """
+    if when == "start":
+        return window(monitor, tree, before=lambda: fault(zone), inside=zone.repair)
+    return window(monitor, tree, inside=lambda: fault(zone))
 
 
 FAULTS = [
@@ -71,23 +70,31 @@ class TestReadFaults:
     """
 
     @pytest.mark.parametrize(("fault", "text"), FAULTS)
-    @pytest.mark.parametrize("key", ["package-1", "dram-1"])
     @pytest.mark.parametrize("when", ["start", "stop"])
-    def test_a_part_of_the_total_takes_the_total_with_it(self, tree, monitor, fault, text, key, when):
+    def test_a_package_takes_the_total_with_it(self, tree, monitor, fault, text, when):
         """
         The reason names the zone, the moment and the error; the other domains keep their numbers.
         """
-        zone = tree.zones[key]
-        if when == "start":
-            reading = window(monitor, tree, before=lambda: fault(zone), inside=zone.repair)
-        else:
-            reading = window(monitor, tree, inside=lambda: fault(zone))
+        reading = faulty_window(monitor, tree, tree.zones["package-1"], fault, when)
 
         assert reading["energy_j"] is reading["energy_low_j"] is reading["energy_high_j"] is None
-        assert reading["reason"].startswith(f"{key}: ")
+        assert reading["reason"].startswith("package-1: ")
         assert f"at {when}" in reading["reason"]
         assert text in reading["reason"]
-        assert dict.fromkeys(tree.zones, 10.0) | {key: None} == reading["domains"]
+        assert dict.fromkeys(tree.zones, 10.0) | {"package-1": None} == reading["domains"]
+
+    @pytest.mark.parametrize(("fault", "text"), FAULTS)
+    @pytest.mark.parametrize("when", ["start", "stop"])
+    def test_memory_costs_the_memory_only(self, tree, monitor, fault, text, when):
+        """
+        The packages are the total, the boundary says so, and the reason stands in the attributes.
+        """
+        reading = faulty_window(monitor, tree, tree.zones["dram-1"], fault, when)
+
+        assert (20.0, "package", None) == (reading["energy_j"], reading["boundary"], reading["reason"])
+        assert dict.fromkeys(tree.zones, 10.0) | {"dram-1": None} == reading["domains"]
+        assert ["dram-1"] == reading["attributes"]["missing"]
+        assert text in reading["attributes"]["reasons"]["dram-1"]
 
     @pytest.mark.parametrize(("fault", "text"), FAULTS)
     def test_a_part_of_a_package_does_not(self, tree, monitor, fault, text):
@@ -106,12 +113,12 @@ class TestReadFaults:
         Nothing is hidden behind the first error.
         """
         reading = window(
-            monitor, tree, before=tree.zones["package-0"].fail, inside=lambda: tree.zones["dram-1"].garble(b"x")
+            monitor, tree, before=tree.zones["package-0"].fail, inside=lambda: tree.zones["package-1"].garble(b"x")
         )
 
         assert "package-0: energy_uj could not be read at start: EIO" in reading["reason"]
         assert "at stop: EIO" in reading["reason"]
-        assert "dram-1: energy_uj held no counter value at stop: b'x'" in reading["reason"]
+        assert "package-1: energy_uj held no counter value at stop: b'x'" in reading["reason"]
 
     def test_the_next_window_is_healthy_again(self, tree, monitor):
         """
@@ -131,6 +138,7 @@ class TestReadFaults:
         outer = monitor.start()
         for act in (lambda: None, lambda: fault(zone), zone.repair, lambda: None):
             act()
+            tree.zones["package-1"].add_j(1.0)
             monitor.clock.advance(1.0)
             monitor.poll()
         later = monitor.start()
@@ -141,8 +149,8 @@ class TestReadFaults:
         broken = monitor.stop(outer)
         assert "package-0" in broken["reason"]
         assert "at a poll" in broken["reason"]
-        assert 0.0 == broken["domains"]["package-1"]
-        assert 5.0 == monitor.stop(later)["energy_j"]
+        assert 4.0 == broken["domains"]["package-1"]
+        assert 5.0 == monitor.stop(later)["domains"]["package-0"]
 
 
 class TestOpenFaults:
@@ -158,38 +166,58 @@ class TestOpenFaults:
             (lambda zone: zone.fail("EISDIR"), "EISDIR"),
         ],
     )
-    @pytest.mark.parametrize("key", ["package-1", "dram-1"])
-    def test_the_sum_is_not_silently_smaller(self, tree, fault, text, key):
+    def test_a_lost_package_is_not_a_smaller_sum(self, tree, fault, text):
         """
         The zone is left out with its reason, and the total has that reason instead of a number.
         """
-        fault(tree.zones[key])
-        monitor = RaplMonitor(root=tree.root)
-        monitor.clock = FakeClock()
-        names = [metric.name for metric in monitor.open()]
-        reading = window(monitor, tree)
-        monitor.close()
+        fault(tree.zones["package-1"])
+        with opened(RaplMonitor(root=tree.root)) as (monitor, _):
+            reading = window(monitor, tree)
 
-        assert key not in names
         assert reading["energy_j"] is None
-        assert f"{key}: energy_uj could not be opened: {text}" in reading["reason"]
-        assert dict.fromkeys(tree.zones, 10.0) | {key: None} == reading["domains"]
-        assert "package+dram" == reading["boundary"]
-        assert key in monitor.probe().reason
+        assert f"package-1: energy_uj could not be opened: {text}" in reading["reason"]
+        assert dict.fromkeys(tree.zones, 10.0) | {"package-1": None} == reading["domains"]
+        assert "package-1" in monitor.probe().reason
         assert text in monitor.probe().reason
+
+    @pytest.mark.parametrize(
+        ("fault", "text"), [(lambda zone: zone.fail("EIO"), "EIO"), (lambda zone: zone.vanish(), "ENOENT")]
+    )
+    def test_lost_memory_changes_the_boundary(self, tree, fault, text):
+        """
+        Also where that of another package works: half of the memory is no boundary.
+        """
+        tree.zones["package-0"].dram()
+        fault(tree.zones["dram-1"])
+        with opened(RaplMonitor(root=tree.root)) as (monitor, _):
+            reading = window(monitor, tree)
+
+        assert monitor.probe().ok
+        assert (20.0, "package", None) == (reading["energy_j"], reading["boundary"], reading["reason"])
+        assert {"dram-0": 10.0, "dram-1": None}.items() <= reading["domains"].items()
+        assert ["dram-1"] == reading["attributes"]["missing"]
+        assert f"energy_uj could not be opened: {text}" in reading["attributes"]["reasons"]["dram-1"]
+
+    def test_a_meter_with_a_hole_keeps_the_contract(self, tree):
+        """
+        Each domain of its readings is a metric that open() has named.
+        """
+        tree.zones["dram-1"].fail()
+
+        with ticking(tree, {"package-0": 40.0, "package-1": 60.0}):
+            metrics = check_monitor(RaplMonitor(root=tree.root))
+
+        assert {"package-0", "core-0", "package-1", "dram-1"} == {metric.name for metric in metrics}
 
     def test_a_lost_part_of_a_package_costs_nothing_else(self, tree):
         """
         The monitor can still give its energy, so the probe is content.
         """
         tree.zones["core-0"].fail()
-        monitor = RaplMonitor(root=tree.root)
-        monitor.clock = FakeClock()
-        assert monitor.probe().ok
-        monitor.open()
-        reading = window(monitor, tree)
-        monitor.close()
+        with opened(RaplMonitor(root=tree.root)) as (monitor, _):
+            reading = window(monitor, tree)
 
+        assert monitor.probe().ok
         assert 30.0 == reading["energy_j"]
         assert reading["domains"]["core-0"] is None
         assert "EIO" in reading["attributes"]["reasons"]["core-0"]
@@ -205,17 +233,15 @@ class TestOpenFaults:
             name.symlink_to("/proc/self/mem")
         else:
             name.write_text(text)
-        monitor = RaplMonitor(root=tree.root)
-        monitor.clock = FakeClock()
-        monitor.open()
-        token = monitor.start()
-        monitor.clock.advance(1.0)
-        reading = monitor.stop(token)
-        monitor.close()
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
+            token = monitor.start()
+            tree.zones["package-0"].add_j(10.0)
+            clock.advance(1.0)
+            reading = monitor.stop(token)
 
         assert reading["energy_j"] is None
         assert "intel-rapl:1: its name could not be read" in reading["reason"]
-        assert 0.0 == reading["domains"]["package-0"]
+        assert 10.0 == reading["domains"]["package-0"]
         assert not monitor.probe().ok
 
     def test_with_every_package_broken_it_refuses_to_open(self, tree):
@@ -251,163 +277,3 @@ class TestOpenFaults:
         assert {"package-0": None} == forward["attributes"]["range_uj"]
         assert back["energy_j"] is None
         assert "max_energy_range_uj does not say where it wraps" in back["reason"]
-
-
-class TestReset:
-    """
-    A counter that was set back is not a wrap.
-    """
-
-    def test_a_reset_counter_gives_no_number(self, tree, monitor):
-        """
-        200 kJ to 1 J: as a wrap it would have been 62 kJ in a second.
-        """
-        zone = tree.zones["package-0"]
-        zone.set_uj(200_000_000_000)
-
-        reading = window(monitor, tree, inside=lambda: zone.reset(1_000_000))
-
-        assert reading["energy_j"] is None
-        assert reading["reason"].startswith("package-0: the counter went back from 200000000000 to 1000000 uJ")
-        assert "a wraparound would mean 62144.3 J, which a zone of 1000 W can't draw: it was reset" in reading["reason"]
-        assert {"package-0": None, "core-0": 10.0, "package-1": 10.0, "dram-1": 10.0} == reading["domains"]
-        assert "wraps" not in reading["attributes"]
-
-    @settings(max_examples=60, deadline=None)
-    @given(st.data())
-    def test_a_number_is_only_given_when_the_zone_can_draw_it(self, data):
-        """
-        Any small range, any two values, any published limit: what is given is possible, what is not given is not.
-        """
-        range_uj = data.draw(st.integers(1_000_000, 2_000_000_000), "range")
-        start_uj = data.draw(st.integers(1, range_uj - 1), "start")
-        stop_uj = data.draw(st.integers(0, start_uj - 1), "stop")
-        limit_w = data.draw(st.integers(1, 400), "limit")
-        seconds = data.draw(st.floats(0.001, 2.0), "seconds")
-        assume(seconds <= range_uj / 1e6 / (5 * limit_w))
-        with TemporaryDirectory() as path:
-            tree = PowercapTree(path)
-            zone = tree.package(0, uj=start_uj, range_uj=range_uj, max_w=limit_w)
-            monitor = RaplMonitor(root=tree.root)
-            monitor.clock = FakeClock()
-            monitor.open()
-            token = monitor.start()
-            zone.set_uj(stop_uj)
-            monitor.clock.advance(seconds)
-            found = monitor.stop(token)["energy_j"]
-            monitor.close()
-
-        corrected_j = (stop_uj - start_uj + range_uj) / 1e6
-        allowed_j = 5 * limit_w * seconds + range_uj / 1e9
-        if abs(corrected_j - allowed_j) > 1e-5:
-            assert (corrected_j if corrected_j < allowed_j else None) == found
-
-    @pytest.mark.parametrize(("max_power_w", "expected"), [(30.0, None), (300.0, 100.0)])
-    def test_the_setting_moves_the_line(self, tmp_path, max_power_w, expected):
-        """
-        100 J in a second are a wrap where 300 W can be drawn and a reset where 30 W can.
-        """
-        tree = PowercapTree(tmp_path)
-        zone = tree.package(0, uj=960_000_000, range_uj=1_000_000_000)
-        monitor = RaplMonitor(root=tree.root, max_power_w=max_power_w)
-        monitor.clock = FakeClock()
-        monitor.open()
-
-        reading = window(monitor, tree, inside=lambda: zone.set_uj(60_000_000))
-        monitor.close()
-
-        assert expected == reading["energy_j"]
-
-    def test_a_reset_between_polls_is_seen_although_the_counter_is_ahead_again(self, tree, monitor):
-        """
-        Start 1000 J, reset to 0, then past 1000 J once more: only the poll in between has seen it.
-        """
-        zone = tree.zones["package-0"]
-        token = monitor.start()
-        for uj in (0, 1_100_000_000):
-            zone.set_uj(uj)
-            monitor.clock.advance(2.0)
-            monitor.poll()
-
-        assert "it was reset" in monitor.stop(token)["reason"]
-
-
-class TestProbe:
-    """
-    What can be done about it.
-    """
-
-    def test_no_driver(self, tmp_path):
-        """
-        Load it; and virtual machines seldom have it.
-        """
-        found = RaplMonitor(root=str(tmp_path / "none")).probe()
-
-        assert not found.ok
-        assert "virtual machine" in found.reason
-        assert "modprobe" in found.fix
-        assert "intel_rapl_common" in found.fix
-
-    def test_an_empty_tree_is_what_containers_see(self, tmp_path):
-        """
-        Container runtimes mask the powercap devices.
-        """
-        found = RaplMonitor(root=str(tmp_path)).probe()
-
-        assert f"no package zone under {tmp_path}" == found.reason
-        assert "/sys/devices/virtual/powercap" in found.fix
-
-    def test_this_machine(self):
-        """
-        Whatever is here, the default root has an answer, and where it works the contract is kept.
-        """
-        monitor = RaplMonitor()
-        if monitor.probe().ok:
-            check_monitor(monitor)
-        else:
-            assert monitor.probe().reason
-
-    def test_root_only_counters_say_how_to_open_them(self):
-        """
-        Asked as a user who is not root: the exact command, and why the kernel does it.
-        """
-        with TemporaryDirectory(dir="/tmp") as path:  # where everybody may enter
-            Path(path).chmod(0o755)
-            tree = PowercapTree(path)
-            tree.package(0).forbid()
-            ok, reason, fix = _as_nobody(tree.root)
-
-            assert "False" == ok
-            assert "package-0: only root may read" in reason
-            assert "PLATYPUS, CVE-2020-8694" in reason
-            assert fix.startswith(f"sudo chmod -R a+r {tree.root}/intel-rapl ")
-
-    def test_one_forbidden_memory_counter_is_enough(self):
-        """
-        The packages alone would be a smaller sum than yesterday's.
-        """
-        with TemporaryDirectory(dir="/tmp") as path:  # where everybody may enter
-            Path(path).chmod(0o755)
-            tree = PowercapTree(path)
-            tree.package(0).dram().forbid()
-            ok, reason, _ = _as_nobody(tree.root)
-
-            assert "False" == ok
-            assert "dram-0: only root may read" in reason
-
-
-def _as_nobody(root):
-    # Everything is imported before the privileges go: the user may not be able to read the code.
-    code = (
-        "import os, sys; from greensdk_rapl import RaplMonitor; import errno, encodings.idna\n"
-        "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "print(*RaplMonitor(root=sys.argv[1]).probe(), sep='\\n')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, root],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.splitlines()

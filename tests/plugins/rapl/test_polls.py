@@ -8,7 +8,7 @@ import pytest
 from greensdk_rapl import RaplMonitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rapl_kit import joules, opened
+from meter_kit import joules, opened
 
 from greensdk.testing import PowercapTree
 
@@ -36,7 +36,7 @@ class TestPoll:
         `max_power_w` is per zone.
         """
         tree.package(0, range_uj=1_000_000_000, max_w=200.0)
-        with opened(tree, max_power_w=50.0) as (monitor, _):
+        with opened(RaplMonitor(root=tree.root, max_power_w=50.0)) as (monitor, _):
             assert 10.0 == monitor.max_window_s
 
     def test_too_long_without_a_poll_is_unknowable(self, tree):
@@ -55,7 +55,7 @@ class TestPoll:
         7 wraps in one window, and a short window inside it that knows nothing of them.
         """
         package = tree.package(0, uj=0, range_uj=100_000_000, max_w=20.0)
-        with opened(tree) as (monitor, clock):
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
             outer = monitor.start()
             for _ in range(15):
                 package.add_j(49.0)
@@ -79,7 +79,7 @@ class TestPoll:
         with TemporaryDirectory() as path:
             tree = PowercapTree(path)
             package = tree.package(0, uj=123, range_uj=1_000_000_000)  # one round takes 1 s at 1000 W
-            with opened(tree, update_interval_s=0) as (monitor, clock):
+            with opened(RaplMonitor(root=tree.root, update_interval_s=0)) as (monitor, clock):
                 windows = [(monitor.start(), 0)]
                 since_poll_s = 0.0
                 for uj, action in steps:
@@ -100,7 +100,7 @@ class TestPoll:
         Polls of an earlier window may be hours old when the next long window starts.
         """
         package = tree.package(0, range_uj=100_000_000, max_w=20.0)
-        with opened(tree) as (monitor, clock):
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
             monitor.poll()
             clock.advance(3600.0)
             token = monitor.start()
@@ -116,7 +116,7 @@ class TestPoll:
         The gap between two polls was longer than a round.
         """
         package = tree.package(0, range_uj=100_000_000, max_w=20.0)
-        with opened(tree) as (monitor, clock):
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
             token = monitor.start()
             for seconds in (0.5, 5.0, 0.5):
                 package.add_j(10.0)
@@ -135,7 +135,7 @@ class TestPoll:
         The ticker is another thread: here it strikes exactly while the clock is read.
         """
         package = tree.package(0, uj=99_970_000, range_uj=100_000_000)
-        with opened(tree) as (monitor, clock):
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
 
             def polling_clock():
                 monitor.clock = clock

@@ -14,7 +14,7 @@ import pytest
 from greensdk_rapl import RESOLUTION_90, RaplMonitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rapl_kit import joules, opened
+from meter_kit import joules, opened
 
 from greensdk.errors import MonitorUnavailable
 from greensdk.testing import PowercapTree, check_monitor, ticking
@@ -64,14 +64,44 @@ class TestReading:
 
     def test_counters_that_stand_still_have_no_number(self, tree):
         """
-        A package that draws nothing for 20 updates is a stuck counter or a hypervisor's zeros, not 0 J.
+        A package that draws nothing for 20 updates is a stuck counter or a hypervisor's zero, not 0 J.
         """
         package = tree.package(0)
 
         assert 0.0 == joules(tree, {package: 0.0}, seconds=0.019)["energy_j"]
         stuck = joules(tree, {package: 0.0}, seconds=0.021)
         assert None is stuck["energy_j"]
-        assert "no counter moved in 21 ms: they are stuck, or a hypervisor's zeros" == stuck["reason"]
+        assert "package-0: the counter did not move in 21 ms: it is stuck, or a hypervisor's zero" == stuck["reason"]
+
+    @pytest.mark.parametrize(("uj", "text"), [(0, "it has never counted"), (5, "the counter did not move in 30 ms")])
+    def test_memory_that_never_counts_has_no_number_in_short_windows_either(self, tree, uj, text):
+        """
+        Beside a package that counts: it has stood still since it was opened.
+        """
+        package = tree.package(0)
+        dram = package.dram(uj=uj)
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
+            clock.advance(0.025)
+            token = monitor.start()
+            package.add_j(0.2)
+            clock.advance(0.005)
+            asleep = monitor.stop(token)
+            token = monitor.start()
+            package.add_j(0.2), dram.add_j(0.1)
+            clock.advance(0.005)
+            awake = monitor.stop(token)
+
+        assert (0.2, "package", None) == (asleep["energy_j"], asleep["boundary"], asleep["domains"]["dram-0"])
+        assert text in asleep["attributes"]["reasons"]["dram-0"]
+        assert (pytest.approx(0.3), "package+dram") == (awake["energy_j"], awake["boundary"])
+
+    def test_a_graphics_unit_may_rest(self, tree):
+        """
+        A part that stands still drew nothing.
+        """
+        package = tree.package(0)
+
+        assert {"package-0": 1.0, "uncore-0": 0.0} == joules(tree, {package: 1.0, package.uncore(): 0.0})["domains"]
 
     def test_another_tree_is_another_meter(self, tmp_path):
         """
@@ -130,7 +160,7 @@ class TestWrap:
         Any range, any start, any energy that 1000 W can draw in the window.
         """
         range_uj = data.draw(st.integers(1_000_000, 300_000_000_000), "range")
-        start_uj = data.draw(st.integers(0, range_uj - 1), "start")
+        start_uj = data.draw(st.integers(1, range_uj - 1), "start")  # at 0 it would never have counted
         delta_uj = data.draw(st.integers(0, range_uj - 1), "delta")
         with TemporaryDirectory() as path:
             tree = PowercapTree(path)
@@ -161,7 +191,7 @@ class TestWrap:
         Each token knows its own start; the counter wraps in two of the three windows.
         """
         package = tree.package(0, uj=90_000_000, range_uj=100_000_000)
-        with opened(tree) as (monitor, clock):
+        with opened(RaplMonitor(root=tree.root)) as (monitor, clock):
             tokens, readings = [], []
             for action in (0, 1, "stop 0", 2, "stop 1", "stop 2"):
                 if isinstance(action, int):
@@ -220,11 +250,11 @@ class TestLife:
         The zones may be others by then.
         """
         tree.package(0)
-        with opened(tree) as (monitor, _):
+        with opened(RaplMonitor(root=tree.root)) as (monitor, _):
             token = monitor.start()
             tree.package(1)
             monitor.open()
-            with pytest.raises(RuntimeError, match="opened anew"):
+            with pytest.raises(RuntimeError, match="reopened"):
                 monitor.stop(token)
 
     def test_a_reading_goes_into_json_as_it_is(self, tree):

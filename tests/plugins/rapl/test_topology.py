@@ -2,14 +2,12 @@
 Which zones a powercap tree has, and which of them count.
 """
 
-import os
-
 import pytest
 from greensdk_rapl import RaplMonitor
-from rapl_kit import joules
+from meter_kit import joules
 
 from greensdk.errors import MonitorUnavailable
-from greensdk.testing import FakeClock, ticking
+from greensdk.testing import PowercapTree
 
 
 class TestTopology:
@@ -112,58 +110,6 @@ class TestTopology:
         assert 32.0 == reading["energy_j"]
         assert {"package-0-die-0": 10.0, "package-0-die-1": 20.0, "dram-0-die-1": 2.0} == reading["domains"]
 
-    def test_mirrored_dies_are_one_meter(self, tree):
-        """
-        Dies that agree, and agree again after a movement, show one counter: the second is named, not added.
-        """
-        original = tree.package(0, die=0)
-        tree.mirror(original, "package-0-die-1")
-        tree.mirror(original, "package-0-die-2")
-        before = os.listdir("/proc/self/fd")
-
-        with ticking(tree, {original.key: 50.0}):
-            monitor = RaplMonitor(root=tree.root)
-            metrics = monitor.open()
-        token = monitor.start()
-        original.add_j(7.0)
-        monitor.clock = FakeClock(monitor.clock() / 1e9 + 1)
-        reading = monitor.stop(token)
-        monitor.close()
-
-        assert before == os.listdir("/proc/self/fd")
-        assert ["package-0-die-0"] == [metric.name for metric in metrics]
-        assert 7.0 == reading["energy_j"]
-        assert {"package-0-die-1": original.key, "package-0-die-2": original.key} == reading["attributes"]["duplicates"]
-
-    @pytest.mark.parametrize("watts", [{}, {"package-0-die-0": 50.0, "package-0-die-1": 30.0}])
-    def test_dies_that_only_start_alike_are_both_counted(self, tree, watts):
-        """
-        Without a movement, or when they move apart, equal counters prove nothing.
-        """
-        tree.package(0, die=0, uj=5)
-        tree.package(0, die=1, uj=5)
-
-        with ticking(tree, watts):
-            monitor = RaplMonitor(root=tree.root)
-            metrics = monitor.open()
-        monitor.close()
-
-        assert ["package-0-die-0", "package-0-die-1"] == [metric.name for metric in metrics]
-
-    def test_equal_packages_are_never_mirrors(self, tree):
-        """
-        Two sockets are two meters, even if a counter was seen to agree.
-        """
-        original = tree.package(0)
-        tree.mirror(original, "package-1")
-
-        with ticking(tree, {original.key: 50.0}):
-            monitor = RaplMonitor(root=tree.root)
-            metrics = monitor.open()
-        monitor.close()
-
-        assert 2 == len(metrics)
-
     def test_the_mmio_interface_is_the_same_meter_again(self, tree):
         """
         It is named, and left out of the total and the domains.
@@ -186,6 +132,19 @@ class TestTopology:
 
         assert 2.0 == reading["energy_j"]
         assert {"package-0": 2.0, "npu-0": 1.0, "soc": 9.0} == reading["domains"]
+
+    def test_amds_core_is_one_core(self, tmp_path):
+        """
+        Its register is each core's own, and the kernel reads that of one CPU: nobody shall take it for all cores.
+        """
+        tree = PowercapTree(tmp_path / "sys", amd=True)
+        package = tree.package(0)
+        core = package.core()
+        metrics = {metric.name: metric for metric in RaplMonitor(root=tree.root).open()}
+
+        assert {"package-0": 68.0, "one-core-0": 1.7} == joules(tree, {package: 68.0, core: 1.7})["domains"]
+        assert "core" == metrics["one-core-0"].domain
+        assert metrics["one-core-0"].description.startswith("Joules of a single core,")
 
     def test_two_zones_of_one_name_stay_apart(self, tree):
         """

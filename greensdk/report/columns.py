@@ -1,0 +1,330 @@
+"""
+Records as columns of numbers: the one form in which they are added up.
+
+A line takes 2 us as a record of the few keys that sums need, and some 100 bytes as a row of numbers; as a dictionary
+it takes 20 us with everything that is made of it, and 10 kB. Texts stand in tables, and rows hold their places there.
+Of record ids and the like rows hold the 64 bits of Python's ``hash``, so of a million records two are taken for one
+with a probability of 3e-8 (birthdays, n^2 / 2^65).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import accumulate
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from greensdk.errors import RecordError
+from greensdk.logs.read import Problem, parse
+from greensdk.report import drift
+from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, MAY_LACK, fault, shape, tidied
+from greensdk.report.windows import Windows
+from greensdk.schema.fields import FORMAT, MAJOR
+from greensdk.schema.primary import call_quality
+
+NEWLINE = ord("\n")
+SCHEMA = f"{FORMAT}/{MAJOR}"
+SURROGATE = b"\\ud"
+"""Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
+TABLES = ("facts", "host", "basis", "meter", "kind", "clock", "method", "reason")
+NUMBERS = ("duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j")
+PLACES = ("id", "parent", "address", "line", "host", "facts", "basis")
+READING = ("call_j", "low_j", "high_j")
+_ONCE = attrgetter(*GROUPS[:7])
+_COMPARED = attrgetter(*drift.OF_READING)
+
+
+class Columns(NamedTuple):
+    """
+    Rows of one piece of a log, or of all.
+
+    Attributes:
+        keys: The dotted keys whose values each text in the table ``facts`` holds, in this order.
+        lines: How many lines there are.
+        problems: Lines that can't be read.
+        rows: Columns with a number for each record: ``id``, ``parent`` (0: none), ``address`` (0: none), ``line`` (the
+            byte where it begins, or the place in a list), ``host``, ``facts`` and ``basis`` (-1: none) as places in the
+            tables, and :data:`NUMBERS` (NaN: null).
+        windows: Columns with a number for each record that has read a shared meter: ``row``, ``meter``, ``kind``,
+            ``clock`` as places, and those of :data:`greensdk.report.windows.WINDOW`.
+        counters: ``starts_j``, the counters at the windows' beginnings, one after the other, as many as the window's
+            kind has, and ``counted_j``, what each counted.
+        readings: Columns with a number for each reading, where details were asked for: ``row``, ``method`` and
+            ``reason`` as places, and :data:`READING`.
+        tables: Texts by name.
+        around: Row, and addresses of the calls around it, of records whose executor was made in a worker.
+        pairs: Row, names and joules of two monitors of one meter.
+        ids: Each row's record id, where ids were asked for.
+    """
+
+    keys: tuple[str, ...]
+    lines: int
+    problems: list[Problem]
+    rows: dict[str, Any]
+    windows: dict[str, Any]
+    counters: dict[str, Any]
+    readings: dict[str, Any]
+    tables: dict[str, list[Any]]
+    around: list[tuple[int, list[int]]]
+    pairs: list[tuple[int, drift.Pair]]
+    ids: list[str]
+
+
+class Builder:
+    """
+    Columns as they grow, some records at a time.
+
+    Args:
+        keys: Dotted keys that groups will be asked for by, besides :data:`greensdk.report.shape.GROUPS`.
+        details: What a page shows is taken too.
+        ids: The records' ids are kept.
+    """
+
+    def __init__(self, keys: Iterable[str], details: bool, ids: bool) -> None:
+        more = dict.fromkeys([*(DETAILS if details else ()), *keys])
+        self.keys = (*GROUPS, *(key for key in more if key not in GROUPS))
+        self.kind = shape(self.keys[len(GROUPS) :], details=details)
+        self.decoder = msgspec.json.Decoder(self.kind)
+        self.details = details
+        self.ids: list[str] | None = [] if ids else None
+        self.lines = self.taken = 0
+        self.problems: list[Problem] = []
+        self.tables: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
+        self.rows: dict[str, list[Any]] = {name: [] for name in (*PLACES, *NUMBERS, *_detailed(details))}
+        self.windows = Windows(self.tables)
+        self.readings: list[tuple[Any, ...]] = []
+        self.around: list[tuple[int, list[int]]] = []
+        self.pairs: list[tuple[int, drift.Pair]] = []
+
+    def take_lines(self, path: str, text: bytes, first_byte: int) -> None:
+        """
+        Add the records in some lines of a file.
+
+        Args:
+            path: What the file is called in words.
+            text: Whole lines.
+            first_byte: Where they begin in it.
+        """
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE)
+        lines = len(ends) + (not text.endswith(b"\n"))
+        records = _at_once(text, lines, self.decoder)
+        if records is None:
+            found = list(self._one_by_one(path, text))
+            records = [record for _, record in found]
+            starts = np.array([place for place, _ in found], np.int64)
+        else:
+            starts = np.zeros(lines, np.int64)
+            starts[1:] = ends[: lines - 1] + 1
+        self.lines += lines
+        self._take(records, starts + first_byte)
+
+    def take(self, records: Sequence[dict[str, Any]]) -> None:
+        """
+        Add records that are dictionaries.
+
+        Raises:
+            RecordError: No sum can be made of one.
+        """
+        self._take([self._of(record) for record in records], np.arange(self.taken, self.taken + len(records)))
+
+    def _of(self, record: dict[str, Any]) -> Any:
+        try:
+            return msgspec.convert(record, self.kind)
+        except (msgspec.MsgspecError, RecursionError):
+            record = {key: value for key, value in record.items() if value is not None or key not in MAY_LACK}
+        if wrong := fault(record):
+            raise RecordError(f"record {record.get('record_id')}: {wrong}")
+        try:
+            return msgspec.convert(tidied(record), self.kind)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise RecordError(f"record {record['record_id']}: {error}") from error
+
+    def _one_by_one(self, path: str, text: bytes) -> Iterator[tuple[int, Any]]:
+        # bytes.splitlines() would end lines at a carriage return too.
+        lines = list(BytesIO(text))
+        for number, (place, line) in enumerate(zip(accumulate(map(len, lines), initial=0), lines, strict=False), 1):
+            if line.isspace():
+                continue
+            found = parse(line)
+            try:
+                wrong = found if isinstance(found, str) else fault(found)
+                record = None if wrong else self._of(found)  # type: ignore[arg-type]
+            except RecordError as error:
+                wrong = str(error)
+            if wrong:
+                self.problems.append(Problem(path, self.lines + number, wrong))
+            else:
+                yield place, record
+
+    def _take(self, records: list[Any], lines: Any) -> None:
+        rows, tables = self.rows, self.tables
+        first, self.taken = self.taken, self.taken + len(records)
+        found: dict[str, Iterable[Any]] = {name: map(attrgetter(name), records) for name in NUMBERS}
+        found["id"] = [hash(record.record_id) for record in records]
+        found["parent"] = [hash(record.parent_id or "") for record in records]
+        found["line"] = lines
+        found["facts"] = self._facts(records)
+        found["host"] = _places(tables["host"], ((each.host.host_id, each.host.boot_id) for each in records))
+        found["address"] = [_address(record.worker) for record in records]
+        found["basis"] = self.windows.take(first, records)
+        if self.details:
+            found["started_s"] = [instant(record.started_at) for record in records]
+            found |= {name: map(_amount, values_of(records, name)) for name in AMOUNTS}
+            self.readings += self._readings(first, records)
+        if self.ids is not None:
+            self.ids += [record.record_id for record in records]
+        for name, values in found.items():
+            rows[name].append(np.array(list(values), TYPES.get(name, float)))
+        for row, record in enumerate(records, first):
+            if (worker := record.worker) is not None and str(worker.executor_id).count("-") > 3:
+                self.around.append((row, addresses_around(str(worker.executor_id))))
+            if len(record.readings) > 1:
+                found_pairs = drift.pairs(record.duration_s, map(_COMPARED, record.readings))
+                self.pairs += [(row, pair) for pair in found_pairs]
+
+    def _facts(self, records: list[Any]) -> list[int]:
+        """
+        Return the places of what records are grouped by.
+        """
+        others = [values_of(records, key) for key in self.keys[7:]]
+        table = self.tables["facts"]
+        try:
+            return _places(table, zip(map(_ONCE, records), *others, strict=True))
+        except TypeError:  # a list or an object: nothing that calls can be grouped by
+            others = [list(map(hashable, values)) for values in others]
+            return _places(table, zip(map(_ONCE, records), *others, strict=True))
+
+    def _readings(self, first: int, records: list[Any]) -> Iterator[tuple[Any, ...]]:
+        methods, reasons = self.tables["method"], self.tables["reason"]
+        for row, record in enumerate(records, first):
+            for each in record.readings:
+                name = each.monitor, each.boundary, call_quality(each.scope, str(each.quality))
+                method = methods.setdefault(name, len(methods))
+                reason = -1
+                if each.call_j is None:
+                    why = str(each.reason or "it does not say why")
+                    reason = reasons.setdefault(why, len(reasons))
+                yield row, method, reason, each.call_j, each.low_j, each.high_j
+
+    def columns(self) -> Columns:
+        """
+        Return what has been taken.
+        """
+        rows = {
+            name: np.concatenate(values or [np.empty(0, TYPES.get(name, float))]) for name, values in self.rows.items()
+        }
+        tables = {name: list(table) for name, table in self.tables.items()}
+        tables["facts"] = [(*first, *rest) for first, *rest in tables["facts"]]
+        windows, counters = self.windows.columns()
+        names = ("row", "method", "reason", *READING)
+        values = list(zip(*self.readings, strict=True)) or [()] * len(names)
+        readings = {name: np.array(each, TYPES.get(name, float)) for name, each in zip(names, values, strict=True)}
+        return Columns(
+            self.keys,
+            self.lines,
+            self.problems,
+            rows,
+            windows,
+            counters,
+            readings,
+            tables,
+            self.around,
+            self.pairs,
+            self.ids or [],
+        )
+
+
+TYPES: dict[str, Any] = {
+    **dict.fromkeys(("id", "parent", "address", "line"), np.int64),
+    **dict.fromkeys(("host", "facts", "basis", "row", "method", "reason"), np.int32),
+}
+"""The types of columns that are no floats."""
+
+
+def _detailed(details: bool) -> tuple[str, ...]:
+    return ("started_s", *AMOUNTS) if details else ()
+
+
+def _at_once(text: bytes, lines: int, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None:
+    """
+    Return the records in some lines; None where they have to be looked at one by one.
+    """
+    # Half of a surrogate pair, or what is no UTF-8, msgspec passes over in keys that it does not read.
+    if not text.isascii() or b"\\" in text:
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return None
+        if SURROGATE in text:
+            return None
+    try:
+        records = decoder.decode_lines(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return records if lines == len(records) and all(each.schema == SCHEMA for each in records) else None
+
+
+def _places(table: dict[Any, int], values: Iterable[Any]) -> list[int]:
+    return [table.setdefault(value, len(table)) for value in values]
+
+
+def values_of(records: list[Any], key: str) -> list[Any]:
+    """
+    Return what stands under a dotted key of some records, as dictionaries or in columns' own form; None where nothing
+    does.
+    """
+    found = records
+    for part in key.split("."):
+        found = [each.get(part) if each.__class__ is dict else getattr(each, part, None) for each in found]
+    return found
+
+
+def hashable(value: Any) -> Any:
+    """
+    Return a value that can be a key; lists and objects as tuples, which no value of JSON is.
+    """
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(key), hashable(each)) for key, each in value.items()))
+    if isinstance(value, list):
+        return tuple(map(hashable, value))
+    return () if isinstance(value, msgspec.Struct) else value
+
+
+def _amount(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def instant(text: Any) -> float | None:
+    """
+    Return the seconds since 1970 of an RFC 3339 time; None where it is none.
+
+    Example:
+        >>> instant("2026-11-21T09:55:12.5Z"), instant(None)
+        (1795254912.5, None)
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _address(worker: Any) -> int:
+    if worker is None or worker.executor_id is None:
+        return 0
+    return hash(f"{worker.executor_id}-{worker.job_id}-{worker.call_id}")
+
+
+def addresses_around(executor: str) -> list[int]:
+    """
+    Return the addresses of the calls whose workers made the executors that made this one.
+
+    An executor made in a worker is called ``<executor>-<job>-<call>-<number>`` after it.
+    """
+    parts = executor.split("-")
+    return [hash("-".join(parts[:end])) for end in range(4, len(parts))]

@@ -1,0 +1,84 @@
+"""
+Pieces of a log put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from greensdk.logs.read import Problem
+from greensdk.report.columns import TABLES, Columns
+from greensdk.report.drift import Pair
+
+PARTS = ("rows", "windows", "counters", "readings")
+
+
+def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], Any]) -> Columns:
+    """
+    Return one piece made of many; their tables are merged.
+
+    Args:
+        pieces: Each with the number of the file that it is from, in their order; one at least.
+        skip: Called with each line that can't be read.
+    """
+    tables: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
+    columns: dict[tuple[str, str], _Column] = {}
+    around: list[tuple[int, list[int]]] = []
+    pairs: list[tuple[int, Pair]] = []
+    ids: list[str] = []
+    here, line, lines, first = -1, 0, 0, 0
+    keys: tuple[str, ...] = ()
+    for number, piece in pieces:
+        here, line, keys = number, line if number == here else 0, piece.keys
+        for problem in piece.problems:
+            skip(problem._replace(line=problem.line + line))
+        line, lines = line + piece.lines, lines + piece.lines
+        _renumber(piece, tables)
+        piece.windows["row"] += first
+        piece.readings["row"] += first
+        for part in PARTS:
+            for name, values in getattr(piece, part).items():
+                columns.setdefault((part, name), _Column(values.dtype)).take(values)
+        around += [(row + first, found) for row, found in piece.around]
+        pairs += [(row + first, pair) for row, pair in piece.pairs]
+        ids += piece.ids
+        first += len(piece.rows["id"])
+    made: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+    for (part, name), column in columns.items():
+        made[part][name] = column.values[: column.length]
+    listed = {name: list(table) for name, table in tables.items()}
+    return Columns(keys, lines, [], **made, tables=listed, around=around, pairs=pairs, ids=ids)
+
+
+class _Column:
+    """
+    Numbers that become more. Memory that was asked for and not written to takes none.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        self.values = np.empty(1 << 20, kind)
+        self.length = 0
+
+    def take(self, values: Any) -> None:
+        length = self.length + len(values)
+        if length > len(self.values):
+            longer = np.empty(2 * length, self.values.dtype)
+            longer[: self.length] = self.values[: self.length]
+            self.values = longer
+        self.values[self.length : length] = values
+        self.length = length
+
+
+def _renumber(piece: Columns, tables: dict[str, dict[Any, int]]) -> None:
+    """
+    Turn places in a piece's tables into those in the tables of all.
+    """
+    for name, table in tables.items():
+        # The last place is for -1: none.
+        places = np.array([*(table.setdefault(text, len(table)) for text in piece.tables[name]), -1], np.int32)
+        for columns in (piece.rows, piece.windows, piece.readings):
+            if name in columns:
+                columns[name] = places[columns[name]]

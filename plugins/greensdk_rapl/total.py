@@ -1,0 +1,78 @@
+"""
+From what each domain counted to the total, and what a hole in the meter costs.
+
+A package whose joules are unknown costs the total: the others alone would be another machine. Memory whose joules are
+unknown costs the memory, and the boundary says so: ``package`` instead of ``package+dram``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from greensdk_rapl.counters import STUCK_UPDATES, jumped, still
+from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, DRAM, PACKAGE, PARTS
+
+
+class Sum(NamedTuple):
+    """
+    What the domains add up to.
+
+    Attributes:
+        amount: Their sum, in the unit of the amounts; None where it is unknown.
+        boundary: What is in it.
+        missing: The domains that should be in it and are not.
+        reason: Why it is unknown.
+    """
+
+    amount: float | None
+    boundary: str
+    missing: list[str]
+    reason: str | None
+
+
+def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: Mapping[str, str]) -> Sum:
+    """
+    Add up the packages and their memory.
+
+    Args:
+        kinds: What each domain is; one of unknown kind that may be a package is a package.
+        amounts: What each counted; None, or nothing, where it is unknown.
+        reasons: Why.
+    """
+    packages = [key for key, kind in kinds.items() if kind == PACKAGE]
+    memory = [key for key, kind in kinds.items() if kind == DRAM]
+    missing = [key for key in memory if amounts.get(key) is None]
+    boundary = "package" if missing or not memory else "package+dram"
+    if unknown := [key for key in packages if amounts.get(key) is None]:
+        return Sum(None, boundary, missing, "; ".join(f"{key}: {reasons[key]}" for key in unknown))
+    counted = packages if missing else packages + memory
+    return Sum(sum(amount for key in counted if (amount := amounts[key]) is not None), boundary, missing, None)
+
+
+def doubts(
+    kinds: Mapping[str, str],
+    joules: Mapping[str, float | None],
+    elapsed_ns: float,
+    update_ns: float,
+    stood_ns: Mapping[str, float] = {},
+) -> dict[str, str]:
+    """
+    Return which joules of a window are none: of a counter that stood still, or that jumped.
+
+    Args:
+        kinds: What each domain is.
+        joules: What each counted.
+        elapsed_ns: Length of the window.
+        update_ns: How often the counters are updated; 0 leaves out what rests on time.
+        stood_ns: Since when counters have stood still, where that is known to be longer than the window.
+    """
+    if not update_ns:
+        return {}
+    found = {}
+    for key, amount_j in joules.items():
+        if amount_j == 0:
+            still_ns = max(elapsed_ns, stood_ns.get(key, 0.0))
+            if still_ns >= STUCK_UPDATES * update_ns and kinds[key] in COUNTED:
+                found[key] = still(still_ns)
+        elif amount_j and kinds[key] in PARTS and (why := jumped(amount_j, elapsed_ns / 1e9, DEFAULT_MAX_POWER_W)):
+            found[key] = why
+    return found
