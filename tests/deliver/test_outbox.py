@@ -432,5 +432,5 @@ def test_a_spool_that_can_not_be_written_is_an_error(make, tmp_path):
     """
     spool.folder().write_text("in the way")
     (tmp_path / "state").write_text("as well")
-    with pytest.raises(SinkError, match="Not a directory|File exists"):
+    with pytest.raises(SinkError, match=r"Not a directory|File exists"):
         fill(make(Shelf()), [0])
