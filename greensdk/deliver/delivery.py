@@ -170,7 +170,7 @@ class Delivery:
         self._mail.put(request)
         self.wake()
         if self._thread is None:
-            self._run()
+            self._run(request)
         return request
 
     def flush(self, request: Request | None = None) -> bool:
@@ -221,24 +221,25 @@ class Delivery:
 
         warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
 
-    def _run(self) -> None:
+    def _run(self, request: Request | None = None) -> None:
         """
-        Send until nothing waits: the thread.
+        Send until nothing waits: the thread; without one, until a request is answered.
         """
         asked: list[Request] = []
         sent = False
         try:
-            while (wait_s := self._wait_s(asked)) is not None:
+            while (wait_s := self._wait_s(asked)) is not None and not (request and request.is_set()):
                 try:
-                    request = self._mail.get(timeout=wait_s)
+                    mail = self._mail.get(timeout=wait_s)
                 except Empty:
                     self._attempt(asked)
                 else:
-                    self._accept(request, asked)
+                    self._accept(mail, asked)
             sent = self.error is None
         finally:
             _answer(asked, sent)
-            self._thread = None
+            if request is None:
+                self._thread = None
         if self._wait_s([]) is not None:
             self.wake()  # somebody has brought something, and found this thread still there
 
