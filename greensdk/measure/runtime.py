@@ -151,7 +151,7 @@ class Runtime:
                 sink.close()
             except Exception as error:
                 self.spooled += 1
-                warn_once(f"greensdk could not close {uri}: {describe(error)}")
+                warn_once(f"greensdk could not close {uri}: {describe(error)}", uri)
 
 
 def record_ids() -> Callable[[], str]:
