@@ -3,7 +3,8 @@ A log that this process has open: once for each path, and at the path even if so
 
 ``logrotate`` and people rename, remove and truncate logs under running programs. Once in :data:`CHECK_EVERY_S` the file
 at the path is compared with the open one. Where they differ the path is opened anew, and made if it is gone; what this
-process has written to a removed file since the last look is written once more, for nobody can read it there.
+process has written to a removed file since the last look is written once more, for nobody can read it there: to the new
+file, or to the spool where there can be none.
 """
 
 from __future__ import annotations
@@ -120,7 +121,11 @@ class LogFile:
 
     def _reopen(self) -> None:
         tail = self._tail()
-        fd = _opened(self.path)
+        try:
+            fd = _opened(self.path)
+        except OSError:
+            self._spool(tail)
+            raise
         try:
             self.torn = _ends_in_a_torn_line(fd)
             # Not close and open: another thread may be about to write, and the number might be another file's by then.
@@ -130,6 +135,13 @@ class LogFile:
         if tail:
             os.write(self._fd, tail)
         self._end = os.fstat(self._fd).st_size
+
+    def _spool(self, tail: bytes) -> None:
+        if tail:
+            from greensdk.deliver import spool
+
+            spool.add(self.path, [tail])
+            self._end += len(tail)
 
 
 def _opened(path: str) -> int:
