@@ -124,11 +124,11 @@ def test_nothing_is_lost_between_two_looks(log, move):
     """
     sink = JsonlSink(str(log))
     fill(sink, 0)
-    sink._file._check_s = 0.0
+    sink._file.look_s = 0.0
     fill(sink, 1)
     move(log)
     fill(sink, 2, 3)
-    sink._file._check_s = 0.0
+    sink._file.look_s = 0.0
     fill(sink, 4)
     sink.close()
 
@@ -301,10 +301,10 @@ def test_looking_takes_no_descriptor_number_away_from_others(log, at_once):
     Another thread may be writing to the number at this moment: it stays the log's.
     """
     file = LogFile.shared(str(log))
-    before = file.current()
+    before = file.look()
     renamed(log)
 
-    assert before == file.current()
+    assert before == file.look()
     assert os.path.samestat(os.fstat(before), os.stat(log))
     assert not os.get_inheritable(before)
     file.close()
