@@ -3,7 +3,7 @@ A log that this process has open: once for each path, and at the path even if so
 
 ``logrotate`` and people rename, remove and truncate logs under running programs. Once in :data:`CHECK_EVERY_S` the file
 at the path is compared with the open one. Where they differ the path is opened anew, and made if it is gone; what this
-process has written to a removed file since the last look is written once more, for nobody can read it there: to the new
+process has written to a removed file since the last look can no longer be read there, and is written once more: to the new
 file, or to the spool where there can be none.
 """
 
@@ -18,7 +18,7 @@ from greensdk.deliver.files import make_private, open_private
 
 CHECK_EVERY_S = 1.0
 SETTLED_S = 2.0
-"""Seconds after which nobody is in the middle of a write any more."""
+"""Seconds after which no write is under way any more."""
 
 COPY_BYTES = 1 << 20
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
@@ -115,7 +115,7 @@ class LogFile:
 
     def _tail(self) -> bytes:
         """
-        Return what was written to a file that nobody can find any more, since it was there last.
+        Return what was written to a removed file since it was at the path last.
         """
         here = os.fstat(self.fd)
         return b"" if here.st_nlink else os.pread(self.fd, max(0, here.st_size - self._end), self._end)

@@ -239,7 +239,7 @@ class Outbox(Delivery):
 
     def _send_old(self) -> None:
         """
-        Deliver what nobody holds, once. A call that waits is held up by one batch at most.
+        Deliver batches that no process holds, once. A call that waits is held up by one batch at most.
         """
         try:
             spool.redeliver(self.uri, self._store, 1 if self.waits else None)

@@ -54,7 +54,7 @@ class Point(NamedTuple):
 
 INSTRUMENTS: dict[str, Instrument] = {
     "greensdk.calls": Instrument(COUNTER, "{call}", "Measured calls, by how they ended."),
-    "greensdk.calls.without_number": Instrument(COUNTER, "{call}", "Measured calls whose energy nobody knows."),
+    "greensdk.calls.without_number": Instrument(COUNTER, "{call}", "Measured calls whose energy is unknown."),
     "greensdk.energy": Instrument(COUNTER, "J", "Joules of calls, without those of the calls inside them."),
     "greensdk.call.energy": Instrument(HISTOGRAM, "J", "Joules of one call, with the calls inside.", JOULES),
     "greensdk.call.duration": Instrument(HISTOGRAM, "s", "Wall seconds of one call.", SECONDS),
