@@ -3,8 +3,8 @@ A log that this process has open: once for each path, and at the path even if so
 
 ``logrotate`` and people rename, remove and truncate logs under running programs. Once in :data:`CHECK_EVERY_S` the file
 at the path is compared with the open one. Where they differ the path is opened anew, and made if it is gone; what this
-process has written to a removed file since the last look can no longer be read there, and is written once more: to the new
-file, or to the spool where there can be none.
+process has written to a removed file since the last look can no longer be read there, and is written once more: to the
+new file, or to the spool where there can be none.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ def begin(uri: str, key: str) -> Batch:
 
 def claim(uri: str) -> Iterator[Batch]:
     """
-    Yield the batches of the sink `uri` that no process holds, the oldest first; each is the caller's to remove or release.
+    Yield the batches of the sink `uri` that no process holds, the oldest first. The caller removes or releases each.
     """
     place = folder()
     if not (place.exists() and is_own(place)):

@@ -89,7 +89,7 @@ def no_secret_is_written_down(server) -> bool:
         (
             "key",
             {"AWS_ACCESS_KEY_ID": "stranger"},
-            "bucket 'results': this access key does not exist: correct it in the",
+            "bucket 'results': this access key does not exist: correct it",
         ),
         (
             "none",
