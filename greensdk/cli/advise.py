@@ -127,8 +127,8 @@ def _save(found: Advice, folder: Path) -> None:
 
 
 def _write(found: Advice, path: Path, sources: tuple[str, ...], records: int) -> None:
+    from greensdk.advisor.page.advice import sections
     from greensdk.report.page import document
-    from greensdk.report.page.advice import sections
     from greensdk.report.page.units import several
     from greensdk.report.text import shown
 
