@@ -17,6 +17,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pkgutil import resolve_name
 from typing import Any
 
 import attrs
@@ -323,13 +324,12 @@ def list_price(region: str, arch: str | None) -> Price:
     Raises:
         ConfigError: No such price is known.
     """
-    from greensdk_cost.prices import ARCHITECTURES, PRICES, SOURCES, gb_s_usd, source
-
     from greensdk.errors import ConfigError
 
+    prices = resolve_name("greensdk_cost.prices")  # a plugin, which is reached by its name
     name = {"aarch64": "arm64", "amd64": "x86_64", None: "x86_64"}.get(arch, arch)
-    price = gb_s_usd(region, name, 1) if region in PRICES and name in ARCHITECTURES else None
+    price = prices.gb_s_usd(region, name, 1) if region in prices.PRICES and name in prices.ARCHITECTURES else None
     if price is None:
-        raise ConfigError(f"no price of AWS Lambda is known for {region}, {name}: known are {', '.join(PRICES)}")
-    where = source(region)
-    return Price(price, PRICES[region][2], f"{where} {region} {SOURCES[where]}")
+        raise ConfigError(f"no price of AWS Lambda is known for {region}, {name}: known are {', '.join(prices.PRICES)}")
+    where = prices.source(region)
+    return Price(price, prices.PRICES[region][2], f"{where} {region} {prices.SOURCES[where]}")
