@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from greensdk_rapl.counters import NEVER, STUCK_UPDATES, jumped, still
+from greensdk_rapl.total import NEVER, STUCK_UPDATES, jumped, still
 from greensdk_rapl.zones import DEFAULT_MAX_POWER_W
 
 from greensdk_hwmon.channels import PACKAGE, PART, Channel
