@@ -178,7 +178,7 @@ class TestLiars:
     @pytest.mark.parametrize("over", ["a file", "/dev/null"])
     def test_on_the_real_root(self, tmp_path, over):
         """
-        Something is mounted over this machine's own /proc/stat, where nobody else sees it.
+        Something is mounted over this machine's own /proc/stat, invisible to other processes.
         """
         need_root()
         (tmp_path / "stat").write_text(BUSY)

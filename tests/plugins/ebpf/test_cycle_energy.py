@@ -132,7 +132,7 @@ class TestPrice:
         """
         assert (1e-9, "configured") == price(1e-9, "/nonexistent")
 
-    def test_a_cpu_that_nobody_knows_has_none(self, machine):
+    def test_an_unknown_cpu_has_none(self, machine):
         """
         The reason says what would help.
         """

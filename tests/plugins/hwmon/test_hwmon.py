@@ -53,7 +53,7 @@ class TestCounters:
 
     def test_amd_energy_is_raps_meter_once_more(self, board, opened):
         """
-        It reads the same registers, so nobody shall add the two.
+        It reads the same registers, so the two must not be added.
         """
         board.chip("amd_energy").energy("Esocket0")
         monitor, _ = opened()

@@ -223,7 +223,7 @@ class TestReading:
 
     def test_it_is_the_meter_of_rapl(self, pmu, tmp_path):
         """
-        The same registers, so that nobody adds both up; another root is another meter.
+        The same registers, so that the two are never added; another root is another meter.
         """
         from greensdk_rapl import RaplMonitor
 

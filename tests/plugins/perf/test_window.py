@@ -45,11 +45,12 @@ class TestWindow:
         (reading,) = records[0]["readings"]
         assert ("perf", 250.0, {}) == (reading["monitor"], reading["energy_j"], records[0]["errors"])
 
-    def test_overlapping_calls_are_told_apart_by_a_report(self, pmu):
+    def test_a_report_separates_overlapping_calls(self, pmu):
         """
         The union of two windows is what was counted, not the sum of both.
         """
-        tracked = tracked_by(PerfMonitor(root=pmu.root, update_interval_s=0))
+        monitor = PerfMonitor(root=pmu.root, update_interval_s=0)
+        tracked = tracked_by(monitor)
 
         @tracked
         def work(inner):
@@ -59,6 +60,7 @@ class TestWindow:
 
         with capture() as records:
             work(lambda: work(lambda: None))
+        monitor.close()
 
         inner, outer = records
         assert (100.0, 200.0) == (inner["readings"][0]["energy_j"], outer["readings"][0]["energy_j"])
