@@ -1,5 +1,5 @@
 """
-Trees are made by every process that may write the maps: no number comes back too early, none is lost, and there is room.
+Trees are made by every process that may write the maps: no id comes back too early, none is lost, and there is room.
 """
 
 import os
