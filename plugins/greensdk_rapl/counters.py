@@ -71,8 +71,11 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, check
             "a thread polls the meter in between",
         )
     if stop >= start:
-        reason = jumped((stop - start) / 1e6, elapsed_s, zone.jump_w) if checks else ""
-        return Spent(None if reason else stop - start, reason=reason)
+        joules = (stop - start) / 1e6
+        # Few are above the first of these, which is the cheaper one.
+        is_high = checks and joules > zone.max_power_w * elapsed_s
+        why = jumped(joules, elapsed_s, zone.jump_w) if is_high else ""
+        return Spent(None, reason=why) if why else Spent(stop - start)
     back = f"the counter went back from {start} to {stop} uJ"
     if zone.range_uj is None:
         return Spent(None, reason=f"{back}, and max_energy_range_uj does not say where it wraps")
@@ -176,8 +179,9 @@ def window(zones: Sequence[Zone], opened: Side, start: Side, stop: Side, update_
         heads = _spent(zones, start.values, first.values, first.at_ns - start.at_ns, checks)
         tails = _spent(zones, last.values, stop.values, stop.at_ns - last.at_ns, checks)
         parts = list(map(_join, heads, first.totals, last.totals, tails))
+    open_ns = max(elapsed_ns, stop.at_ns - opened.at_ns)
     return [
-        _heard(zone, part, end, max(elapsed_ns, stop.at_ns - opened.at_ns) if first == end else elapsed_ns, update_ns)
+        part if part.uj else _heard(zone, part, end, open_ns if first == end else elapsed_ns, update_ns)
         for zone, part, first, end in zip(zones, parts, opened.values, stop.values, strict=True)
     ]
 

@@ -8,7 +8,7 @@ unknown costs the memory, and the boundary says so: ``package`` instead of ``pac
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, DRAM, PACKAGE, PARTS
+from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, PACKAGE, PARTS
 
 SLACK_S = 0.1
 """
@@ -48,14 +48,21 @@ def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: 
         amounts: What each counted; None, or nothing, where it is unknown.
         reasons: Why.
     """
-    packages = [key for key, kind in kinds.items() if kind == PACKAGE]
-    memory = [key for key, kind in kinds.items() if kind == DRAM]
-    missing = [key for key in memory if amounts.get(key) is None]
+    packages: list[float] = []
+    memory: list[float] = []
+    unknown: list[str] = []
+    missing: list[str] = []
+    for key, kind in kinds.items():
+        if kind in COUNTED:
+            amount = amounts.get(key)
+            if amount is None:
+                (unknown if kind == PACKAGE else missing).append(key)
+            else:
+                (packages if kind == PACKAGE else memory).append(amount)
     boundary = "package" if missing or not memory else "package+dram"
-    if unknown := [key for key in packages if amounts.get(key) is None]:
+    if unknown:
         return Sum(None, boundary, missing, "; ".join(f"{key}: {reasons[key]}" for key in unknown))
-    counted = packages if missing else packages + memory
-    return Sum(sum(amount for key in counted if (amount := amounts[key]) is not None), boundary, missing, None)
+    return Sum(sum(packages if missing else packages + memory), boundary, missing, None)
 
 
 def jumped(joules: float, elapsed_s: float, max_power_w: float) -> str:
