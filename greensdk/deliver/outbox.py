@@ -143,7 +143,7 @@ class Outbox(Delivery):
         Have everything sent now, and then what others have left.
         """
         self._seal()
-        self._looks = True
+        self._looks = not self.is_held_back()
         return super().request()
 
     def send(self) -> None:

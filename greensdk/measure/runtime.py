@@ -158,7 +158,7 @@ class Runtime:
                 if is_from_signal(error):
                     raise
                 self.spooled += 1
-                warn_once(f"greensdk could not close {uri}: {describe(error)}")
+                warn_once(f"greensdk could not close {uri}: {describe(error)}", uri)
 
 
 def record_ids() -> Callable[[], str]:
