@@ -63,7 +63,7 @@ def say(root: Path, text: str, cpus: int, *, arch: str = "x86_64", files: Any = 
     return Said(*watts, estimator.basis["package"])
 
 
-KEYS = ("energy_j", "low_j", "high_j")
+KEYS = ("energy_j", "energy_low_j", "energy_high_j")
 
 
 def test_a_guest_that_hides_an_epyc_takes_what_its_generation_does(tmp_path: Path) -> None:
