@@ -5,25 +5,27 @@
 from __future__ import annotations
 
 import os
-import select
+import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from greensdk.errors import GreensdkError, SinkError
+from greensdk.cli.command import Ended, wait
+from greensdk.errors import GreensdkError, SinkError, Terminated
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from greensdk.measure.runtime import Runtime
 
-FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-"""What a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
+CLIENTS = frozenset(
+    {"docker", "docker-compose", "nerdctl", "ctr", "crictl", "kubectl", "podman-remote", "systemd-run", "at", "batch"}
+)
+"""Programs that ask a daemon to start processes. Podman starts its containers itself."""
+
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -40,7 +42,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
 
     program = find(command[0], "run")
     if is_disabled():
-        return _wait([program, *command[1:]])
+        return wait([program, *command[1:]]).code
     runtime = _open(out)
     places = [place(uri) for uri, _ in runtime.sinks]
     code, record = measure(runtime, label, [program, *command[1:]])
@@ -87,7 +89,7 @@ def _open(out: str | None) -> Runtime:
 
 def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tuple[int, dict[str, Any] | None]:
     """
-    Run a command as one measured call.
+    Run a command as one measured call: its children, their children, and those that left for the background.
 
     Returns:
         Its exit code and the record; None where greensdk itself failed.
@@ -95,101 +97,51 @@ def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tupl
     Raises:
         GreensdkError: The command can't be started.
     """
+    from greensdk.machine.orphans import adopting
     from greensdk.measure.window import Subject, open_window
 
     window = open_window(runtime, Subject(os.path.basename(command[0]), label))
     if window is None:
-        return _wait(command), None
-    window.resume()
-    code = _wait(command)
-    window.pause()
-    window.end(subprocess.CalledProcessError(code, command) if code else None)
-    return code, window.record
+        return wait(command).code, None
+    with adopting() as adopted:
+        window.resume()
+        ended = wait(command, orphans=adopted)
+        window.pause()
+        window.errors.update(unseen(command, adopted))
+        window.end(_error(ended, command))
+    return ended.code, window.record
 
 
-def _wait(command: Sequence[str]) -> int:
+def _error(ended: Ended, command: Sequence[str]) -> Exception | None:
     """
-    Run a command to its end, passing on the signals we get, and return its exit code as a shell tells it.
-
-    Raises:
-        GreensdkError: It can't be started.
+    Return what stands in the record for the way a command ended.
     """
-    with _passed_on() as (children, early):
-        try:
-            child = subprocess.Popen(command)
-        except OSError as error:
-            raise GreensdkError(f"run: {command[0]}: {error.strerror}; nothing was run") from error
-        children.append(child)
-        for number in early:
-            child.send_signal(number)
-        _until_over(child)
-        code = child.wait()
-    return 128 - code if code < 0 else code
+    if ended.signal:
+        return Terminated(signal.Signals(ended.signal).name)
+    return subprocess.CalledProcessError(ended.code, command) if ended.code else None
 
 
-def _until_over(child: subprocess.Popen[bytes]) -> None:
+def unseen(command: Sequence[str], adopted: bool) -> dict[str, str]:
     """
-    Sleep until a process is over, waking for each signal.
+    Return what a record has to say of processes that are not in its CPU seconds.
 
-    A signal that comes between Python's last look and waitpid(2) would wait there as long as the process runs; with
-    the wake-up descriptor it makes select(2) return at once. Where there are no process descriptors, waiting is
-    left to the caller.
+    Args:
+        command: The command's words.
+        adopted: Orphans came to us.
+
+    Example:
+        >>> unseen(["docker", "run", "alpine"], True)
+        {'containers': 'docker has a daemon start its processes, outside of this command: not in cpu_s or energy_j'}
     """
-    try:
-        over = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):
-        return
-    heard, woken = os.pipe()
-    os.set_blocking(woken, False)
-    before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-    try:
-        while over not in select.select([over, heard], [], [])[0]:
-            os.read(heard, 512)
-    finally:
-        signal.set_wakeup_fd(before)
-        for fd in (over, heard, woken):
-            os.close(fd)
-
-
-@contextmanager
-def _passed_on() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
-    """
-    Pass signals on to the processes in the first list that is handed out; the second holds those that
-    came before there was a process.
-    """
-    children: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if number in FROM_TERMINAL and _in_foreground():
-            return
-        if not children:
-            early.append(number)
-        for child in children:
-            child.send_signal(number)
-
-    before = {number: signal.signal(number, handle) for number in (*FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield children, early
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _in_foreground() -> bool:
-    """
-    Whether we are in the terminal's foreground, where the command gets its own copy of what is typed.
-    """
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+    errors = {}
+    if not adopted:
+        errors["orphans"] = "background processes that outlive their parent are not seen here: not in cpu_s or energy_j"
+    words = re.split(r"[\s;&|()]+", command[-1]) if os.path.basename(command[0]) in SHELLS else command[:1]
+    if client := next((name for name in map(os.path.basename, words) if name in CLIENTS), None):
+        errors["containers"] = (
+            f"{client} has a daemon start its processes, outside of this command: not in cpu_s or energy_j"
+        )
+    return errors
 
 
 def summary(record: Mapping[str, Any]) -> str:

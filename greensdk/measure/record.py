@@ -30,7 +30,7 @@ KEYS = (  # noqa: SIM905 - four lines instead of forty
 ).split()
 """Every key, in the order in which they stand in the line."""
 
-CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
+CANCELLED = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "Terminated"})
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of ``ru_maxrss``: kilobytes on Linux (getrusage(2)), bytes on macOS."""
 
