@@ -97,6 +97,7 @@ def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tupl
     Raises:
         GreensdkError: The command can't be started.
     """
+    from greensdk.machine.identity import hand_on
     from greensdk.machine.orphans import adopting
     from greensdk.measure.window import Subject, open_window
 
@@ -105,7 +106,7 @@ def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tupl
         return wait(command).code, None
     with adopting() as adopted:
         window.resume()
-        ended = wait(command, orphans=adopted)
+        ended = wait(command, {**os.environ, **hand_on(window.record_id)}, orphans=adopted)
         window.pause()
         window.errors.update(unseen(command, adopted))
         window.end(_error(ended, command))

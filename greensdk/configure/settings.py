@@ -29,7 +29,8 @@ KEYS: dict[str, tuple[str, str]] = {
 """Each key with its kind and its meaning."""
 
 SWITCHES = frozenset(
-    f"GREENSDK_{name}" for name in ("PLUGINS", "DISABLE", "DISABLED", "SPEC", "NODE", "NAMESPACE", "POD", "POD_UID")
+    f"GREENSDK_{name}"
+    for name in ("PLUGINS", "DISABLE", "DISABLED", "SPEC", "PARENT", "NODE", "NAMESPACE", "POD", "POD_UID")
 )
 """Variables that are no settings; the last four come from a pod's manifest."""
 

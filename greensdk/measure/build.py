@@ -15,6 +15,7 @@ from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path
 from greensdk.machine.calibration import load as load_calibration
+from greensdk.machine.identity import identity
 from greensdk.measure.attribution import NOTHING, Primary
 from greensdk.measure.cputime import HostClock, host_clock
 from greensdk.measure.runtime import load, open_source
@@ -58,6 +59,7 @@ def build(runtime: Runtime) -> None:
     runtime.boundary = settings.get("boundary")
     runtime.strict = bool(settings.get("strict"))
     runtime.resources = settings.get("resources") or _detail(settings, adapter)
+    runtime.process = identity()
     runtime.worker = adapter.worker() if adapter else None
     runtime.worker_now = getattr(adapter, "call", None)
     runtime.probe = _probe() if runtime.resources == "full" else None

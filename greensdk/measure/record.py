@@ -26,7 +26,7 @@ KEYS = (  # noqa: SIM905 - four lines instead of forty
     "schema record_id parent_id depth function label tags status error_type runs started_at monotonic_s duration_s "
     "cpu_s cpu_source host_cpu_s host_cpu_start_s host_cpu_source cpu_share energy_j energy_low_j energy_high_j "
     "energy_source energy_quality energy_boundary energy_self_j energy_per_run_j active_j reason readings resources "
-    "samples host worker cost carbon errors phases overhead_s greensdk config_digest plugins"
+    "samples host process worker cost carbon errors phases overhead_s greensdk config_digest plugins"
 ).split()
 """Every key, in the order in which they stand in the line."""
 
@@ -129,6 +129,7 @@ def template(runtime: Runtime, subject: Subject) -> dict[str, Any]:
     clock = runtime.cpu_clock or runtime.host_clock
     record["host_cpu_source"] = clock.name if clock else None
     record["host"] = runtime.host
+    record["process"] = runtime.process
     record["worker"] = runtime.worker
     record["config_digest"] = runtime.config_digest
     record["plugins"] = runtime.plugins

@@ -27,6 +27,7 @@ from greensdk.monitor import CpuClock, Estimator, Monitor
 
 if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
+    from greensdk.machine.identity import Identity
     from greensdk.measure.ticker import Ticker
     from greensdk.sample.sampler import Sampler
 
@@ -96,6 +97,7 @@ class Runtime:
         self.failures: deque[str] = deque(maxlen=FAILURES_KEPT)
         self.spooled = 0
         self.host: dict[str, Any] = {}
+        self.process: Identity | None = None
         self.worker: dict[str, Any] | None = None
         self.worker_now: Callable[[], dict[str, Any]] | None = None
         self.config_digest: str | None = None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -164,3 +165,35 @@ def test_other_commands_have_no_such_note(command):
     """
     command("run", "--", "echo", "docker")
     assert {} == record()["errors"]
+
+
+JOB = """
+from greensdk import energy_tracked
+
+@energy_tracked
+def work():
+    return sum(range(100_000))
+
+work()
+"""
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    "around", ["{job}", "sh -c '{job}; :'", "sh -c '(setsid {job} &); sleep 1'", "{again} {job}"], ids=str.split
+)
+def test_the_calls_of_a_command_know_that_it_is_around_them(command, tmp_path, around):
+    """
+    By their ancestors and by what was handed on: directly, through a shell, as an orphan, through another `run`.
+    """
+    (tmp_path / "job.py").write_text(JOB)
+    again = f"{sys.executable} -m greensdk run --label inner --"
+    command("run", "--label", "outer", "--", *shlex.split(around.format(job=f"{sys.executable} job.py", again=again)))
+    *inside, outer = [json.loads(line) for line in Path("energy.jsonl").read_text().splitlines()]
+    assert "outer" == outer["label"]
+    for each in inside:
+        assert [] == problems(each)
+        assert [outer["process"]["pid"], outer["process"]["started_s"]] in each["process"]["ancestors"]
+    handed = {each["process"]["parent_id"] for each in inside}
+    assert outer["record_id"] in handed
+    assert len(inside) == len(handed)
