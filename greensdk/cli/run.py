@@ -25,6 +25,9 @@ CLIENTS = frozenset(
 )
 """Programs that ask a daemon to start processes. Podman starts its containers itself."""
 
+SIGNALS = "GREENSDK_SIGNALS"
+"""The setting by which the calls inside of a command leave their records too, when a signal ends it."""
+
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 
 
@@ -106,7 +109,8 @@ def measure(runtime: Runtime, label: str | None, command: Sequence[str]) -> tupl
         return wait(command).code, None
     with adopting() as adopted:
         window.resume()
-        ended = wait(command, {**os.environ, **hand_on(window.record_id)}, orphans=adopted)
+        environment = {SIGNALS: "1", **os.environ, **hand_on(window.record_id)}
+        ended = wait(command, environment, orphans=adopted)
         window.pause()
         window.errors.update(unseen(command, adopted))
         window.end(_error(ended, command))

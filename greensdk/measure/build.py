@@ -25,6 +25,7 @@ from greensdk.version import __version__
 if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
     from greensdk.measure.runtime import Runtime
+    from greensdk.sample.sampler import Sampler
 
 NAMED, AUTO, ALL = "named", "auto", "all"
 """Why a monitor is in the list: asked for by name, because it works and is cheap, or because it works."""
@@ -38,7 +39,20 @@ Where an adapter leaves the client's resolved specification for its workers, as 
 pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
 """
 
-PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict", "sample_every_s"})
+PLAIN = frozenset(
+    {
+        "order",
+        "label",
+        "tags",
+        "boundary",
+        "resources",
+        "calibration",
+        "strict",
+        "sample_every_s",
+        "checkpoint_s",
+        "signals",
+    }
+)
 """The keys that are the same before and after resolving."""
 
 
@@ -64,6 +78,7 @@ def build(runtime: Runtime) -> None:
     runtime.worker_now = getattr(adapter, "call", None)
     runtime.probe = _probe() if runtime.resources == "full" else None
     _sample(runtime, settings.get("sample_every_s") or getattr(adapter, "sample_every_s", None))
+    _watch(runtime, settings.get("checkpoint_s"), bool(settings.get("signals")))
     runtime.counts = bool(settings["sources"]) or runtime.resources != "none"
     runtime.ranks = {name: place for place, name in enumerate(settings.get("order") or ())}
     _open_sources(runtime, settings["sources"])
@@ -119,10 +134,26 @@ def _detail(settings: Mapping[str, Any], adapter: Any) -> str:
 
 def _sample(runtime: Runtime, every_s: float | None) -> None:
     runtime.sample_every_s = every_s
-    if every_s is not None and runtime.sampler is None:
+    if every_s is not None:
+        _sampler(runtime)
+
+
+def _sampler(runtime: Runtime) -> Sampler:
+    if runtime.sampler is None:
         from greensdk.sample.sampler import Sampler
 
         type(runtime).sampler = Sampler()
+    assert runtime.sampler is not None
+    return runtime.sampler
+
+
+def _watch(runtime: Runtime, checkpoint_s: float | None, signals: bool) -> None:
+    runtime.checkpoint_s, runtime.signals = checkpoint_s, signals
+    if signals or checkpoint_s is not None:
+        from greensdk.measure.checkpoints import Checkpoints
+
+        sampler = _sampler(runtime)
+        sampler.checkpoints = sampler.checkpoints or Checkpoints()
 
 
 @cache

@@ -73,6 +73,8 @@ class Runtime:
         plugins: Version of each plugin at work.
         counts: Anything but the clocks of the calling thread is read.
         sample_every_s: How often to sample its calls; None for not at all.
+        checkpoint_s: How often calls under way leave an interim record; None for never.
+        signals: Calls under way leave their records when a signal ends the process.
         sampler: The process's, once any runtime has asked for samples.
         tickers: The threads of all runtimes that poll meters right now.
         nothing: What stands in a record's energy fields when there is no reading at all.
@@ -115,6 +117,8 @@ class Runtime:
         self.strict = False
         self.calibration = Calibration({})
         self.sample_every_s: float | None = None
+        self.checkpoint_s: float | None = None
+        self.signals = False
         self.next_id: Callable[[], str] = _ids()
 
     def open(self) -> Runtime:
@@ -131,9 +135,9 @@ class Runtime:
         self.ready = True
         return self
 
-    def emit(self, record: dict[str, Any]) -> None:
+    def enrich(self, record: dict[str, Any]) -> None:
         """
-        Let the enrichers add their fields, then hand the record to every capture and sink.
+        Let the enrichers add their fields.
         """
         for name, enrich in self.enrichers:
             try:
@@ -144,6 +148,12 @@ class Runtime:
             except BaseException as error:
                 text = f"enrich: {type(error).__name__}: {error}"
                 record["errors"][name] = "; ".join(filter(None, (record["errors"].get(name), text)))
+
+    def emit(self, record: dict[str, Any]) -> None:
+        """
+        Let the enrichers add their fields, then hand the record to every capture and sink.
+        """
+        self.enrich(record)
         for records in captures:
             records.append(record)
         for uri, sink in self.sinks:

@@ -26,6 +26,7 @@ from greensdk.sample.looks import Eye
 from greensdk.sample.samples import Sample, summary
 
 if TYPE_CHECKING:
+    from greensdk.measure.checkpoints import Checkpoints
     from greensdk.measure.runtime import Runtime
     from greensdk.measure.window import Window
     from greensdk.monitor import Monitor
@@ -64,7 +65,7 @@ class Seat:
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
-        self._spent0_ns = sampler.cpu_ns
+        self._spent0_ns = sampler.spent_ns()
         ring = sampler.ring
         self._first = ring.dropped + len(ring.samples)
         self.why_none = ""
@@ -73,7 +74,7 @@ class Seat:
         """
         Return the CPU time that sampling has taken since the call began.
         """
-        return self._sampler.cpu_ns - self._spent0_ns
+        return self._sampler.spent_ns() - self._spent0_ns
 
     def leave(self, window: Window) -> dict[str, Any] | None:
         """
@@ -81,6 +82,8 @@ class Seat:
 
         Never raises.
         """
+        if self._sampler.checkpoints is not None:
+            self._sampler.checkpoints.leave(window)
         if window.runtime.sample_every_s is None:
             return None
         try:
@@ -118,11 +121,13 @@ class Sampler:
 
     Attributes:
         cpu_ns: CPU time that the sampling threads have taken, up to the last sample.
+        checkpoints: Where calls are watched that are to leave a record even if they never end, once any has asked.
         ring: What was sampled.
     """
 
     def __init__(self) -> None:
         self.cpu_ns = 0
+        self.checkpoints: Checkpoints | None = None
         self.ring = Ring([], 0)
         self._lines = 0
         self._seats: dict[Seat, Runtime] = {}
@@ -134,6 +139,11 @@ class Sampler:
         """
         seat = Seat(self)
         runtime: Runtime = window.runtime
+        if self.checkpoints is not None and (runtime.signals or runtime.checkpoint_s is not None):
+            try:
+                self.checkpoints.join(window)
+            except Exception as error:
+                window.errors["checkpoints"] = f"{type(error).__name__}: {error}"
         if runtime.sample_every_s is None:
             return seat
         if window.cpu_source == "runs":
@@ -146,6 +156,12 @@ class Sampler:
             self.dismiss(seat)
             seat.why_none = window.errors["sampling"] = f"{type(error).__name__}: {error}"
         return seat
+
+    def spent_ns(self) -> int:
+        """
+        Return the CPU time that all our threads have taken.
+        """
+        return self.cpu_ns + (0 if self.checkpoints is None else self.checkpoints.cpu_ns)
 
     def dismiss(self, seat: Seat) -> Runtime | None:
         """
@@ -172,6 +188,8 @@ class Sampler:
         """
         self._seats.clear()
         self._beats.clear()
+        if self.checkpoints is not None:
+            self.checkpoints.forget()
         self.ring, self._lines = Ring([], self.ring.dropped + len(self.ring.samples)), 0
 
     def period_s(self) -> float:

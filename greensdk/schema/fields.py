@@ -22,7 +22,7 @@ READABLE = f"^{FORMAT.replace('.', '[.]')}/({'|'.join(map(str, range(MAJOR + 1))
 TIME = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?Z$"
 """RFC 3339, section 5.6, in UTC."""
 
-STATUSES = ("ok", "error", "cancelled", "lost")
+STATUSES = ("ok", "error", "cancelled", "lost", "interim")
 SCOPES = ("machine", "call")
 QUALITIES = ("measured", "attributed", "estimated")
 
@@ -78,7 +78,7 @@ _CALL: dict[str, Field] = {
     "function": _maybe_text("Module and qualified name; null for a block."),
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
-    "status": _text("How the call ended; lost: its worker never told.", enum=STATUSES),
+    "status": _text("How the call ended; lost: its worker never told; interim: it had not.", enum=STATUSES),
     "error_type": _maybe_text("Class name of what the call raised."),
     "runs": Field(("integer",), "1", "How many runs of the function the record is about.", least=0),
     "started_at": _text("When the call began, in UTC.", pattern=TIME),
