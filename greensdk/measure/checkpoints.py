@@ -105,17 +105,19 @@ class Checkpoints:
         """
         Write a record of a call for which it is time.
         """
-        runtime = window.runtime
+        runtime, thread = window.runtime, self._open.get(window)
+        self._due_ns[window] = perf_counter_ns() + (runtime.checkpoint_s or 0.0) * 1e9
         try:
-            record = glimpse(window, self._open[window], "interim")
+            record = None if thread is None else glimpse(window, thread, "interim")
             if record is not None:
                 runtime.enrich(record)
             # Once it has ended, its last record is out or about to be.
-            if window in self._due_ns:
-                self._due_ns[window] = perf_counter_ns() + (runtime.checkpoint_s or 0.0) * 1e9
+            if window in self._open:
                 _hand(record, runtime)
         except Exception as error:
             runtime.failures.append(f"checkpoint: {type(error).__name__}: {error}")
+        if window not in self._open:
+            self._due_ns.pop(window, None)
 
     def end(self, why: str) -> None:
         """
