@@ -171,5 +171,6 @@ def location(uri: str) -> str:
     Return the absolute path of a file sink, the URI of any other.
     """
     from greensdk.configure.uris import path_of, scheme_of
+    from greensdk.errors import masked
 
-    return os.path.abspath(path_of(uri)) if scheme_of(uri) == "file" else uri
+    return os.path.abspath(path_of(uri)) if scheme_of(uri) == "file" else masked(uri)

@@ -204,7 +204,8 @@ class MemorySink:
 
 class CallbackSink:
     """
-    Calls a function with each record, in the thread of the call that it is about.
+    Calls a function with each record, in the thread of the call that it is about. The record is the function's own: it
+    may be changed, and holds what the JSON line would.
 
     Args:
         uri: ``callback:module:function``; ``function`` may be an attribute of an attribute (``Class.method``).
@@ -226,7 +227,13 @@ class CallbackSink:
             raise SinkError(f"{uri}: {type(error).__name__}: {error}; the module must be importable here") from error
         if not callable(found):
             raise SinkError(f"{uri}: {path} is no function")
-        self.emit = found
+        self._call = found
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Call the function with a copy.
+        """
+        self._call(json.loads(encode(record)))
 
     def flush(self) -> None:
         """
