@@ -199,12 +199,10 @@ _HOST: dict[str, Field] = {
 }
 
 _PROCESS: dict[str, Field] = {
-    "pid": _count("Process id, in its own pid namespace."),
+    "pid": Field(("integer",), "1", "Process id, in its own pid namespace.", least=0),
     "started_s": _number("s", "When it began: since the boot on Linux, since 1970 elsewhere.", required=False),
     "pid_namespace": _count("Inode of its pid namespace: equal pids of two containers are two processes."),
-    "ancestors": Field(
-        ("array", "null"), "", "Its parent, its parent's parent and so on, when the meters were opened."
-    ),
+    "ancestors": Field(("array",), "", "Its parent, its parent's parent and so on, when the meters were opened."),
     "ancestors[]": Field(("array",), "", "One of them: its pid and its started_s."),
     "ancestors[][]": Field(("number",), "1", "The pid, or the seconds."),
     "parent_id": _fact("The record_id that `greensdk run` handed on to its command."),
