@@ -47,6 +47,8 @@ class Runtime:
         resources: ``full``, ``light`` or ``none``.
         strict: Re-raise a monitor's error after the call.
         sample_every_s: How often to sample the calls; None for not at all.
+        checkpoint_s: How often calls under way leave an interim record; None for never.
+        signals: Calls under way leave their records when a signal ends the process.
         idle_w: Watts at rest of each meter; see :mod:`greensdk.machine.calibration`.
         nothing: Why there is no energy when there is no reading at all.
         enrichers: Name and function of each.
@@ -78,6 +80,8 @@ class Runtime:
         resources: str = "light",
         strict: bool = False,
         sample_every_s: float | None = None,
+        checkpoint_s: float | None = None,
+        signals: bool = False,
         idle_w: Mapping[str, float] = MappingProxyType({}),
         nothing: str | None = None,
         enrichers: Sequence[tuple[str, Callable[..., Any]]] = (),
@@ -100,6 +104,8 @@ class Runtime:
         self.resources = resources
         self.strict = strict
         self.sample_every_s = sample_every_s
+        self.checkpoint_s = checkpoint_s
+        self.signals = signals
         self.idle_w = idle_w
         self.nothing = nothing
         self.enrichers = tuple(enrichers)

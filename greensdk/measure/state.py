@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from greensdk.measure.attribution import Nested
@@ -101,14 +102,16 @@ class Shared:
 
     Attributes:
         captures: The lists of all open ``capture()`` blocks.
-        sampler: The process's, once any runtime has asked for samples.
+        close: Closes all runtimes of the process.
+        sampler: The process's, once any runtime has asked for samples or interim records.
         threads: Those that poll meters right now.
     """
 
-    __slots__ = ("captures", "sampler", "threads")
+    __slots__ = ("captures", "close", "sampler", "threads")
 
     def __init__(self) -> None:
         self.captures: list[list[Any]] = []
+        self.close: Callable[[], None] = lambda: None
         self.sampler: Sampler | None = None
         self.threads: list[Thread] = []
 

@@ -120,7 +120,7 @@ class Window(Stretches):
                 if self.is_lane:
                     self.is_lane = False
                     ledger.open -= 1
-                self._hand_over(self.record or self._measure(error))
+                self.hand_over(self.record or self.measure(error))
                 self.closed = True
                 if shared.threads:
                     shared.rest()
@@ -133,7 +133,7 @@ class Window(Stretches):
         if interrupt is not None:
             raise interrupt
 
-    def _hand_over(self, record: Record) -> None:
+    def hand_over(self, record: Record) -> None:
         """
         Give the record to every capture and sink, going on where it has been interrupted.
         """
@@ -155,7 +155,7 @@ class Window(Stretches):
                 self.runtime.keep(record, uri, error)
             self.sent += 1
 
-    def _measure(self, error: BaseException | None) -> Record:
+    def measure(self, error: BaseException | None) -> Record:
         """
         Close the brackets, from the tightest to the widest, attribute, and make the record.
         """
