@@ -43,7 +43,7 @@ def test_each_fault_is_a_line_and_the_exit_code_is_1(tmp_path, line):
     assert 1 == done.exit_code
     said = done.stdout.splitlines()
     assert f"{file}:2: depth: expected integer, found '0'" == said[0]
-    assert f"{file}:2: status: expected one of ok, error, cancelled, lost, found 'fine'" == said[1]
+    assert f"{file}:2: status: expected one of ok, error, cancelled, lost, unmeasured, found 'fine'" == said[1]
     assert said[2].startswith(f"{file}:4: not JSON: ")
     assert f"{file}:5: torn line: its writer was stopped in the middle of it" == said[3]
     assert "2 good, 3 bad\n" == done.stderr
