@@ -40,7 +40,7 @@ def demo(points: int, workers: int | None, out: str) -> int:
     from greensdk_workloads.workload import split
 
     from greensdk.cli.extras import need
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
     from greensdk.deliver import spool
     from greensdk.deliver.sinks import JsonlSink
 

@@ -30,7 +30,7 @@ from greensdk.monitor import MACHINE
 from greensdk.report.drift import LONG_S
 from greensdk.report.large_windows import UnusualError, Windows
 from greensdk.report.needed import fault
-from greensdk.schema.keys import SCHEMA
+from greensdk.schema import SCHEMA
 
 PIECE_BYTES = 32_000_000
 BATCH_BYTES = 250_000

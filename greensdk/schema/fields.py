@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from greensdk.machine.resources import RESOURCE_FIELDS
-from greensdk.schema.keys import SCHEMA
+from greensdk.schema import SCHEMA
 from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
@@ -78,7 +78,9 @@ _CALL: dict[str, Field] = {
     "function": _maybe_text("Module and qualified name; null for a block."),
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
-    "status": _text("How the call ended; lost: its worker died; unmeasured: it ran without being measured.", enum=STATUSES),
+    "status": _text(
+        "How the call ended; lost: its worker died; unmeasured: it ran without being measured.", enum=STATUSES
+    ),
     "error_type": _maybe_text("Class name of what the call raised."),
     "runs": Field(("integer",), "1", "How many runs of the function the record is about.", least=0),
     "started_at": _text("When the call began, in UTC.", pattern=TIME),
