@@ -42,7 +42,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
 
     Input, output and exit code are the command's own. The record contains the command's name but not its arguments.
     """
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
 
     program = find(command[0], "run")
     if is_disabled():

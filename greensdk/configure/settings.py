@@ -9,8 +9,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
-from greensdk.configure.resolved import MANY_RUNS
-from greensdk.configure.targets import load
+from greensdk.configure.targets import MANY_RUNS, load
 from greensdk.errors import ConfigError
 
 KEYS: dict[str, tuple[str, str]] = {

@@ -10,8 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
-from greensdk.configure.resolved import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, parts
-from greensdk.configure.targets import load
+from greensdk.configure.targets import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, load, parts
 from greensdk.errors import ConfigError, describe, warn_once
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from greensdk.adapter import Adapter
-    from greensdk.configure.resolved import Resolved
+    from greensdk.configure.targets import Resolved
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
     from greensdk.measure.polling import Poller

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import greensdk.calls  # noqa: F401 - so that a first call finds it where no descriptor is left
 from greensdk.configure.builtin import LAMBDA
-from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec
+from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.measure.calls import open_window
 from greensdk.measure.record import Subject, unmeasured

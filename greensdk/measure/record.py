@@ -12,7 +12,7 @@ from functools import lru_cache
 from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.schema.keys import KEYS, SCHEMA
+from greensdk.schema import KEYS, SCHEMA
 from greensdk.version import __version__
 
 if TYPE_CHECKING:

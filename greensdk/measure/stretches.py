@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from greensdk.machine.resources import ResourceProbe
     from greensdk.monitor import CpuTime
-    from greensdk.sample.sampler import Seat
+    from greensdk.sample.sampler import Subscription
     from greensdk.schema.types import Resources
 
 HELPERS_NS = 50_000
@@ -72,7 +72,7 @@ class Stretches(Bracket):
     entered_ns: int
     started_ns: int
     stopped_ns: int
-    sampling: Seat | None
+    sampling: Subscription | None
     children0: struct_rusage
     self0: struct_rusage
     children_claimed0: float

@@ -99,9 +99,9 @@ class Window(Stretches):
         if getattr(self, "is_lane", False):
             self.is_lane = False
             ledger.open -= 1
-        seat = getattr(self, "sampling", None)
-        if seat is not None:
-            seat.leave(self)
+        subscription = getattr(self, "sampling", None)
+        if subscription is not None:
+            subscription.leave(self)
 
     def close(self, error: BaseException | None) -> None:
         """

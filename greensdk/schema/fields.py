@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from greensdk.machine.resources import RESOURCE_FIELDS
-from greensdk.schema.keys import SCHEMA
+from greensdk.schema import SCHEMA
 from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
