@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from greensdk.errors import describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
+from greensdk.measure.attribution import Nested, primaries, quality_of, reasons, share_of, total
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import Stretches
 from greensdk.monitor import ESTIMATED, Usage
+from greensdk.schema.primary import GPU
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
@@ -249,10 +250,15 @@ class Window(Stretches):
         Fill the keys of the call's energy from its primary reading.
         """
         runtime, runs = self.runtime, self.runs
-        primary = choose(readings, runtime.ranks, runtime.boundary)
-        if primary is None:
+        parts, record["reason"] = primaries(readings, runtime.ranks, runtime.boundary)
+        if not parts:
             record["reason"] = reasons(readings)
             return
+        primary = parts[0]
+        if len(parts) > 1:
+            from greensdk.measure.parts import added, by_part
+
+            primary, record["energy_parts_j"] = added(parts), by_part(parts)
         energy_j = primary["call_j"]
         record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
         if runs != 1:
@@ -265,9 +271,16 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            record["active_j"] = self._active(primary, share[0])
+            record["active_j"] = (
+                self._active(primary, share[0])
+                if len(parts) == 1
+                else total(self._active(each, share[0]) for each in parts)
+            )
         if self.nested is not None:
-            record["energy_self_j"] = self.nested.left_of(primary, cpu_s)
+            left_of = self.nested.left_of
+            record["energy_self_j"] = (
+                left_of(primary, cpu_s) if len(parts) == 1 else total(left_of(each, cpu_s) for each in parts)
+            )
 
     def _ask_worker(self, record: Record) -> None:
         """
@@ -282,10 +295,14 @@ class Window(Stretches):
 
     def _active(self, primary: Reading, share: float) -> float | None:
         """
-        Return the joules above the machine's rest, where that has been calibrated for the meter of the primary.
+        Return the joules above the machine's rest, where that has been calibrated for the meter of a primary.
         """
         idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
         machine_j = primary["energy_j"]
+        if primary["boundary"] == GPU and not primary["call_j"]:
+            return 0.0
         if idle_w is None or machine_j is None:
             return None
+        if primary["boundary"] == GPU:  # CPU time says nothing of it
+            share = (primary["call_j"] or 0.0) / machine_j
         return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)

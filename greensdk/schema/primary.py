@@ -1,30 +1,67 @@
 """
-Which reading stands for a call: the one of the record's monitor *and* boundary.
+Which readings stand for a call: those of the record's monitors *and* boundary.
 
 A monitor may give several readings of one call (the package's and the wall's), so its name alone does not say which.
-The standard library is enough, so that a worker can ask too.
+A boundary is a set of parts. `PARTS` share no joule, so their readings add up: ``rapl+nvml`` at ``package+dram+gpu``
+are two readings. The standard library is enough, so that a worker can ask too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
 Reading = TypeVar("Reading")
 
+PACKAGE, DRAM, GPU = PARTS = ("package", "dram", "gpu")
+"""
+What shares no joule with another, in the order in which a boundary names it. A core is in the package; the wall holds
+all; vcpu+memory is a share of a server, of which nobody knows the parts.
+"""
+WALL = "wall"
+NO_PARTS: frozenset[str] = frozenset()
+
 _names = itemgetter("monitor", "boundary")
+
+
+@lru_cache(maxsize=256)
+def parts_in(boundary: str | None) -> frozenset[str]:
+    """
+    Return the parts that a boundary is the sum of; none for one that adds up with no other.
+
+    Example:
+        >>> sorted(parts_in("package+dram")), sorted(parts_in("wall"))
+        (['dram', 'package'], [])
+    """
+    found = frozenset((boundary or "").split("+"))
+    return found if found.issubset(PARTS) else NO_PARTS
+
+
+def joined(parts: Iterable[str]) -> str:
+    """
+    Return the boundary of some parts.
+    """
+    return "+".join(sorted(parts, key=PARTS.index))
 
 
 def primary_of(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """
-    Return the reading that `energy_j` of a record comes from; None where the record has no energy.
+    Return the reading that `energy_j` of a record comes from, the first of several; None where it has no energy.
 
     Example:
         >>> wall = {"monitor": "tdp", "boundary": "wall"}
         >>> readings = [{"monitor": "tdp", "boundary": "package"}, wall]
         >>> primary_of({"energy_source": "tdp", "energy_boundary": "wall", "readings": readings}) is wall
         True
+    """
+    return next(iter(primaries_of(record)), None)
+
+
+def primaries_of(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """
+    Return the readings that `energy_j` of a record is the sum of.
     """
     source, boundary = record.get("energy_source"), record.get("energy_boundary")
     return chosen(record.get("readings") or (), source, boundary, _names)
@@ -43,9 +80,9 @@ def call_quality(scope: str, quality: str) -> str:
 
 def chosen(
     readings: Iterable[Reading], source: str | None, boundary: str | None, names: Callable[[Reading], tuple[Any, Any]]
-) -> Reading | None:
+) -> Sequence[Reading]:
     """
-    Return the first reading of a monitor and a boundary.
+    Return the first reading of a monitor and a boundary, or those whose parts together are the boundary.
 
     Args:
         readings: Of one call, in any form.
@@ -53,8 +90,37 @@ def chosen(
         boundary: The record's `energy_boundary`; None, where a part of a record lacks it, stands for any.
         names: Returns monitor and boundary of a reading.
     """
-    for reading in readings if source is not None else ():
+    if source is None:
+        return ()
+    for reading in readings:
         monitor, here = names(reading)
         if monitor == source and (here == boundary or boundary is None):
-            return reading
-    return None
+            return (reading,)
+    wanted = parts_in(boundary)
+    if len(wanted) < 2:
+        return ()
+    several = [(*names(reading), reading) for reading in readings]
+    return next(_covers(several, frozenset(source.split("+")), wanted), ())
+
+
+def _covers(
+    readings: Sequence[tuple[Any, Any, Reading]], monitors: frozenset[str], wanted: frozenset[str]
+) -> Iterable[tuple[Reading, ...]]:
+    """
+    Yield readings of all of some monitors, and of no other, that have each wanted part once.
+    """
+    yield from (found for found, used in _partitions(readings, monitors, wanted) if used == monitors)
+
+
+def _partitions(
+    readings: Sequence[tuple[Any, Any, Reading]], monitors: frozenset[str], wanted: frozenset[str]
+) -> Iterable[tuple[tuple[Reading, ...], frozenset[str]]]:
+    if not wanted:
+        yield (), NO_PARTS
+        return
+    first = min(wanted, key=PARTS.index)
+    for monitor, boundary, reading in readings:
+        parts = parts_in(boundary)
+        if monitor in monitors and first in parts and parts <= wanted:
+            for rest, used in _partitions(readings, monitors, wanted - parts):
+                yield (reading, *rest), used | {monitor}

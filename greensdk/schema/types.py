@@ -182,6 +182,16 @@ class Carbon(TypedDict, total=False):
     reason: str | None
 
 
+class GpuSync(TypedDict, total=False):
+    """
+    What was waited for on GPUs.
+    """
+
+    libraries: list[str]
+    waited_s: float | None
+    reason: str | None
+
+
 class Phases(TypedDict, total=False):
     """
     How long measuring took.
@@ -218,6 +228,7 @@ class Record(TypedDict):
     energy_j: float | None
     energy_low_j: float | None
     energy_high_j: float | None
+    energy_parts_j: dict[str, float | None] | None
     energy_source: str | None
     energy_quality: str | None
     energy_boundary: str | None
@@ -237,6 +248,7 @@ class Record(TypedDict):
     carbon: Carbon
     errors: dict[str, str]
     phases: Phases
+    gpu_sync: NotRequired[GpuSync | None]
     overhead_s: float | None
     greensdk: str
     config_digest: str | None
