@@ -135,8 +135,16 @@ def describe(error: BaseException) -> str:
     """
     Return class and text of an exception in one short text, also where its own ``str()`` fails.
     """
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text can't be read)"
+    text = str(error) if has_text(error) else "(its text can't be read)"
     return f"{type(error).__name__}: {text}"[:TEXT_LIMIT]
+
+
+def has_text(error: BaseException) -> bool:
+    """
+    Say whether ``str()`` of an exception works.
+    """
+    try:
+        str(error)
+    except Exception:
+        return False
+    return True

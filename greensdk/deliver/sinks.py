@@ -13,6 +13,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Protocol
 
 from greensdk.configure.uris import path_of
@@ -100,7 +101,7 @@ class JsonlSink:
             return
         file = self._file
         try:
-            fd = file.current()
+            fd = file.fd if monotonic() < file.look_s else file.look()
             written, wanted = self._append(fd, record)
             if self._fsync:
                 os.fsync(fd)

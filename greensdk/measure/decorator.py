@@ -23,6 +23,7 @@ from types import (
 )
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+import greensdk.calls  # noqa: F401 - so that a first call finds it where no descriptor is left
 from greensdk.configure.builtin import LAMBDA
 from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec

@@ -4,6 +4,7 @@ The CPU time of a call: what its threads and processes took while it ran, and no
 
 from __future__ import annotations
 
+from contextvars import Token
 from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ class Stretches(Bracket):
 
     Attributes:
         parent: The call around it.
-        before: What was under way when its stretch began.
+        context: Gives back what was under way before the stretch that runs now.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         alone: No other call was under way when it began.
@@ -43,10 +44,10 @@ class Stretches(Bracket):
 
     __slots__ = (
         "alone",
-        "before",
         "born",
         "children0",
         "children_claimed0",
+        "context",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
@@ -62,7 +63,7 @@ class Stretches(Bracket):
         "thread0",
     )
 
-    before: Frame | None
+    context: Token[Frame | None] | None
     parent: Frame | None
     cpu_source: str
     cpu_ns: int
@@ -80,12 +81,11 @@ class Stretches(Bracket):
         """
         The call begins to run on this thread.
         """
-        self.before = current.get()
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
         self.lane = lane = lanes.here
         self.lane_claimed0 = lane.claimed_ns
-        current.set(self)
+        self.context = current.set(self)
         if not self.started_ns:
             self.started_ns = perf_counter_ns()
 
@@ -112,7 +112,15 @@ class Stretches(Bracket):
                 parent.nested_ns += own_ns
             else:
                 parent.elsewhere_ns += own_ns
-        current.set(self.before)
+        context, self.context = self.context, None
+        try:
+            if context is not None:
+                current.reset(context)
+            elif current.get() is self:  # a signal handler has raised before resume() could keep it
+                current.set(parent)
+        except ValueError:
+            # Closed in another context than it was opened in (a `with track()` handed to another task).
+            current.set(parent)
 
     def start_probe(self, probe: ResourceProbe) -> None:
         """

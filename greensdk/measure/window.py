@@ -45,29 +45,29 @@ class Window(Stretches):
 
     __slots__ = ("closed", "record", "runs", "sent", "started_at", "subject")
 
-    def __init__(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+    subject: Subject
+    record: Record | None
+    closed: bool
+    runs: int
+    sent: int
+
+    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+        """
+        Read everything for the first time. The window is made without it: what Python has made and not yet handed
+        over is lost when a signal handler raises.
+        """
+        self.is_lane = self.closed = False
+        self.sampling = None
         self.entered_ns = perf_counter_ns()
-        self.cpu_source = cpu_source
         self.runtime = runtime
         self.subject = subject
-        self.record: Record | None = None
+        self.cpu_source = cpu_source
+        self.record = self.context = self.lane = self.nested = self.strict_error = None
         self.errors = {}
-        self.strict_error = None
-        self.closed = self.is_lane = False
-        self.runs = 1
-        self.sent = 0
         self.unshared = ""
-        self.lane = None
-        self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
+        self.runs = 1
+        self.sent = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
-        self.nested = None
-        self.sampling = None
-
-    def begin(self) -> None:
-        """
-        Read everything for the first time.
-        """
-        runtime = self.runtime
         self.parent = parent = current.get()
         self.depth = 0 if parent is None else parent.depth + 1
         self.record_id = runtime.next_id()
@@ -97,11 +97,12 @@ class Window(Stretches):
         Take back what a call that failed to begin has begun.
         """
         self.closed = True
-        if self.is_lane:
+        if getattr(self, "is_lane", False):
             self.is_lane = False
             ledger.open -= 1
-        if self.sampling is not None:
-            self.sampling.leave(self)
+        seat = getattr(self, "sampling", None)
+        if seat is not None:
+            seat.leave(self)
 
     def close(self, error: BaseException | None) -> None:
         """
@@ -213,7 +214,7 @@ class Window(Stretches):
         if error is not None:
             record["status"] = status_of(error)
             record["error_type"] = type(error).__name__
-        if runtime.worker_now is not None:
+        if runtime.deployed:
             self._ask_worker(record)
         record["started_at"] = rfc3339(self.started_at)
         record["monotonic_s"] = started_ns * 1e-9
@@ -286,10 +287,11 @@ class Window(Stretches):
         """
         Let the adapter say what of the worker differs from call to call.
         """
-        now = self.runtime.worker_now
-        assert now is not None
+        runtime = self.runtime
+        self.errors.update(runtime.faults)
         try:
-            record["worker"] = {**(record["worker"] or {}), **now()}
+            if runtime.worker_now is not None:
+                record["worker"] = {**(record["worker"] or {}), **runtime.worker_now()}
         except BaseException as error:
             self.fault("worker", "call", error)
 

@@ -78,7 +78,9 @@ _CALL: dict[str, Field] = {
     "function": _maybe_text("Module and qualified name; null for a block."),
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
-    "status": _text("How the call ended; lost: its worker never told.", enum=STATUSES),
+    "status": _text(
+        "How the call ended; lost: its worker died; unmeasured: it ran without being measured.", enum=STATUSES
+    ),
     "error_type": _maybe_text("Class name of what the call raised."),
     "runs": Field(("integer",), "1", "How many runs of the function the record is about.", least=0),
     "started_at": _text("When the call began, in UTC.", pattern=TIME),

@@ -32,7 +32,7 @@ _TRANSIENT = frozenset(
 _WHERE = "in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the profile (AWS_PROFILE)"
 _ADVICE = {
     "SignatureDoesNotMatch": f"the secret key does not belong to the access key: correct it {_WHERE}",
-    "InvalidAccessKeyId": f"nobody has this access key: correct it {_WHERE}",
+    "InvalidAccessKeyId": f"this access key does not exist: correct it {_WHERE}",
     "ExpiredToken": "the credentials have expired: renew them",
     "InvalidToken": "the session token is wrong: renew it, or unset AWS_SESSION_TOKEN",
     "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
