@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         boundary: str | None
         resources: str
         calibration: str
+        gpu_sync: bool
         strict: bool
         sample_every_s: float | None
         repeat: int
@@ -61,7 +62,9 @@ Where an adapter leaves the client's resolved specification for its workers, as 
 pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
 """
 
-PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict", "sample_every_s"})
+PLAIN = frozenset(
+    {"order", "label", "tags", "boundary", "resources", "calibration", "gpu_sync", "strict", "sample_every_s"}
+)
 """The keys that are the same before and after resolving."""
 
 MANY_RUNS = frozenset({"repeat", "every_s"})

@@ -72,6 +72,7 @@ def energy_tracked(
     resources: str | None = None,
     calibration: str | None = None,
     sample_every_s: float | None = None,
+    gpu_sync: bool | None = None,
     strict: bool | None = None,
     repeat: int | None = None,
     every_s: float | None = None,
@@ -107,6 +108,8 @@ def energy_tracked(
         calibration: The file of ``greensdk calibrate``.
         sample_every_s: Look at power, CPU, memory and I/O once in so many seconds while the function runs, from a
             thread of its own. Default: never.
+        gpu_sync: Wait for what torch, cupy and jax have a GPU do, before and at the end of each call; see
+            :func:`greensdk.gpu_sync`. Default: no.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
             last run's. For plain functions only, like the next.

@@ -2,8 +2,8 @@
 Work that a GPU still has to do when the function that asked for it returns.
 
 torch, cupy and jax hand kernels over and go on. What has not ended when a call's meters are read is in the next call's
-joules. :func:`wait` waits for it; each library is looked for in ``sys.modules`` and never imported, and a GPU that it
-has not used stays untouched: asking for it would take hundreds of megabytes of its memory.
+joules. :func:`gpu_sync` waits for it; each library is looked for in ``sys.modules`` and never imported, and a GPU that
+has not been used stays untouched: a context on it would take hundreds of megabytes of its memory.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def loaded() -> list[str]:
     return [name for name in WAITERS if modules.get(name) is not None]
 
 
-def wait() -> GpuSync | None:
+def gpu_sync() -> GpuSync | None:
     """
     Wait until the GPUs have done what torch, cupy and jax have given them.
 
@@ -136,7 +136,7 @@ def wait() -> GpuSync | None:
         where none of them is imported or has used a GPU.
 
     Example:
-        >>> wait() is None  # nothing of the kind is imported here
+        >>> gpu_sync() is None  # nothing of the kind is imported here
         True
     """
     began_ns = perf_counter_ns()
@@ -175,6 +175,29 @@ def _has_started(name: str) -> bool:
         return next(WAITERS[name](sys.modules[name]), None) is not None
     except Exception:
         return True
+
+
+class Waiting:
+    """
+    Waits before a call begins, so that earlier work is not in its joules, and before it ends.
+    """
+
+    begin = staticmethod(gpu_sync)
+    end = staticmethod(gpu_sync)
+
+
+class Watching:
+    """
+    Waits for nothing, and says at the end that work may be left.
+    """
+
+    end = staticmethod(not_asked)
+
+    @staticmethod
+    def begin() -> None:
+        """
+        Nothing is waited for.
+        """
 
 
 _forked_with: frozenset[str] = frozenset()

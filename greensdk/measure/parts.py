@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from greensdk.measure.attribution import doubt_of, lacking, quality_of
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MEASURED, Reading, reading
 from greensdk.schema.flat import domain_j
-from greensdk.schema.primary import NO_PARTS, PARTS, joined, parts_in
+from greensdk.schema.primary import GPU, NO_PARTS, PARTS, joined, parts_in
 
 WEAKEST = (ESTIMATED, ATTRIBUTED, MEASURED)
 
@@ -30,7 +30,7 @@ def beside(
     ordered = sorted(readings, key=lambda each: ranks.get(each["monitor"], last))
     found: list[Reading] = []
     covered = NO_PARTS
-    for each in ordered:
+    for each in map(_unused, ordered):
         parts = parts_in(each["boundary"])
         if each["call_j"] is not None and parts and parts <= wanted and not parts & covered:
             found.append(each)
@@ -44,6 +44,18 @@ def beside(
     }
     found.sort(key=lambda each: min(map(PARTS.index, parts_in(each["boundary"]))))
     return found, lacking(found, unknown.values())
+
+
+def _unused(each: Reading) -> Reading:
+    """
+    Return 0 J for a GPU of which the call's process is known to have used nothing, whatever its counter showed.
+    """
+    shares = each["attributes"].get("shares")
+    if each["call_j"] is not None or each["boundary"] != GPU or not isinstance(shares, dict) or not shares:
+        return each
+    return (
+        each if any(share != 0 for share in shares.values()) else {**each, "call_j": 0.0, "low_j": 0.0, "high_j": 0.0}
+    )
 
 
 def added(parts: Sequence[Reading]) -> Reading:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
     from greensdk.measure.cputime import HostClock
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
     from greensdk.schema.types import Record, Worker
@@ -46,6 +47,7 @@ class Runtime:
         boundary: Only a reading with this boundary may stand for a call.
         resources: ``full``, ``light`` or ``none``.
         strict: Re-raise a monitor's error after the call.
+        gpu: Waits for work on GPUs, or says that it does not; None where nothing counts a GPU.
         sample_every_s: How often to sample the calls; None for not at all.
         idle_w: Watts at rest of each meter; see :mod:`greensdk.machine.calibration`.
         nothing: Why there is no energy when there is no reading at all.
@@ -77,6 +79,7 @@ class Runtime:
         boundary: str | None = None,
         resources: str = "light",
         strict: bool = False,
+        gpu: type[Waiting | Watching] | None = None,
         sample_every_s: float | None = None,
         idle_w: Mapping[str, float] = MappingProxyType({}),
         nothing: str | None = None,
@@ -99,6 +102,7 @@ class Runtime:
         self.boundary = boundary
         self.resources = resources
         self.strict = strict
+        self.gpu = gpu
         self.sample_every_s = sample_every_s
         self.idle_w = idle_w
         self.nothing = nothing

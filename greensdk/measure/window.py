@@ -23,9 +23,10 @@ from greensdk.schema.primary import GPU
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
-    from greensdk.schema.types import Record, Resources
+    from greensdk.schema.types import GpuSync, Record, Resources
 
 
 class Window(Stretches):
@@ -41,15 +42,19 @@ class Window(Stretches):
         closed: The record is out.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
+        gpu: What waits for GPUs at the end; None once it has.
+        gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("closed", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("closed", "gpu", "gpu_sync", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     record: Record | None
     closed: bool
     runs: int
     sent: int
+    gpu: type[Waiting | Watching] | None
+    gpu_sync: GpuSync | None
 
     def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
         """
@@ -57,9 +62,10 @@ class Window(Stretches):
         over is lost when a signal handler raises.
         """
         self.is_lane = self.closed = False
-        self.sampling = None
+        self.sampling = self.gpu_sync = None
         self.entered_ns = perf_counter_ns()
         self.runtime = runtime
+        self.gpu = runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
         self.record = self.context = self.lane = self.nested = self.strict_error = None
@@ -76,6 +82,8 @@ class Window(Stretches):
         if shared.sampler is not None:
             self.sampling = shared.sampler.join(self)
         self.started_at = time()
+        if self.gpu is not None:
+            self.gpu.begin()
         if runtime.counts:
             poller = runtime.poller
             if poller is not None and self.entered_ns > poller.due_ns:
@@ -117,6 +125,8 @@ class Window(Stretches):
         interrupt = None
         while not self.closed:
             try:
+                if self.gpu is not None:
+                    self._wait(self.gpu)
                 self.pause()
                 if self.is_lane:
                     self.is_lane = False
@@ -133,6 +143,13 @@ class Window(Stretches):
                     warn_once(f"greensdk could not measure a call: {describe(problem)}")
         if interrupt is not None:
             raise interrupt
+
+    def _wait(self, gpu: type[Waiting | Watching]) -> None:
+        """
+        Let GPUs end what the call has given them. A signal handler that raises meanwhile ends the wait.
+        """
+        self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
+        self.gpu_sync = gpu.end()
 
     def _hand_over(self, record: Record) -> None:
         """
@@ -224,6 +241,7 @@ class Window(Stretches):
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
+        record["gpu_sync"] = self.gpu_sync
         record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
         if share is not None:
             record["host_cpu_s"] = host_cpu_s

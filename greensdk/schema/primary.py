@@ -103,6 +103,21 @@ def chosen(
     return next(_covers(several, frozenset(source.split("+")), wanted), ())
 
 
+def part_j(parts: Mapping[str, float | None] | None, boundary: str) -> float | None:
+    """
+    Return the joules of one of the readings that a sum is made of; None where its record does not tell.
+
+    Args:
+        parts: A record's `energy_parts_j`.
+        boundary: The reading's.
+    """
+    known = parts or {}
+    if boundary in known:
+        return known[boundary]
+    joules = [known.get(name) for name in boundary.split("+")]
+    return None if None in joules else sum(each or 0.0 for each in joules)
+
+
 def _covers(
     readings: Sequence[tuple[Any, Any, Reading]], monitors: frozenset[str], wanted: frozenset[str]
 ) -> Iterable[tuple[Reading, ...]]:
