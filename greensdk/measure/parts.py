@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from greensdk.measure.attribution import doubt_of, lacking, quality_of
+from greensdk.measure.attribution import doubt_of, lacking, quality_of, total
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MEASURED, Reading, reading
 from greensdk.schema.flat import domain_j
 from greensdk.schema.primary import GPU, NO_PARTS, PARTS, joined, parts_in
@@ -53,9 +53,9 @@ def _unused(each: Reading) -> Reading:
     shares = each["attributes"].get("shares")
     if each["call_j"] is not None or each["boundary"] != GPU or not isinstance(shares, dict) or not shares:
         return each
-    return (
-        each if any(share != 0 for share in shares.values()) else {**each, "call_j": 0.0, "low_j": 0.0, "high_j": 0.0}
-    )
+    if any(share != 0 for share in shares.values()):
+        return each
+    return {**each, "call_j": 0.0, "low_j": 0.0, "high_j": 0.0}
 
 
 def added(parts: Sequence[Reading]) -> Reading:
@@ -65,19 +65,16 @@ def added(parts: Sequence[Reading]) -> Reading:
     Its interval adds theirs end by end, which is the widest they can make together; its quality is the weakest. The
     doubt that a model's readings share is the sum's only where nothing else is in it.
     """
-    low_j, high_j = (
-        None if None in ends else sum(ends) for ends in ([p[k] for p in parts] for k in ("low_j", "high_j"))
-    )
     joules = [each for each in parts if each["call_j"]]
     return reading(
         "+".join(dict.fromkeys(each["monitor"] for each in parts)),
         scope=CALL,
         quality=min(map(quality_of, parts), key=WEAKEST.index),
         boundary=joined(NO_PARTS.union(*(parts_in(each["boundary"]) for each in parts))),
-        energy_j=(whole_j := sum(each["call_j"] or 0.0 for each in parts)),
+        energy_j=(whole_j := total(each["call_j"] for each in parts)),
         call_j=whole_j,
-        low_j=low_j,
-        high_j=high_j,
+        low_j=total(each["low_j"] for each in parts),
+        high_j=total(each["high_j"] for each in parts),
         attributes=doubt_of(joules[0]) if len(joules) == 1 else {},
     )
 

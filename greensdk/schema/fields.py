@@ -237,8 +237,9 @@ _COST: dict[str, Field] = {
     "compute_usd": _number("USD", "GB-seconds of a function, or a machine's time.", required=False),
     "requests_usd": _number("USD", "The request; 0 for a call inside another.", required=False),
     "gb_s": _number("GB s", "Memory times the duration, rounded up to the millisecond.", least=0, required=False),
-    "electricity": _number("1", "energy_j times the price of a kWh, in electricity_currency.", required=False),
+    "electricity": _number("1", "Joules times the price of a kWh, in electricity_currency.", required=False),
     "electricity_currency": _fact("What electricity is in."),
+    "electricity_boundary": _fact("What is inside its joules: the widest boundary that is known of the call."),
     "region": _fact("Whose prices these are."),
     "architecture": _fact("x86_64 or arm64, whose prices these are."),
     "price_source": _fact("Where the prices come from; configured for own ones."),
@@ -248,8 +249,9 @@ _COST: dict[str, Field] = {
 
 _CARBON: dict[str, Field] = {
     "g_co2e": _number("g", "Emissions of the electricity, as CO2.", least=0, required=False),
-    "low_g": _number("g", "The same for energy_low_j.", required=False),
-    "high_g": _number("g", "The same for energy_high_j.", required=False),
+    "low_g": _number("g", "The same for the lower end of the joules.", required=False),
+    "high_g": _number("g", "The same for the upper end.", required=False),
+    "energy_boundary": _fact("What is inside the joules that they rest on: the widest boundary that is known."),
     "intensity_g_per_kwh": _number("g/kWh", "Carbon intensity of the electricity.", least=0, required=False),
     "intensity_year": _count("The year it is of."),
     "intensity_source": _fact("Where it comes from."),

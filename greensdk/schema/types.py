@@ -155,6 +155,7 @@ class Cost(TypedDict, total=False):
     gb_s: float | None
     electricity: float | None
     electricity_currency: str | None
+    electricity_boundary: str | None
     region: str | None
     architecture: str | None
     price_source: str | None
@@ -170,6 +171,7 @@ class Carbon(TypedDict, total=False):
     g_co2e: float | None
     low_g: float | None
     high_g: float | None
+    energy_boundary: str | None
     intensity_g_per_kwh: float | None
     intensity_year: int | None
     intensity_source: str | None
