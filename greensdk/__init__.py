@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SinkError,
     )
     from greensdk.measure.decorator import capture, energy_tracked, track
+    from greensdk.measure.gpu import gpu_sync
     from greensdk.measure.slots import reset
     from greensdk.schema.types import Record
 
@@ -44,6 +45,7 @@ __all__ = [
     "__version__",
     "capture",
     "energy_tracked",
+    "gpu_sync",
     "reset",
     "track",
 ]
@@ -52,6 +54,7 @@ _HOMES = {
     "capture": "measure.decorator",
     "energy_tracked": "measure.decorator",
     "track": "measure.decorator",
+    "gpu_sync": "measure.gpu",
     "reset": "measure.slots",
     "Record": "schema.types",
 }

@@ -37,7 +37,9 @@ def print_report(
     if rank:
         _print_ranking(found, key)
     else:
-        table([key, *COLUMNS], [_row(name, group) for name, group in [*groups.items(), ("total", total)]])
+        rows = [(name, group) for name, group in [*groups.items(), ("total", total)]]
+        more = ["parts"] if len(total.parts_j) > 1 else []
+        table([key, *COLUMNS, *more], [[*_row(*each), *(parts_text(each[1]) for _ in more)] for each in rows])
     _print_total(found, total)
     _print_meters(found)
     for line in _remarks(found, problems):
@@ -64,6 +66,8 @@ def _print_total(found: EnergyReport, total: Group) -> None:
     known = total.calls - total.unknown
     click.echo()
     click.echo(f"energy    {joules(total.energy_j, total.energy_low_j, total.energy_high_j)} (90 %)")
+    if len(total.parts_j) > 1:
+        click.echo(f"parts     {parts_text(total)}")
     click.echo(f"calls     {total.calls}, {known} with a number" + _share(known, total.calls))
     if total.energy_j is not None and known:
         runs = runs_of(found)
@@ -75,6 +79,14 @@ def _print_total(found: EnergyReport, total: Group) -> None:
     ended = [f"{group.calls} {name}" for name, group in found.by("status").items() if name != "ok"]
     if ended:
         click.echo(f"ended     {shown(', '.join(ended))}")
+
+
+def parts_text(group: Group) -> str:
+    """
+    Return the joules of each part of a sum, the most first.
+    """
+    parts = sorted(group.parts_j.items(), key=lambda item: -item[1])
+    return ", ".join(f"{shown(name)} {joules_j:.4g} J" for name, joules_j in parts)
 
 
 def _share(part: float, whole: float) -> str:

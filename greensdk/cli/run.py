@@ -162,6 +162,8 @@ def summary(record: Mapping[str, Any]) -> str:
     how = f"{record['energy_source']}, {record['energy_quality']}, {record['energy_boundary']}"
     if record["energy_j"] is None:
         energy, how = "energy unknown", record["reason"]
+    elif record["reason"]:
+        how = f"{how}, {record['reason']}"
     cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
     return f"{energy} ({how}); {record['duration_s']:.3f} s, CPU {cpu_s}"
 

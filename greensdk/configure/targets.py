@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         boundary: str | None
         resources: str
         calibration: str
+        gpu_sync: bool
         strict: bool
         sample_every_s: float | None
         checkpoint_s: float | None
@@ -66,7 +67,7 @@ pairs of a decoration's own arguments and what they came to, for functions that 
 """
 
 PLAIN = frozenset(
-    "order label tags boundary resources calibration strict sample_every_s checkpoint_s signals".split()  # noqa: SIM905
+    "order label tags boundary resources calibration gpu_sync strict sample_every_s checkpoint_s signals".split()  # noqa: SIM905
 )
 """The keys that are the same before and after resolving."""
 

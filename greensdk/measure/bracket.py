@@ -104,13 +104,13 @@ class Bracket(Frame):
             number -= 1
             token = self.tokens[number]
             if isinstance(token, BaseException):
-                readings.append(failed(monitor.name, self.errors[monitor.name]))
+                readings.append(failed(monitor.name, self.errors[monitor.name], monitor))
                 continue
             try:
                 readings.append(monitor.stop(token))
             except BaseException as error:
                 self.fault(monitor.name, "stop", error)
-                readings.append(failed(monitor.name, self.errors[monitor.name]))
+                readings.append(failed(monitor.name, self.errors[monitor.name], monitor))
         readings.reverse()
         return readings
 
@@ -126,9 +126,9 @@ class Bracket(Frame):
                 if attribute(each, share, why_not):
                     meters.append(each)
             except BaseException as error:  # not a reading: the plugin's fault, and no other's
-                name = runtime.monitors[number].name
-                self.fault(name, "stop", error)
-                readings[number] = failed(name, self.errors[name])
+                monitor = runtime.monitors[number]
+                self.fault(monitor.name, "stop", error)
+                readings[number] = failed(monitor.name, self.errors[monitor.name], monitor)
         for estimator in runtime.estimators:
             try:
                 made = estimator.estimate(usage)
@@ -166,8 +166,10 @@ class Bracket(Frame):
         return error
 
 
-def failed(monitor: str, reason: str) -> Reading:
+def failed(monitor: str, reason: str, source: object = None) -> Reading:
     """
-    Return the reading of a monitor that has none.
+    Return the reading of a monitor that has none, of the boundary that the monitor names as an attribute, if it does.
     """
-    return reading(monitor, scope=MACHINE, quality=MEASURED, boundary="unknown", energy_j=None, reason=reason)
+    boundary = getattr(source, "boundary", None)
+    boundary = boundary if isinstance(boundary, str) else "unknown"
+    return reading(monitor, scope=MACHINE, quality=MEASURED, boundary=boundary, energy_j=None, reason=reason)

@@ -21,6 +21,7 @@ from greensdk.measure.cputime import HostClock, host_clock
 from greensdk.measure.record import blank
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared
+from greensdk.schema.primary import GPU
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from greensdk.configure.targets import Resolved
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
     from greensdk.schema.types import Worker
@@ -95,6 +97,7 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         boundary=settings.get("boundary"),
         resources=detail,
         strict=bool(settings.get("strict")),
+        gpu=_gpu(bool(settings.get("gpu_sync")), opened.monitors),
         sample_every_s=every_s,
         checkpoint_s=checkpoint_s,
         signals=signals,
@@ -206,6 +209,17 @@ def _versions(names: list[str], foreign: Mapping[str, str | None]) -> dict[str, 
     """
     ours = {*builtin.MONITORS, *builtin.ENRICHERS}
     return {name: __version__ if name in ours else foreign.get(name) for name in names}
+
+
+def _gpu(wait: bool, monitors: list[Monitor]) -> type[Waiting | Watching] | None:
+    """
+    Return what waits for GPUs, or watches them where a monitor counts their joules.
+    """
+    if not wait and all(getattr(monitor, "boundary", None) != GPU for monitor in monitors):
+        return None
+    from greensdk.measure.gpu import Waiting, Watching
+
+    return Waiting if wait else Watching
 
 
 def _watch(samples: bool, checkpoints: bool) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
     from greensdk.measure.cputime import HostClock
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
     from greensdk.schema.types import Record, Worker
@@ -46,6 +47,7 @@ class Runtime:
         boundary: Only a reading with this boundary may stand for a call.
         resources: ``full``, ``light`` or ``none``.
         strict: Re-raise a monitor's error after the call.
+        gpu: Waits for work on GPUs, or says that it does not; None where nothing counts a GPU.
         sample_every_s: How often to sample the calls; None for not at all.
         checkpoint_s: How often calls under way leave an interim record; None for never.
         signals: Calls under way leave their records when a signal ends the process.
@@ -79,6 +81,7 @@ class Runtime:
         boundary: str | None = None,
         resources: str = "light",
         strict: bool = False,
+        gpu: type[Waiting | Watching] | None = None,
         sample_every_s: float | None = None,
         checkpoint_s: float | None = None,
         signals: bool = False,
@@ -103,6 +106,7 @@ class Runtime:
         self.boundary = boundary
         self.resources = resources
         self.strict = strict
+        self.gpu = gpu
         self.sample_every_s = sample_every_s
         self.checkpoint_s = checkpoint_s
         self.signals = signals

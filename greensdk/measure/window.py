@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 from greensdk.errors import describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
+from greensdk.measure.attribution import Nested, primaries, quality_of, reasons, share_of, total
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import Stretches
 from greensdk.monitor import ESTIMATED, Usage
+from greensdk.schema.primary import GPU
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
-    from greensdk.schema.types import Record, Resources
+    from greensdk.schema.types import GpuSync, Record, Resources
 
 
 class Window(Stretches):
@@ -40,15 +42,19 @@ class Window(Stretches):
         closed: The record is out.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
+        gpu: What waits for GPUs at the end; None once it has.
+        gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("closed", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("closed", "gpu", "gpu_sync", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     record: Record | None
     closed: bool
     runs: int
     sent: int
+    gpu: type[Waiting | Watching] | None
+    gpu_sync: GpuSync | None
 
     def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
         """
@@ -56,9 +62,10 @@ class Window(Stretches):
         over is lost when a signal handler raises.
         """
         self.is_lane = self.closed = False
-        self.sampling = None
+        self.sampling = self.gpu_sync = None
         self.entered_ns = perf_counter_ns()
         self.runtime = runtime
+        self.gpu = runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
         self.record = self.context = self.lane = self.nested = self.strict_error = None
@@ -75,6 +82,8 @@ class Window(Stretches):
         if shared.sampler is not None:
             self.sampling = shared.sampler.join(self)
         self.started_at = time()
+        if self.gpu is not None:
+            self.gpu.begin()
         if runtime.counts:
             poller = runtime.poller
             if poller is not None and self.entered_ns > poller.due_ns:
@@ -116,6 +125,8 @@ class Window(Stretches):
         interrupt = None
         while not self.closed:
             try:
+                if self.gpu is not None:
+                    self._wait(self.gpu)
                 self.pause()
                 if self.is_lane:
                     self.is_lane = False
@@ -132,6 +143,13 @@ class Window(Stretches):
                     warn_once(f"greensdk could not measure a call: {describe(problem)}")
         if interrupt is not None:
             raise interrupt
+
+    def _wait(self, gpu: type[Waiting | Watching]) -> None:
+        """
+        Let GPUs end what the call has given them. A signal handler that raises meanwhile ends the wait.
+        """
+        self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
+        self.gpu_sync = gpu.end()
 
     def hand_over(self, record: Record) -> None:
         """
@@ -223,6 +241,7 @@ class Window(Stretches):
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
+        record["gpu_sync"] = self.gpu_sync
         record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
         if share is not None:
             record["host_cpu_s"] = host_cpu_s
@@ -250,10 +269,15 @@ class Window(Stretches):
         Fill the keys of the call's energy from its primary reading.
         """
         runtime, runs = self.runtime, self.runs
-        primary = choose(readings, runtime.ranks, runtime.boundary)
-        if primary is None:
+        parts, record["reason"] = primaries(readings, runtime.ranks, runtime.boundary)
+        if not parts:
             record["reason"] = reasons(readings)
             return
+        primary = parts[0]
+        if len(parts) > 1:
+            from greensdk.measure.parts import added, by_part
+
+            primary, record["energy_parts_j"] = added(parts), by_part(parts)
         energy_j = primary["call_j"]
         record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
         if runs != 1:
@@ -266,9 +290,16 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            record["active_j"] = self._active(primary, share[0])
+            record["active_j"] = (
+                self._active(primary, share[0])
+                if len(parts) == 1
+                else total(self._active(each, share[0]) for each in parts)
+            )
         if self.nested is not None:
-            record["energy_self_j"] = self.nested.left_of(primary, cpu_s)
+            left_of = self.nested.left_of
+            record["energy_self_j"] = (
+                left_of(primary, cpu_s) if len(parts) == 1 else total(left_of(each, cpu_s) for each in parts)
+            )
 
     def _ask_worker(self, record: Record) -> None:
         """
@@ -284,10 +315,14 @@ class Window(Stretches):
 
     def _active(self, primary: Reading, share: float) -> float | None:
         """
-        Return the joules above the machine's rest, where that has been calibrated for the meter of the primary.
+        Return the joules above the machine's rest, where that has been calibrated for the meter of a primary.
         """
         idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
         machine_j = primary["energy_j"]
+        if primary["boundary"] == GPU and not primary["call_j"]:
+            return 0.0
         if idle_w is None or machine_j is None:
             return None
+        if primary["boundary"] == GPU:  # CPU time says nothing of it
+            share = (primary["call_j"] or 0.0) / machine_j
         return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)

@@ -31,7 +31,7 @@ NEWLINE = ord("\n")
 SCHEMA = f"{FORMAT}/{MAJOR}"
 SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
-TABLES = ("facts", "host", "basis", "meter", "kind", "clock", "method", "reason")
+TABLES = ("facts", "host", "basis", "meter", "kind", "clock", "method", "reason", "part")
 NUMBERS = ("duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j")
 PLACES = ("id", "parent", "address", "line", "host", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
@@ -56,6 +56,8 @@ class Columns(NamedTuple):
             kind has, and ``counted_j``, what each counted.
         readings: Columns with a number for each reading, where details were asked for: ``row``, ``method`` and
             ``reason`` as places, and :data:`READING`.
+        parts: Columns with a number for each part of the records whose joules are a sum of several: ``row``, ``part``
+            as a place, and ``part_j``.
         tables: Texts by name.
         around: Row, and addresses of the calls around it, of records whose executor was made in a worker.
         pairs: Row, names and joules of two monitors of one meter.
@@ -69,6 +71,7 @@ class Columns(NamedTuple):
     windows: dict[str, Any]
     counters: dict[str, Any]
     readings: dict[str, Any]
+    parts: dict[str, Any]
     tables: dict[str, list[Any]]
     around: list[tuple[int, list[int]]]
     pairs: list[tuple[int, drift.Pair]]
@@ -98,6 +101,7 @@ class Builder:
         self.rows: dict[str, list[Any]] = {name: [] for name in (*PLACES, *NUMBERS, *_detailed(details))}
         self.windows = Windows(self.tables)
         self.readings: list[tuple[Any, ...]] = []
+        self.parts: list[tuple[int, int, float]] = []
         self.around: list[tuple[int, list[int]]] = []
         self.pairs: list[tuple[int, drift.Pair]] = []
 
@@ -181,6 +185,8 @@ class Builder:
         for name, values in found.items():
             rows[name].append(np.array(list(values), TYPES.get(name, float)))
         for row, record in enumerate(records, first):
+            if record.energy_parts_j is not None:
+                self.parts += self._parts(row, record.energy_parts_j)
             if (worker := record.worker) is not None and str(worker.executor_id).count("-") > 3:
                 self.around.append((row, addresses_around(str(worker.executor_id))))
             if len(record.readings) > 1:
@@ -198,6 +204,12 @@ class Builder:
         except TypeError:  # a list or an object: nothing that calls can be grouped by
             others = [list(map(hashable, values)) for values in others]
             return _places(table, zip(map(_ONCE, records), *others, strict=True))
+
+    def _parts(self, row: int, joules: Mapping[str, float | None]) -> Iterator[tuple[int, int, float]]:
+        names = self.tables["part"]
+        for name, part_j in joules.items():
+            if part_j is not None:
+                yield row, names.setdefault(name, len(names)), part_j
 
     def _readings(self, first: int, records: list[Any]) -> Iterator[tuple[Any, ...]]:
         methods, reasons = self.tables["method"], self.tables["reason"]
@@ -224,6 +236,11 @@ class Builder:
         names = ("row", "method", "reason", *READING)
         values = list(zip(*self.readings, strict=True)) or [()] * len(names)
         readings = {name: np.array(each, TYPES.get(name, float)) for name, each in zip(names, values, strict=True)}
+        values = list(zip(*self.parts, strict=True)) or [()] * 3
+        parts = {
+            name: np.array(each, TYPES.get(name, float))
+            for name, each in zip(("row", "part", "part_j"), values, strict=True)
+        }
         return Columns(
             self.keys,
             self.lines,
@@ -232,6 +249,7 @@ class Builder:
             windows,
             counters,
             readings,
+            parts,
             tables,
             self.around,
             self.pairs,
@@ -241,7 +259,7 @@ class Builder:
 
 TYPES: dict[str, Any] = {
     **dict.fromkeys(("id", "parent", "address", "line"), np.int64),
-    **dict.fromkeys(("host", "facts", "basis", "row", "method", "reason"), np.int32),
+    **dict.fromkeys(("host", "facts", "basis", "row", "method", "reason", "part"), np.int32),
 }
 """The types of columns that are no floats."""
 

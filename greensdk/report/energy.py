@@ -210,7 +210,7 @@ class EnergyReport:
         """
         Return the sums of the records that have the same facts.
         """
-        return groups.sums(self.log, self.rows.rows, self.shares.calls_j, facts)
+        return groups.sums(self.log, self.rows.rows, self.shares, facts)
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
         """

@@ -11,9 +11,10 @@ import numpy as np
 
 from greensdk.report.columns import Columns
 from greensdk.report.counters import Counted, marks, shifts, unwrapped
-from greensdk.report.split import Split, split
+from greensdk.report.split import CPU, Split, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
+from greensdk.schema.primary import GPU, parts_in
 
 
 class Meter(NamedTuple):
@@ -47,11 +48,13 @@ class Shares(NamedTuple):
         calls_j: Each row's: its part of a shared meter, or what the record itself says; NaN where it has none.
         is_shared: Which rows have a part of a shared meter.
         meters: The shared meters, in the order in which they are first read.
+        parts_j: Joules of each of the columns' parts, after shared meters were split.
     """
 
     calls_j: Any
     is_shared: Any
     meters: list[Meter]
+    parts_j: Any
 
 
 def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
@@ -66,7 +69,7 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     number = len(log.rows["facts"])
     rank = np.full(number, -1, np.int64)
     rank[counted] = np.arange(len(counted))
-    found = Shares(np.full(number, np.nan), np.zeros(number, bool), [])
+    found = Shares(np.full(number, np.nan), np.zeros(number, bool), [], log.parts["part_j"].copy())
     found.calls_j[counted] = log.rows["energy_j"][counted]
     windows = np.flatnonzero(rank[log.windows["row"]] >= 0)
     found.is_shared[log.windows["row"][windows]] = True
@@ -84,20 +87,46 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     for meter in np.argsort(first_seen, kind="stable").tolist():
         mine = windows[ends[meter] : ends[meter + 1]]
         if len(mine):
-            calls_j, meter_j, rest_j = _shared(log, places[mine], mine, rule)
-            found.calls_j[log.windows["row"][mine]] = calls_j
             machine, name, source, boundary = tables[meter]
+            calls_j, meter_j, rest_j = _shared(log, places[mine], mine, rule, boundary)
+            rows, own_j = log.windows["row"][mine], log.windows["own_j"][mine]
+            found.calls_j[rows] = found.calls_j[rows] - own_j + calls_j
+            if len(found.parts_j):
+                _rescale(
+                    log, found.parts_j, boundary, rows, np.divide(calls_j, own_j, where=own_j > 0.0, out=own_j * 0)
+                )
             found.meters.append(Meter(machine, name, source, boundary, meter_j, float(calls_j.sum()), rest_j))
     return found
 
 
-def _shared(log: Columns, places: Any, mine: Any, rule: str) -> Split:
+def _rescale(log: Columns, parts_j: Any, boundary: str, rows: Any, ratios: Any) -> None:
+    """
+    Give the parts of some rows that one meter counts what its split has left of them.
+    """
+    names = {boundary, *parts_in(boundary)}
+    of_row = np.full(len(log.rows["facts"]), np.nan)
+    of_row[rows] = ratios
+    counted = np.array([name in names for name in log.tables["part"]])
+    ratio = of_row[log.parts["row"]]
+    mine = counted[log.parts["part"]] & ~np.isnan(ratio)
+    parts_j[mine] *= ratio[mine]
+
+
+def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> Split:
     """
     Share out one meter, whose windows are in the order of their beginnings.
+
+    CPU time says nothing of a GPU. Its driver has said what each call used: that takes the place of the call's CPU
+    seconds, and the counter itself that of the machine's CPU clock, whatever the rule.
     """
     windows, since = _counted(log, places, mine)
     start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
-    return split(_seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1)), rule)
+    stop_j = start_j + np.nansum(windows.counted_j, axis=1)
+    seen = _seen(log, mine, start_j, stop_j)
+    if boundary != GPU:
+        return split(seen, rule)
+    own_j, endless = log.windows["own_j"][mine], np.full(len(mine), inf)
+    return split(seen._replace(cpu_s=own_j, began_s=start_j, busy_s=stop_j - start_j, cpus=endless), CPU)
 
 
 def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:

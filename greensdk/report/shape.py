@@ -20,6 +20,7 @@ from greensdk.schema.fields import FIELDS
 NEEDED = frozenset(
     {
         *("record_id", "parent_id", "function", "status", "runs", "duration_s", "cpu_s", "reason"),
+        *("energy_parts_j", "energy_parts_j.*"),
         *("energy_j", "energy_low_j", "energy_high_j", "energy_source", "energy_quality", "energy_boundary"),
         *("monotonic_s", "host_cpu_s", "host_cpu_start_s", "host_cpu_source"),
         *("phases", "phases.start_s", "phases.stop_s"),

@@ -156,6 +156,7 @@ class Cost(TypedDict, total=False):
     gb_s: float | None
     electricity: float | None
     electricity_currency: str | None
+    electricity_boundary: str | None
     region: str | None
     architecture: str | None
     price_source: str | None
@@ -171,6 +172,7 @@ class Carbon(TypedDict, total=False):
     g_co2e: float | None
     low_g: float | None
     high_g: float | None
+    energy_boundary: str | None
     intensity_g_per_kwh: float | None
     intensity_year: int | None
     intensity_source: str | None
@@ -180,6 +182,16 @@ class Carbon(TypedDict, total=False):
     pue: float | None
     pue_source: str | None
     embodied_g: float | None
+    reason: str | None
+
+
+class GpuSync(TypedDict, total=False):
+    """
+    What was waited for on GPUs.
+    """
+
+    libraries: list[str]
+    waited_s: float | None
     reason: str | None
 
 
@@ -219,6 +231,7 @@ class Record(TypedDict):
     energy_j: float | None
     energy_low_j: float | None
     energy_high_j: float | None
+    energy_parts_j: dict[str, float | None] | None
     energy_source: str | None
     energy_quality: str | None
     energy_boundary: str | None
@@ -239,6 +252,7 @@ class Record(TypedDict):
     carbon: Carbon
     errors: dict[str, str]
     phases: Phases
+    gpu_sync: NotRequired[GpuSync | None]
     overhead_s: float | None
     greensdk: str
     config_digest: str | None

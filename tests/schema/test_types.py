@@ -34,6 +34,7 @@ CLASSES = {
     "cost": types.Cost,
     "carbon": types.Carbon,
     "phases": types.Phases,
+    "gpu_sync": types.GpuSync,
 }
 
 
