@@ -8,7 +8,8 @@ The exceptions that greensdk raises where a person can act on them, and its warn
     ├── PluginError          a plugin could not be loaded; ``plugin`` names the culprit
     ├── MonitorUnavailable   a monitor can't measure here; ``reason`` and ``fix`` say why and what helps
     ├── SinkError            a record could not be handed over
-    └── RecordError          a line is not a record
+    ├── RecordError          a line is not a record
+    └── Terminated           a signal ended the call; in records only, as ``error_type``
 
 None of them ever leaves a measured call: there they become texts in ``record["errors"]``.
 """
@@ -17,11 +18,47 @@ from __future__ import annotations
 
 from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
+SECRETS = ("auth", "cred", "key", "pass", "pwd", "secret", "sig", "token")
+"""What the name of a query's parameter has in it, whose value nobody should read."""
+
+
+def masked(text: str) -> str:
+    """
+    Return a text with ``***`` in place of the user names, passwords and tokens in its URIs.
+
+    Example:
+        >>> masked("can't reach https://me:hunter2@host/x?token=abc&n=1: refused")
+        "can't reach https://***@host/x?token=***&n=1: refused"
+    """
+    if ":" not in text or not ("@" in text or "=" in text):
+        return text
+    return " ".join(_masked(word) if ":" in word else word for word in text.split(" "))
+
+
+def _masked(word: str) -> str:
+    scheme, _, rest = word.partition(":")
+    rest, question, query = rest.partition("?") if "@" not in word.partition("?")[2] else (rest, "", "")
+    user, at, host = rest.rpartition("@")
+    slashes = "//" if rest.startswith("//") else ""
+    # An "@" behind a slash is part of a path, unless a password has a slash in it.
+    if at and (":" in user or "/" not in user.removeprefix("//")):
+        rest = f"{slashes}***@{host}"
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    hidden = (name + is_ + ("***" if is_ and _is_secret(name) else value) for name, is_, value in pairs)
+    return f"{scheme}:{rest}{question}{'&'.join(hidden)}"
+
+
+def _is_secret(name: str) -> bool:
+    return any(part in name.lower() for part in SECRETS)
+
 
 class GreensdkError(Exception):
     """
-    Base of every exception that greensdk raises on purpose.
+    Base of every exception that greensdk raises on purpose. Its text shows no password of a URI.
     """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(masked(each) if isinstance(each, str) else each for each in args))
 
 
 class ConfigError(GreensdkError):
@@ -70,6 +107,12 @@ class RecordError(GreensdkError):
     """
 
 
+class Terminated(GreensdkError):
+    """
+    A signal (SIGTERM, SIGHUP, a typed interrupt) ended the call. It is never raised: it is the record's ``error_type``.
+    """
+
+
 TEXT_LIMIT = 1000
 """Characters of an exception's text that are kept."""
 
@@ -82,7 +125,7 @@ def warn_once(text: str, about: str = "") -> None:
     Warn of one thing once per process, in one line; where warnings are errors, stay silent rather than raise.
 
     Args:
-        text: The line.
+        text: The line; passwords in it are masked.
         about: What it is about, so that another text about it is no second warning; empty for the text itself.
     """
     if (about or text) in warned:
@@ -90,7 +133,7 @@ def warn_once(text: str, about: str = "") -> None:
     warned.add(about or text)
     try:
         # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warn_explicit(text, RuntimeWarning, "<greensdk>", 1)
+        warn_explicit(masked(text), RuntimeWarning, "<greensdk>", 1)
     except RuntimeWarning:
         return
 
@@ -99,8 +142,16 @@ def describe(error: BaseException) -> str:
     """
     Return class and text of an exception in one short text, also where its own ``str()`` fails.
     """
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text can't be read)"
+    text = str(error) if has_text(error) else "(its text can't be read)"
     return f"{type(error).__name__}: {text}"[:TEXT_LIMIT]
+
+
+def has_text(error: BaseException) -> bool:
+    """
+    Say whether ``str()`` of an exception works.
+    """
+    try:
+        str(error)
+    except Exception:
+        return False
+    return True

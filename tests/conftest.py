@@ -25,6 +25,7 @@ def clean_slate(monkeypatch, tmp_path):
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     greensdk.reset()
     sink.memory.clear()
     errors.warned.clear()

@@ -93,7 +93,7 @@ class Statistics:
 
     def finish(self, _: None = None) -> None:
         """
-        Write what is held back; at the end of the process nobody is left to hear of an error.
+        Write what is held back; at the end of the process an error can no longer be reported.
         """
         with suppress(OSError, ValueError):
             self._write()

@@ -132,8 +132,8 @@ def _save(advice: Advice, folder: Path) -> None:
 
 
 def _write(advice: Advice, path: Path, sources: tuple[str, ...], records: int) -> None:
+    from greensdk.advisor.page.advice import sections
     from greensdk.report.page import document
-    from greensdk.report.page.advice import sections
     from greensdk.report.page.units import several
     from greensdk.report.text import shown
 

@@ -34,7 +34,8 @@ def query(sql: str, sources: tuple[str, ...], form: str) -> None:
 
     if any(source.lower().split()[:1] in (["select"], ["with"]) and not os.path.exists(source) for source in sources):
         raise click.UsageError("the SQL comes first, then the logs")
-    need("duckdb", "greensdk query")
+    for library in ("duckdb", "numpy", "msgspec"):
+        need(library, "greensdk query")
     with tables(sources) as found:
         answer = found.ask(sql)
         columns = [(each[0], str(each[1])) for each in answer.description]

@@ -44,8 +44,8 @@ def report(
     from greensdk.cli import show
     from greensdk.cli.extras import need
 
-    need("numpy", "greensdk report")
-    need("msgspec", "greensdk report")
+    for library in ("numpy", "msgspec"):
+        need(library, "greensdk report")
     from greensdk.cli.report_text import print_report
     from greensdk.report import EnergyReport
 

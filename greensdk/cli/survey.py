@@ -18,6 +18,7 @@ from greensdk.configure.settings import Table, checked_table
 from greensdk.configure.targets import load
 from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
+from greensdk.errors import masked
 from greensdk.machine import hardware
 from greensdk.measure.cputime import host_clock
 
@@ -201,7 +202,7 @@ def _sinks(wanted: Any, plugins: Plugins) -> Iterator[dict[str, Any]]:
             fix = "set sink, or GREENSDK_SINK, to a writable file" if problem else ""
             yield {"uri": uri, "path": path, **_row(not problem, problem, fix)}
         else:
-            yield {"uri": uri, "path": None, **_loads(plugins.registry.sinks.get(scheme), f"sink {scheme!r}")}
+            yield {"uri": masked(uri), "path": None, **_loads(plugins.registry.sinks.get(scheme), f"sink {scheme!r}")}
 
 
 def unwritable(path: str) -> str:
@@ -260,8 +261,14 @@ def _config(values: Mapping[str, Any], tables: Tables, where: Mapping[str, str])
     """
     Return each setting with its value and origin; a plugin's as ``plugin.key``.
     """
-    plain = {key: {"value": value, "from": where[key]} for key, value in values.items()}
+    plain = {key: {"value": _shown(value), "from": where[key]} for key, value in values.items()}
     for name, table in tables.items():
         for key, (value, layer) in table.items():
-            plain[f"{name}.{key}"] = {"value": value, "from": layer}
+            plain[f"{name}.{key}"] = {"value": _shown(value), "from": layer}
     return plain
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value]
+    return masked(value) if isinstance(value, str) else value

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
         calibration: str
         strict: bool
         sample_every_s: float | None
+        checkpoint_s: float | None
+        signals: bool
         repeat: int
         every_s: float
 
@@ -61,7 +63,9 @@ Where an adapter leaves the client's resolved specification for its workers, as 
 pairs of a decoration's own arguments and what they came to, for functions that travel as their name.
 """
 
-PLAIN = frozenset({"order", "label", "tags", "boundary", "resources", "calibration", "strict", "sample_every_s"})
+PLAIN = frozenset(
+    "order label tags boundary resources calibration strict sample_every_s checkpoint_s signals".split()  # noqa: SIM905
+)
 """The keys that are the same before and after resolving."""
 
 MANY_RUNS = frozenset({"repeat", "every_s"})

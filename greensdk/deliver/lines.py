@@ -21,7 +21,8 @@ def encode(record: Mapping[str, Any]) -> bytes:
     Return `record` as one line of strict JSON in UTF-8, newline included.
 
     NaN and infinities become null, lone surrogates become ``?``, whole numbers of more than 64 bits become
-    floats, and what JSON has no form for becomes its ``str()``.
+    floats, numbers of other libraries (numpy, Decimal, Fraction) plain ones, and what JSON has no form for becomes its
+    ``str()``.
     """
     try:
         return (_dumps or _choose())(record)
@@ -59,6 +60,22 @@ def _clean(value: Any, level: int = 0) -> Any:
         return {_text(key): _clean(item, level + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(item, level + 1) for item in value]
+    return _text(value) if isinstance(value, str | bytes) else _foreign(value, level)
+
+
+def _foreign(value: Any, level: int) -> Any:
+    """
+    Return a number or an array of another library as JSON has it, anything else as text.
+    """
+    try:
+        if hasattr(value, "tolist") and level < DEEPEST:  # numpy, and what behaves like it
+            return _clean(value.tolist(), level + 1)
+        if hasattr(value, "__float__"):
+            return _number(int(value) if hasattr(value, "__index__") else float(value))
+    except ValueError:  # a signalling NaN
+        return None
+    except Exception:  # a plugin's own class
+        return _text(value)
     return _text(value)
 
 

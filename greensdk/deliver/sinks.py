@@ -13,6 +13,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Protocol
 
 from greensdk.configure.uris import path_of
@@ -31,6 +32,9 @@ class Sink(Protocol):
     A place where records go. Made with its URI and the keys of its table in the configuration.
 
     Every method may raise; the runtime counts the failure and keeps the record in the spool.
+
+    With ``checkpoint_s`` a call has further records before its last one, of the same ``record_id`` and the status
+    ``interim``. They come only to sinks whose attribute ``takes_interim`` is true: what adds up would count twice.
 
     A sink from which records can be read back has one more method, which those without it need not have::
 
@@ -78,6 +82,8 @@ class JsonlSink:
         SinkError: The file can't be opened for appending.
     """
 
+    takes_interim = True
+
     def __init__(self, uri: str, *, fsync: bool = False, chain: bool = False) -> None:
         self.path = os.path.abspath(path_of(uri))
         self._fsync = fsync
@@ -100,7 +106,7 @@ class JsonlSink:
             return
         file = self._file
         try:
-            fd = file.current()
+            fd = file.fd if monotonic() < file.look_s else file.look()
             written, wanted = self._append(fd, record)
             if self._fsync:
                 os.fsync(fd)
@@ -180,6 +186,8 @@ class MemorySink:
     Keeps records in :data:`memory`.
     """
 
+    takes_interim = True
+
     def __init__(self, uri: str = "memory:") -> None:
         self.uri = uri
         self.emit = memory.append
@@ -197,7 +205,8 @@ class MemorySink:
 
 class CallbackSink:
     """
-    Calls a function with each record, in the thread of the call that it is about.
+    Calls a function with each record, in the thread of the call that it is about. The record is the function's own: it
+    may be changed, and holds what the JSON line would.
 
     Args:
         uri: ``callback:module:function``; ``function`` may be an attribute of an attribute (``Class.method``).
@@ -219,7 +228,13 @@ class CallbackSink:
             raise SinkError(f"{uri}: {type(error).__name__}: {error}; the module must be importable here") from error
         if not callable(found):
             raise SinkError(f"{uri}: {path} is no function")
-        self.emit = found
+        self._call = found
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Call the function with a copy.
+        """
+        self._call(json.loads(encode(record)))
 
     def flush(self) -> None:
         """

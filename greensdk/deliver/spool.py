@@ -10,7 +10,7 @@ each with a note beside it that names the sink:
     <digest of the sink's URI>-<id>.jsonl      a batch that a process has written ahead of its delivery
 
 A batch is locked (flock(2)) by the process that fills or delivers it, and the kernel lets go when that process ends,
-however it ends. What nobody has locked waits for anybody to :func:`claim` it: two never hold the same batch.
+however it ends. Any process may :func:`claim` what is not locked: two never hold the same batch.
 """
 
 from __future__ import annotations
@@ -27,12 +27,19 @@ from typing import Any
 
 from greensdk.deliver.delivery import Refused
 from greensdk.deliver.files import is_own, open_private, own_folder
-from greensdk.errors import SinkError, warn_once
+from greensdk.deliver.lifecycle import Interval
+from greensdk.errors import SinkError, masked, warn_once
 
 STALE_S = 3600.0
-"""Age after which a note without records is nobody's any more."""
+"""Age after which a note without records is a leftover."""
 
 MOST_TRIES = 1000
+LIMIT_BYTES = 1 << 30
+"""How long all files together may get: an outage must not fill the disk of the machine that is measured."""
+
+LOOK_EVERY_S = 1.0
+_look = Interval(LOOK_EVERY_S)
+_is_full = False
 
 
 class Batch:
@@ -112,9 +119,16 @@ class Batch:
 def folder() -> Path:
     """
     Return the spool's folder; it may not exist yet.
+
+    Where somebody else has made one of its name in the temp directory, it is in the user's own state directory
+    (https://specifications.freedesktop.org/basedir-spec/latest/).
     """
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir()) / f"greensdk-spool-{user}"
+    usual = Path(tempfile.gettempdir()) / f"greensdk-spool-{user}"
+    if not os.path.lexists(usual) or is_own(usual):
+        return usual
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return Path(state) / "greensdk" / "spool"
 
 
 def keep(record: Mapping[str, Any], uri: str, error: BaseException) -> None:
@@ -139,9 +153,35 @@ def add(uri: str, lines: Iterable[bytes]) -> Path:
         SinkError: The folder is not the user's own, or is full.
         OSError: It can't be written.
     """
-    path = own_folder(folder()) / f"{_digest(uri)}.jsonl"
+    path = _with_room() / f"{_digest(uri)}.jsonl"
     _append(path, uri, lines)
     return path
+
+
+def _with_room() -> Path:
+    """
+    Return the folder, made if need be.
+
+    Raises:
+        SinkError: It is not the user's own, or is full.
+        OSError: It can't be made.
+    """
+    global _is_full
+    place = own_folder(folder())
+    if _look.is_due():
+        _is_full = sum(map(_size_of, place.glob("*.jsonl"))) >= LIMIT_BYTES
+    if _is_full:
+        raise SinkError(
+            f"{place} is full ({LIMIT_BYTES >> 20} MiB): greensdk doctor shows what waits there, and for what"
+        )
+    return place
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # delivered this very moment
+        return 0
 
 
 def begin(uri: str, key: str) -> Batch:
@@ -152,12 +192,12 @@ def begin(uri: str, key: str) -> Batch:
         SinkError: The folder is not the user's own.
         OSError: It can't be written.
     """
-    path = own_folder(folder()) / f"{_digest(uri)}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl"
+    path = _with_room() / f"{_digest(uri)}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl"
     born = path.with_suffix(".new")
     fd = open_private(born, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write_note(path, f"{uri}\n{key}")
+        _write_note(path, uri, key)
         born.rename(path)  # only now can others see it, and it is locked
     except BaseException:
         os.close(fd)
@@ -167,7 +207,7 @@ def begin(uri: str, key: str) -> Batch:
 
 def claim(uri: str) -> Iterator[Batch]:
     """
-    Yield the batches of the sink `uri` that nobody holds, the oldest first; each is the caller's to remove or release.
+    Yield the batches of the sink `uri` that no process holds, the oldest first. The caller removes or releases each.
     """
     place = folder()
     if not (place.exists() and is_own(place)):
@@ -302,10 +342,10 @@ def _note(path: Path) -> Path:
     return path.with_suffix(".sink")
 
 
-def _write_note(path: Path, text: str) -> None:
+def _write_note(path: Path, uri: str, key: str = "") -> None:
     fd = open_private(_note(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with open(fd, "w", encoding="utf-8") as note:
-        note.write(text)
+        note.write(f"{masked(uri)}\n{key}" if key else masked(uri))
 
 
 def _read_note(path: Path) -> tuple[str, str | None]:
@@ -314,6 +354,6 @@ def _read_note(path: Path) -> tuple[str, str | None]:
     """
     try:
         uri, _, key = _note(path).read_text(encoding="utf-8").partition("\n")
-    except FileNotFoundError:
+    except (FileNotFoundError, UnicodeDecodeError):
         return "?", None
     return uri or "?", key or None

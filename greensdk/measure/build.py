@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 from greensdk.configure import builtin
 from greensdk.configure.resolved import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, parts
 from greensdk.configure.targets import load
-from greensdk.errors import ConfigError
+from greensdk.errors import ConfigError, describe, warn_once
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
+from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, host_clock
 from greensdk.measure.record import blank
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from greensdk.machine.resources import ResourceProbe
     from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
+    from greensdk.schema.types import Worker
 
     class Offering(Protocol):
         """
@@ -61,22 +63,26 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         ConfigError: A setting is wrong.
     """
     settings = settle(spec)
-    adapter = _adapter(settings)
+    deployment = Deployment(settings)
     asked = parts(settings["sources"])
     # Clocks only means clocks only, unless the user or the place has said otherwise.
-    detail = settings.get("resources") or (adapter.resources if adapter else "light" if asked else "none")
+    detail = settings.get("resources") or deployment.resources or ("light" if asked else "none")
     opened = Opened(settings, sources)
     enrichers = [(part.name, _enricher(part)) for part in _enrichers(settings)]
     record = blank()
     record["label"] = settings.get("label")
     record["tags"] = dict(settings.get("tags") or {})
     record["host"] = opened.host
-    record["worker"] = adapter.worker() if adapter else None
+    record["process"] = identity()
+    record["worker"] = deployment.worker
     record["config_digest"] = settings.get("config_digest")
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
     clock = _clock() if asked and opened.cpu_clock is None else None
     record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
     idle_w = _calibrate(settings.get("calibration") or default_path(), opened)
+    every_s = settings.get("sample_every_s") or deployment.sample_every_s
+    checkpoint_s, signals = settings.get("checkpoint_s"), bool(settings.get("signals"))
+    _watch(every_s is not None, signals or checkpoint_s is not None)
     return Runtime(
         blank=record,
         monitors=opened.monitors,
@@ -90,12 +96,15 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         boundary=settings.get("boundary"),
         resources=detail,
         strict=bool(settings.get("strict")),
-        sample_every_s=_period(settings.get("sample_every_s") or getattr(adapter, "sample_every_s", None)),
+        sample_every_s=every_s,
+        checkpoint_s=checkpoint_s,
+        signals=signals,
         idle_w=idle_w,
         nothing=NONE_WORKS if asked else NONE_ASKED,
         enrichers=enrichers,
-        sinks=list(_open_sinks(settings, adapter)),
-        worker_now=getattr(adapter, "call", None),
+        sinks=[*deployment.sinks, *_open_sinks(settings, usual=not deployment.has_sinks)],
+        worker_now=deployment.call,
+        faults=deployment.faults,
         counts=bool(asked) or detail != "none",
     )
 
@@ -200,15 +209,19 @@ def _versions(names: list[str], foreign: Mapping[str, str | None]) -> dict[str, 
     return {name: __version__ if name in ours else foreign.get(name) for name in names}
 
 
-def _period(every_s: float | None) -> float | None:
+def _watch(samples: bool, checkpoints: bool) -> None:
     """
-    Return the sampling period, and see to it that there is a sampler where there is a period.
+    See to it that there is a sampler where calls are to be sampled, and one with checkpoints where they are to leave a
+    record even if they never end.
     """
-    if every_s is not None and shared.sampler is None:
+    if shared.sampler is None and (samples or checkpoints):
         from greensdk.sample.sampler import Sampler
 
         shared.sampler = Sampler()
-    return every_s
+    if checkpoints and shared.sampler is not None and shared.sampler.checkpoints is None:
+        from greensdk.measure.checkpoints import Checkpoints
+
+        shared.sampler.checkpoints = Checkpoints()
 
 
 @cache
@@ -216,12 +229,48 @@ def _clock() -> HostClock | None:
     return host_clock()
 
 
-def _adapter(settings: Resolved) -> Adapter | None:
-    for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
-        if when in os.environ:
+class Deployment:
+    """
+    What the adapter says, if there is one here. One that fails is named in each record, and does without.
+
+    Attributes:
+        resources: How much to record of resources; None where it does not say.
+        sample_every_s: The sampling period; None for none.
+        worker: The record's.
+        call: Returns what of it differs from call to call; None where nothing does.
+        sinks: URI and sink of each place to which records go from here.
+        has_sinks: It has said what these are; otherwise records go where they go without an adapter.
+        faults: What it has raised.
+    """
+
+    def __init__(self, settings: Resolved) -> None:
+        self.resources: str | None = None
+        self.sample_every_s: float | None = None
+        self.worker: Worker | None = None
+        self.call: Callable[[], Worker] | None = None
+        self.sinks: list[tuple[str, Sink]] = []
+        self.has_sinks = False
+        self.faults: dict[str, str] = {}
+        for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
+            if when in os.environ:
+                self._ask(target, settings)
+                return
+
+    def _ask(self, target: str, settings: Resolved) -> None:
+        try:
             adapter: Adapter = load(target)(settings)
-            return adapter
-    return None
+            self.resources = str(adapter.resources)
+            self.sample_every_s = getattr(adapter, "sample_every_s", None)
+            self.call = getattr(adapter, "call", None)
+            for pair in adapter.sinks(settings):
+                self.sinks.append(pair)
+            self.has_sinks = True
+            self.worker = adapter.worker()
+        except BaseException as error:
+            if is_from_signal(error):
+                raise
+            self.faults["adapter"] = f"{target}: {describe(error)}"
+            warn_once(f"greensdk could not use an adapter: {self.faults['adapter']}")
 
 
 def _probe() -> ResourceProbe | None:
@@ -264,11 +313,12 @@ def _raise(error: BaseException, **_: Any) -> None:
     raise error
 
 
-def _open_sinks(settings: Resolved, adapter: Adapter | None) -> Iterator[tuple[str, Sink]]:
-    if adapter is not None:
-        yield from adapter.sinks(settings)
+def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
+    """
+    Yield the sinks that the user has named; without any the usual ones, if these are wanted.
+    """
     wanted = settings.get("sinks")
-    if wanted is None and adapter is None:
+    if wanted is None and usual:
         wanted = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]
     for part in parts(wanted):
         try:

@@ -32,8 +32,8 @@ def open_window(slot: Slot, subject: Subject, cpu_source: str = "thread") -> Win
         runtime = slot.runtime or slot.open()
         if subject.runtime is not runtime:
             subject.prepare(runtime)
-        window = Window(runtime, subject, cpu_source)
-        window.begin()
+        window = Window()
+        window.begin(runtime, subject, cpu_source)
     except BaseException as problem:
         _not_begun(slot, subject, window, problem)
         return None
@@ -45,8 +45,8 @@ def _not_begun(slot: Slot, subject: Subject, window: Window | None, problem: Bas
         window.abandon()
     if is_from_signal(problem):
         if subject.runtime is not None and subject.runtime is slot.runtime:
-            again = Window(subject.runtime, subject)
-            again.begin()
+            again = Window()
+            again.begin(subject.runtime, subject)
             again.resume()
             again.close(problem)
         raise problem

@@ -23,6 +23,7 @@ from types import (
 )
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+import greensdk.calls  # noqa: F401 - so that a first call finds it where no descriptor is left
 from greensdk.configure.builtin import LAMBDA
 from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec
@@ -71,6 +72,8 @@ def energy_tracked(
     resources: str | None = None,
     calibration: str | None = None,
     sample_every_s: float | None = None,
+    checkpoint_s: float | None = None,
+    signals: bool | None = None,
     strict: bool | None = None,
     repeat: int | None = None,
     every_s: float | None = None,
@@ -106,6 +109,10 @@ def energy_tracked(
         calibration: The file of ``greensdk calibrate``.
         sample_every_s: Look at power, CPU, memory and I/O once in so many seconds while the function runs, from a
             thread of its own. Default: never.
+        checkpoint_s: Leave an interim record once in so many seconds while the function runs, from a thread of its own;
+            files and ``memory:`` take it, and reports replace it by the final one. Default: never.
+        signals: When SIGTERM or SIGHUP ends the process, leave the records of the calls under way first. Default: no,
+            except in a command of ``greensdk run``.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
             last run's. For plain functions only, like the next.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from greensdk.schema.types import Record, Resources, Status
 
 
-CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
+CANCELLED = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "Terminated"})
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of ``ru_maxrss``: kilobytes on Linux (getrusage(2)), bytes on macOS."""
 

@@ -10,7 +10,7 @@ from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from greensdk.errors import PluginError, describe, warn_once
+from greensdk.errors import PluginError, SinkError, describe, has_text, warn_once
 from greensdk.machine.signals import is_from_signal
 
 if TYPE_CHECKING:
@@ -40,12 +40,15 @@ class Runtime:
         host_clock: The machine's CPU clock.
         probe: Takes the full resources.
         poller: Polls those of the meters that wrap around.
+        faults: What went wrong while it was built and belongs into each record.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         ranks: Monitor name to its position in the order of preference.
         boundary: Only a reading with this boundary may stand for a call.
         resources: ``full``, ``light`` or ``none``.
         strict: Re-raise a monitor's error after the call.
         sample_every_s: How often to sample the calls; None for not at all.
+        checkpoint_s: How often calls under way leave an interim record; None for never.
+        signals: Calls under way leave their records when a signal ends the process.
         idle_w: Watts at rest of each meter; see :mod:`greensdk.machine.calibration`.
         nothing: Why there is no energy when there is no reading at all.
         enrichers: Name and function of each.
@@ -54,6 +57,7 @@ class Runtime:
         counts: Anything but the clocks of the calling thread is read.
 
     Attributes:
+        deployed: Where we run has something to say of each call.
         spooled: How many records the sinks did not take.
         unfinished: What has to be done before it closes.
         next_id: Returns the next record's id.
@@ -69,12 +73,15 @@ class Runtime:
         host_clock: HostClock | None = None,
         probe: ResourceProbe | None = None,
         poller: Poller | None = None,
+        faults: Mapping[str, str] = MappingProxyType({}),
         missing: Mapping[str, str] = MappingProxyType({}),
         ranks: Mapping[str, int] = MappingProxyType({}),
         boundary: str | None = None,
         resources: str = "light",
         strict: bool = False,
         sample_every_s: float | None = None,
+        checkpoint_s: float | None = None,
+        signals: bool = False,
         idle_w: Mapping[str, float] = MappingProxyType({}),
         nothing: str | None = None,
         enrichers: Sequence[tuple[str, Callable[..., Any]]] = (),
@@ -90,18 +97,22 @@ class Runtime:
         self.host_clock = host_clock
         self.probe = probe
         self.poller = poller
+        self.faults = faults
         self.missing = missing
         self.ranks = ranks
         self.boundary = boundary
         self.resources = resources
         self.strict = strict
         self.sample_every_s = sample_every_s
+        self.checkpoint_s = checkpoint_s
+        self.signals = signals
         self.idle_w = idle_w
         self.nothing = nothing
         self.enrichers = tuple(enrichers)
         self.sinks = tuple(sinks)
         self.worker_now = worker_now
         self.counts = counts
+        self.deployed = bool(faults) or worker_now is not None
         self.spooled = 0
         self.unfinished: list[Callable[[], None]] = []
         self.next_id = record_ids()
@@ -131,8 +142,8 @@ class Runtime:
         try:
             from greensdk.deliver import spool
 
-            spool.keep(record, uri, error)
-        except BaseException as problem:  # no descriptor is left, or an error that has no text
+            spool.keep(record, uri, error if has_text(error) else SinkError(describe(error)))
+        except BaseException as problem:  # no descriptor is left
             if is_from_signal(problem):
                 raise
             warn_once(f"greensdk lost records for {uri}: {describe(error)}; nor could the spool: {describe(problem)}")
@@ -149,9 +160,11 @@ class Runtime:
         for uri, sink in sinks:
             try:
                 sink.close()
-            except Exception as error:
+            except BaseException as error:
+                if is_from_signal(error):
+                    raise
                 self.spooled += 1
-                warn_once(f"greensdk could not close {uri}: {describe(error)}")
+                warn_once(f"greensdk could not close {uri}: {describe(error)}", uri)
 
 
 def record_ids() -> Callable[[], str]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from greensdk.measure.attribution import Nested
@@ -162,16 +163,18 @@ class Shared:
 
     Attributes:
         captures: The lists of all open ``capture()`` blocks.
-        unended: What ends each call under way that may never end by itself (a block, a coroutine, a generator).
-        sampler: The process's, once any runtime has asked for samples.
+        close: Closes all runtimes of the process.
+        sampler: The process's, once any runtime has asked for samples or interim records.
         threads: Those that poll meters right now.
+        unended: Calls under way that may never end by themselves: blocks, coroutines, generators.
     """
 
-    __slots__ = ("captures", "sampler", "threads", "unended")
+    __slots__ = ("captures", "close", "sampler", "threads", "unended")
 
     def __init__(self) -> None:
         self.unended: dict[Frame, None] = {}
         self.captures: list[list[Any]] = []
+        self.close: Callable[[], None] = lambda: None
         self.sampler: Sampler | None = None
         self.threads: list[Thread] = []
 

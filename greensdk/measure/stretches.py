@@ -5,6 +5,7 @@ The CPU time of a call: what its threads and processes took while it ran, and no
 from __future__ import annotations
 
 from contextlib import suppress
+from contextvars import Token
 from sys import modules
 from time import clock_gettime_ns, perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ class Stretches(Bracket):
     really runs: a plain function has one, a coroutine one per step.
 
     Attributes:
-        before: What was under way when its stretch began.
+        context: Gives back what was under way before the stretch that runs now.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         owed_ns: What of that the call around it has not seen, which did not run then.
@@ -61,11 +62,11 @@ class Stretches(Bracket):
 
     __slots__ = (
         "alone",
-        "before",
         "born",
         "children0",
         "children_claimed0",
         "claimed0_ns",
+        "context",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
@@ -84,7 +85,7 @@ class Stretches(Bracket):
         "stopped_ns",
     )
 
-    before: Frame | None
+    context: Token[Frame | None] | None
     cpu_source: str
     cpu_ns: int
     owed_ns: int
@@ -107,9 +108,8 @@ class Stretches(Bracket):
         """
         The call begins to run on this thread.
         """
-        self.before = current.get()
         self.go_on(lanes.here)
-        current.set(self)
+        self.context = current.set(self)
         if not self.started_ns:
             self.home, self.home_ns, self.home_claimed_ns = lanes.here, self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
@@ -119,9 +119,19 @@ class Stretches(Bracket):
         The call stops running on this thread, for now or for good. Doing so twice is harmless.
         """
         self.stopped_ns = perf_counter_ns()
-        if self.lane is not None:
-            self.halt()
-            current.set(self.before)
+        if self.lane is None:
+            return
+        self.halt()
+        context, self.context = self.context, None
+        if context is None:
+            if current.get() is self:  # a signal handler has raised before resume() could keep it
+                current.set(self.parent)
+            return
+        # Closed in another context than it was opened in, it is still current there, but has ended and is passed over.
+        try:
+            current.reset(context)
+        except ValueError:
+            return
 
     def go_on(self, lane: Lane) -> None:
         """

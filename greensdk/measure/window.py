@@ -41,43 +41,41 @@ class Window(Stretches):
 
     Attributes:
         record: The finished record; None before there is one.
-        closed: The record is out.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
     """
 
-    __slots__ = ("closed", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("record", "runs", "sent", "started_at", "subject")
 
-    def __init__(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+    subject: Subject
+    record: Record | None
+    runs: int
+    sent: int
+
+    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+        """
+        Read everything for the first time. The window is made without it: what Python has made and not yet handed
+        over is lost when a signal handler raises.
+        """
+        self.is_lane = self.closed = self.on_loop = False
+        self.sampling = None
         self.entered_ns = perf_counter_ns()
-        self.cpu_source = cpu_source
         self.runtime = runtime
         self.subject = subject
-        self.record: Record | None = None
+        self.cpu_source = cpu_source
+        self.record = self.context = self.lane = self.below = self.home = self.nested = self.strict_error = None
         self.errors = {}
-        self.strict_error = None
-        self.closed = self.is_lane = self.on_loop = self.is_foreign = False
-        self.runs = 1
-        self.sent = 0
         self.unshared = ""
-        self.lane = self.below = self.home = None
-        self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.owed_ns = self.started_ns = self.stopped_ns = 0
-        self.inside = 0
+        self.is_foreign = False
+        self.runs = 1
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
-        self.nested = None
-        self.sampling = None
-
-    def begin(self) -> None:
-        """
-        Read everything for the first time.
-        """
-        runtime = self.runtime
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
         self.parent = parent
         self.depth = 0 if parent is None else parent.depth + 1
-        if self.cpu_source != "thread":
+        if cpu_source != "thread":
             self.join_loop()
         self.record_id = runtime.next_id()
         if runtime.probe is not None:
@@ -113,6 +111,8 @@ class Window(Stretches):
         Take back what a call that failed to begin has begun.
         """
         self.closed = True
+        if not hasattr(self, "sampling"):  # a signal handler has raised before anything was begun
+            return
         self.leave()
         if self.sampling is not None:
             self.sampling.leave(self)
@@ -132,7 +132,7 @@ class Window(Stretches):
             try:
                 self.pause()
                 self.leave()
-                self._hand_over(self.record or self._measure(error))
+                self.hand_over(self.record or self.measure(error))
                 self.closed = True
                 if shared.threads:
                     shared.rest()
@@ -145,7 +145,7 @@ class Window(Stretches):
         if interrupt is not None:
             raise interrupt
 
-    def _hand_over(self, record: Record) -> None:
+    def hand_over(self, record: Record) -> None:
         """
         Give the record to every capture and sink, going on where it has been interrupted.
         """
@@ -167,7 +167,7 @@ class Window(Stretches):
                 self.runtime.keep(record, uri, error)
             self.sent += 1
 
-    def _measure(self, error: BaseException | None) -> Record:
+    def measure(self, error: BaseException | None) -> Record:
         """
         Close the brackets, from the tightest to the widest, attribute, and make the record.
         """
@@ -228,7 +228,7 @@ class Window(Stretches):
         if error is not None:
             record["status"] = status_of(error)
             record["error_type"] = type(error).__name__
-        if runtime.worker_now is not None:
+        if runtime.deployed:
             self._ask_worker(record)
         record["started_at"] = rfc3339(self.started_at)
         record["monotonic_s"] = started_ns * 1e-9
@@ -290,10 +290,11 @@ class Window(Stretches):
         """
         Let the adapter say what of the worker differs from call to call.
         """
-        now = self.runtime.worker_now
-        assert now is not None
+        runtime = self.runtime
+        self.errors.update(runtime.faults)
         try:
-            record["worker"] = {**(record["worker"] or {}), **now()}
+            if runtime.worker_now is not None:
+                record["worker"] = {**(record["worker"] or {}), **runtime.worker_now()}
         except BaseException as error:
             self.fault("worker", "call", error)
 

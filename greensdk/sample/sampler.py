@@ -22,6 +22,7 @@ from math import inf
 from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk.errors import describe
 from greensdk.sample.looks import Eye
 from greensdk.sample.samples import Sample, summary
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
         monitors: tuple[Monitor, ...]
         sample_every_s: float | None
+        checkpoint_s: float | None
+        signals: bool
 
     class Sampled(Protocol):
         """
@@ -55,6 +58,28 @@ if TYPE_CHECKING:
             What it is measured with.
             """
             ...
+
+    class Watch(Protocol):
+        """
+        Who leaves records of calls under way: :class:`greensdk.measure.checkpoints.Checkpoints`.
+        """
+
+        cpu_ns: int
+
+        def join(self, window: Any) -> None:
+            """
+            Watch a call.
+            """
+
+        def leave(self, window: Any) -> None:
+            """
+            Watch it no longer.
+            """
+
+        def forget(self) -> None:
+            """
+            Begin anew in a forked child.
+            """
 
 
 KEPT = 50_000
@@ -91,7 +116,7 @@ class Seat:
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
-        self._spent0_ns = sampler.cpu_ns
+        self._spent0_ns = sampler.spent_ns()
         ring = sampler.ring
         self._first = ring.dropped + len(ring.samples)
         self.why_none = ""
@@ -100,7 +125,7 @@ class Seat:
         """
         Return the CPU time that sampling has taken since the call began.
         """
-        return self._sampler.cpu_ns - self._spent0_ns
+        return self._sampler.spent_ns() - self._spent0_ns
 
     def leave(self, window: Sampled) -> Samples | None:
         """
@@ -108,6 +133,8 @@ class Seat:
 
         Never raises.
         """
+        if self._sampler.checkpoints is not None:
+            self._sampler.checkpoints.leave(window)
         if window.runtime.sample_every_s is None:
             return None
         try:
@@ -147,11 +174,13 @@ class Sampler:
 
     Attributes:
         cpu_ns: CPU time that the sampling threads have taken, up to the last sample.
+        checkpoints: Where calls are watched that are to leave a record even if they never end, once any has asked.
         ring: What was sampled.
     """
 
     def __init__(self) -> None:
         self.cpu_ns = 0
+        self.checkpoints: Watch | None = None
         self.ring = Ring([], 0)
         self._lines = 0
         self._seats: dict[Seat, Client] = {}
@@ -163,6 +192,11 @@ class Sampler:
         """
         seat = Seat(self)
         runtime: Client = window.runtime
+        if self.checkpoints is not None and (runtime.signals or runtime.checkpoint_s is not None):
+            try:
+                self.checkpoints.join(window)
+            except Exception as error:
+                window.errors["checkpoints"] = describe(error)
         if runtime.sample_every_s is None:
             return seat
         if window.cpu_source == "runs":
@@ -175,6 +209,12 @@ class Sampler:
             self.dismiss(seat)
             seat.why_none = window.errors["sampling"] = f"{type(error).__name__}: {error}"
         return seat
+
+    def spent_ns(self) -> int:
+        """
+        Return the CPU time that all our threads have taken.
+        """
+        return self.cpu_ns + (0 if self.checkpoints is None else self.checkpoints.cpu_ns)
 
     def dismiss(self, seat: Seat) -> Client | None:
         """
@@ -201,6 +241,8 @@ class Sampler:
         """
         self._seats.clear()
         self._beats.clear()
+        if self.checkpoints is not None:
+            self.checkpoints.forget()
         self.ring, self._lines = Ring([], self.ring.dropped + len(self.ring.samples)), 0
 
     def period_s(self) -> float:

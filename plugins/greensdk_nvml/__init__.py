@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
@@ -17,7 +18,7 @@ from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greensdk_nvml.gpus import Gpu
+    from greensdk_nvml.gpus import Gpu, Snapshot
     from greensdk_nvml.users import Users
 
 DEVICE = "dev/nvidiactl"
@@ -91,7 +92,7 @@ class NvmlMonitor:
             MonitorUnavailable: No GPU counts its energy.
         """
         from greensdk.errors import MonitorUnavailable
-        from greensdk_nvml.gpus import find, snapshot
+        from greensdk_nvml.gpus import energy_mj, find
         from greensdk_nvml.users import Users
 
         self.close()
@@ -105,7 +106,8 @@ class NvmlMonitor:
             self.nvml.nvmlShutdown()
             raise
         self._pid = os.getpid()
-        self._opened = snapshot(self.nvml, self._gpus, self.clock)
+        self._counters = [partial(energy_mj, self.nvml, gpu.handle) for gpu in self._gpus]
+        self._opened = self._read()
         names = {gpu.key: gpu.name for gpu in self._gpus}
         self._facts = {"names": names}
         self._meter_id = f"nvml:{','.join(gpu.uuid for gpu in self._gpus)}"
@@ -122,26 +124,26 @@ class NvmlMonitor:
         """
         if self._users is None:
             raise RuntimeError("nvml is not open")
-        from greensdk_nvml.gpus import snapshot
         from greensdk_nvml.users import calls
 
-        return self._users, snapshot(self.nvml, self._gpus, self.clock), time.time_ns() // 1000, calls()
+        return self._users, self._read(), time.time_ns() // 1000, calls()
 
     def stop(self, token: Any) -> Reading:
         """
         Read every counter again, say what it counted, and whose it is.
         """
-        from greensdk_nvml.gpus import counted, snapshot
+        from greensdk_nvml.gpus import counted
         from greensdk_nvml.users import BESIDE, is_alone
 
         opened, before, began_us, calls = token
         users = self._users
         if users is None or users is not opened:
             raise RuntimeError("nvml was closed or reopened during the window")
-        after = snapshot(self.nvml, self._gpus, self.clock)
-        elapsed_ns, update_ns = after.at_ns - before.at_ns, self.update_interval_s * 1e9
+        after = self._read()
+        elapsed_ns, update_ns = after[0] - before[0], self.update_interval_s * 1e9
         domains, reasons = counted(self._gpus, self._opened, before, after, update_ns)
-        domains, reasons = domains | dict.fromkeys(self._lost), {**self._lost, **reasons}
+        if self._lost:
+            domains, reasons = domains | dict.fromkeys(self._lost), {**self._lost, **reasons}
         attributes = {**self._facts, "reasons": reasons, "missing": sorted(reasons)} if reasons else self._facts
         known = [joules for joules in domains.values() if joules is not None]
         if elapsed_ns < update_ns:
@@ -152,6 +154,10 @@ class NvmlMonitor:
         shares, unknown = users.shares(began_us)
         alone = "" if is_alone(calls) else BESIDE
         return self._shared(domains, sum(known), elapsed_ns, (shares, alone or unknown), attributes)
+
+    def _read(self) -> Snapshot:
+        values = [read() for read in self._counters]
+        return self.clock(), values
 
     def poll(self) -> None:
         """

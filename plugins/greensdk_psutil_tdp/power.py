@@ -9,10 +9,10 @@ The watts of a machine at a load, at two boundaries that are never mixed.
 
 ``package`` is what RAPL counts: steep at first, since the first busy threads wake the shared parts of a CPU and run at
 the highest clock. ``wall`` is what the plug of a whole server gives: fans, memory, disks and the loss in the power
-supply are in it. `tdp` is the base power of all sockets, `peak` what a client part may take for long beyond it, `load`
-the busy part of all hardware threads, `gb` the memory, `years` those that the part is older than 2014. `DYNAMIC` is
-smaller by `DESKTOP` for Intel's client silicon from 2017 on. The numbers are in
-:mod:`greensdk_psutil_tdp.coefficients`, with their sources.
+supply are in it. `tdp` is the base power of all sockets, `peak` what a client part may take for long beyond it, and
+how near a server comes to it (:func:`greensdk_psutil_tdp.era.peak_of`), `load` the busy part of all hardware threads,
+`gb` the memory, `years` those that the part is older than 2014. `DYNAMIC` is smaller by `DESKTOP` for Intel's client
+silicon from 2017 on. The numbers are in :mod:`greensdk_psutil_tdp.coefficients`, with their sources.
 
 SPECpower's servers are tuned by their vendors and draw less than others: the package of an ordinary host exceeds what
 theirs take in all. So the wall of a machine that is not known to be tuned is never less than its package and memory
@@ -103,7 +103,8 @@ class Machine(NamedTuple):
         memory_gb: Memory in GiB.
         year: Of the part's launch; None counts as modern.
         kind: One of `KINDS`.
-        peak: Watts that the part takes for long at full load, over `tdp_w`, by its published limits.
+        peak: What full load takes, over that of the usual part of this kind and `tdp_w`: by a client's published limit,
+            and by a server's watts a thread.
         part: 90 % factors for not knowing the part.
         seen: The boundaries for which machines of this kind were measured.
         share: The part of the host's threads that a virtual machine has; None for a real machine.
@@ -209,7 +210,8 @@ def described(
     x86 = cpu_class in MAKERS or cpu_class in ("intel-client", "amd-client")
     at_wall = cpu_class in MAKERS or name.startswith("intel xeon")
     seen = tuple(each for each, measured in ((PACKAGE, x86), (WALL, at_wall)) if measured)
-    peak = peak_of(kind, socket_w, year, found.peak_w)
+    thread_w = found.tdp_w / found.threads if found.tdp_w and found.threads else tdp_w / threads
+    peak = peak_of(kind, socket_w, year, found.peak_w, thread_w)
     return Machine(tdp_w, sockets, memory_gb, year, kind, peak, part, seen, share, words)
 
 

@@ -13,11 +13,9 @@ from os import close, pread
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
-from greensdk_rapl.access import judge
-from greensdk_rapl.counters import SLACK_S
+from greensdk_rapl.access import LENGTH, judge
 from greensdk_rapl.meter import Meter, describe, open_meter
-from greensdk_rapl.mirrors import LENGTH
-from greensdk_rapl.total import add
+from greensdk_rapl.total import SLACK_S, add
 from greensdk_rapl.zones import PACKAGE, find
 
 if TYPE_CHECKING:
@@ -120,7 +118,6 @@ class RaplMonitor:
             MonitorUnavailable: No package counter can be read.
         """
         from greensdk.machine.hardware import host_id
-        from greensdk_rapl.counters import Side, value
 
         self.close()
         self._meter = open_meter(self.root, self.max_power_w)
@@ -129,7 +126,7 @@ class RaplMonitor:
         if not any(zone.kind == PACKAGE for zone in self._meter.zones):
             self.close()
             raise self._unavailable()
-        self._opened = Side(self.clock(), tuple(value(raw, "opening") for raw in self._read_each()), None)
+        self._opened = self.clock(), self._read_each()
         return tuple(map(describe, (*self._meter.single, *self._meter.lost)))
 
     def _unavailable(self) -> Exception:
@@ -266,6 +263,7 @@ class RaplMonitor:
         if self._meter.pairs:
             self._settle()
         meter = self._meter
+        opened = Side(self._opened[0], tuple(value(raw, "opening") for raw in self._opened[1]), None)
         start = Side(began[0], tuple(value(raw, "start") for raw in before), began[1])
         stop = Side(ended[0], tuple(value(raw, "stop") for raw in after), ended[1])
         starts, stops = (
@@ -278,7 +276,7 @@ class RaplMonitor:
         elapsed_ns = stop.at_ns - start.at_ns
         if elapsed_ns < self._update_ns:
             return self._reading_of_nothing(starts, stops)
-        found = outcome(meter.zones, (self._opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
+        found = outcome(meter.zones, (opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
         amount, boundary, _, reason = found.total
         made = self._reading(amount, elapsed_ns, found.domains, starts, stops, reason)
         made["boundary"] = boundary

@@ -21,12 +21,13 @@ from rights_kit import need
 
 from greensdk.advisor import Point, Profile, advise
 from greensdk.advisor.advice import advise_on
+from greensdk.advisor.page import advice as of_page
+from greensdk.advisor.page import tradeoffs
+from greensdk.advisor.page.advice import recommended, sections
 from greensdk.cli import cli
 from greensdk.measure.record import blank
 from greensdk.report import EnergyReport
-from greensdk.report.page import advice as of_page
-from greensdk.report.page import document, page, tradeoffs
-from greensdk.report.page.advice import recommended, sections
+from greensdk.report.page import document, page
 from greensdk.report.page.html import joined
 from greensdk.report.page.view import View
 

@@ -10,6 +10,7 @@ import sys
 from collections import OrderedDict, namedtuple
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 
 import pytest
@@ -113,7 +114,7 @@ class Rude:
         (2**64, float(2**64)),
         (10**5000, None),
         (-(10**5000), None),
-        (Decimal("1.5"), "1.5"),
+        (Decimal("1.5"), 1.5),
         (b"x", "b'x'"),
         (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
         (Pair(1, 2), [1, 2]),
@@ -164,3 +165,44 @@ def test_without_orjson_the_lines_say_the_same(tmp_path):
     line = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
 
     assert encode({"a": [1, 0.1, None, True, "ü\n"], "b": {"c": float("nan")}, "d": "\ud800"}) == line
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (Decimal("1.5"), b"1.5"),
+        (Decimal("3"), b"3.0"),
+        (Decimal("NaN"), b"null"),
+        (Decimal("sNaN"), b"null"),
+        (Fraction(1, 4), b"0.25"),
+        (10**400, b"null"),
+        (2**70, b"1.1805916207174113e+21"),
+        (True, b"true"),
+    ],
+)
+def test_a_number_of_another_type_is_written_as_a_number(value, written):
+    """
+    Or as null where there is none: never as text, which no reader of numbers takes.
+    """
+    assert b'{"n":' + written + b"}\n" == encode({"n": value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        ("float32", 1.5, b"1.5"),
+        ("float64", 0.1, b"0.1"),
+        ("float16", float("inf"), b"null"),
+        ("int64", -3, b"-3"),
+        ("uint8", 7, b"7"),
+        ("bool_", True, b"true"),
+        ("array", [[1, 2.5], [3, 4]], b"[[1.0,2.5],[3.0,4.0]]"),
+        ("array", 2.0, b"2.0"),
+    ],
+)
+def test_numpys_numbers_are_numbers(kind, value, written):
+    """
+    Plugins and functions that count with it hand them out unawares.
+    """
+    numpy = pytest.importorskip("numpy")
+    assert b'{"n":' + written + b"}\n" == encode({"n": getattr(numpy, kind)(value)})

@@ -12,6 +12,8 @@ import warnings
 import pytest
 
 from greensdk.deliver import spool
+from greensdk.deliver.lifecycle import Interval
+from greensdk.errors import SinkError
 
 ERROR = OSError("the disk is full")
 
@@ -105,19 +107,82 @@ def give_away(place, elsewhere):
     os.chown(place, 12345, 12345)
 
 
-@pytest.mark.parametrize("prepare", [lay_link, lay_file, give_away])
-def test_what_is_not_the_users_own_folder_is_refused(tmp_path, prepare):
+@pytest.fixture
+def elsewhere(tmp_path):
     """
-    Nothing is written there and nothing read from there, and the loss is told.
+    Return somebody else's folder, with a record in it.
     """
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "planted.jsonl").write_text("{}\n")
-    prepare(spool.folder(), elsewhere)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "planted.jsonl").write_text("{}\n")
+    return folder
 
+
+PREPARE = pytest.mark.parametrize("prepare", [lay_link, lay_file, give_away])
+
+
+@PREPARE
+def test_where_the_usual_folder_is_taken_there_is_another(tmp_path, elsewhere, prepare):
+    """
+    In the user's own state directory, private as well; nothing is written to the other, and nothing read there.
+    """
+    usual = spool.folder()
+    prepare(usual, elsewhere)
+    with pytest.warns(RuntimeWarning, match=f"the records are in {tmp_path}/state/greensdk/spool/"):
+        spool.keep({}, "a", ERROR)
+
+    assert tmp_path / "state" / "greensdk" / "spool" == spool.folder() != usual
+    assert 0o700 == stat.S_IMODE(spool.folder().stat().st_mode)
+    assert [("a", 1)] == [(uri, count) for _, uri, count in spool.waiting()]
+    assert ["planted.jsonl"] == os.listdir(elsewhere)
+    assert not usual.is_dir() or usual.is_symlink() or [] == os.listdir(usual)
+
+
+@PREPARE
+def test_where_both_are_taken_the_loss_is_told(elsewhere, prepare):
+    """
+    Nothing is written there and nothing read from there.
+    """
+    for _ in range(2):
+        spool.folder().parent.mkdir(parents=True, exist_ok=True)
+        prepare(spool.folder(), elsewhere)
     with pytest.warns(RuntimeWarning, match="greensdk lost records for a: the disk is full; nor could the spool"):
         spool.keep({}, "a", ERROR)
 
     assert [] == spool.waiting()
     assert ["planted.jsonl"] == os.listdir(elsewhere)
-    assert not spool.folder().is_dir() or spool.folder().is_symlink() or [] == os.listdir(spool.folder())
+
+
+def test_a_spool_that_is_full_says_so(monkeypatch):
+    """
+    An outage must not fill the disk; when somebody has made room, it goes on.
+    """
+    monkeypatch.setattr(spool, "LIMIT_BYTES", 100)
+    monkeypatch.setattr(spool, "_look", Interval(0.0))
+    told = pytest.warns(RuntimeWarning)
+    with told as warned:
+        for number in range(50):
+            spool.keep({"n": number}, "a", ERROR)
+    (path, *_), *_ = spool.waiting()
+
+    assert 100 <= path.stat().st_size < 120
+    assert f"{spool.folder()} is full (0 MiB): greensdk doctor shows what waits there" in str(warned[-1].message)
+    assert 2 == len(warned)
+    with pytest.raises(SinkError, match="is full"):
+        spool.begin("a", "key")
+    path.unlink()
+    spool.keep({"n": 50}, "a", ERROR)
+    assert [1] == [count for *_, count in spool.waiting()]
+
+
+def test_a_note_that_cannot_be_read_costs_no_other_batch():
+    """
+    A disk has crashed.
+    """
+    with pytest.warns(RuntimeWarning):
+        fill([(0, "a"), (1, "b")])
+    path = next(path for path, uri, _ in spool.waiting() if uri.endswith("a"))
+    path.with_suffix(".sink").write_bytes(b"\xff\xfe")
+
+    assert {("?", 1), ("s3://bucket/b", 1)} == {(uri, count) for _, uri, count in spool.waiting()}
+    assert [path.stem] == [batch.path.name[:12] for batch in spool.claim("s3://bucket/a")]

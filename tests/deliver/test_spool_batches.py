@@ -221,7 +221,9 @@ def test_where_the_folder_is_a_link_nothing_begins_and_nothing_is_claimed(tmp_pa
     Somebody else may have laid it.
     """
     (tmp_path / "theirs").mkdir()
-    spool.folder().symlink_to(tmp_path / "theirs")
+    (tmp_path / "state" / "greensdk").mkdir(parents=True)
+    for _ in range(2):  # the second place, too
+        spool.folder().symlink_to(tmp_path / "theirs")
 
     with pytest.raises(SinkError, match="is a link or belongs to somebody else"):
         spool.begin(URI, "key")

@@ -180,7 +180,7 @@ class TestReference:
         save(file, "host", {**ROW, "psutil-tdp wall": {"idle_w": 5.0}}, 20)
         add_reference(file, "host", "psutil-tdp", 30.0, 20.0, "battery")
 
-        assert {"rapl package": 12.5} == load(file, "host").idle_w
+        assert {"rapl package": 12.5} == load(file, "host")[0]
         save(file, "host", ROW, 20)
         assert pytest.approx(1.5) == references(file, "host")["psutil-tdp"].factor
 
@@ -437,7 +437,7 @@ class TestCommand:
         assert found.factor > 1.0
         assert found.words in after["attributes"]["basis"]
         assert found.words in doctor.output
-        narrow, wide = (each["high_j"] / each["low_j"] for each in (after, before))
+        narrow, wide = (each["energy_high_j"] / each["energy_low_j"] for each in (after, before))
         assert narrow < wide
 
     @pytest.mark.parametrize("text", ["0", "-5", "nan", "many"])

@@ -9,6 +9,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 
 import pytest
 
+from greensdk.machine.identity import Identity
 from greensdk.measure.record import blank
 from greensdk.monitor import Reading
 from greensdk.schema import types
@@ -17,8 +18,8 @@ from greensdk.schema.fields import FIELDS, STATUSES
 from greensdk.schema.keys import KEYS
 
 KINDS = {str: "string", float: "number", int: "integer", bool: "boolean", NoneType: "null", list: "array"}
-LATER = {"previous_digest"}
-"""Keys that are added to a line, not to a record."""
+LATER = {"previous_digest", "model_id", "common_factor_low", "common_factor_high"}
+"""Keys that are added to a line, or to the records that rest on a model."""
 
 CLASSES = {
     "": types.Record,
@@ -29,6 +30,7 @@ CLASSES = {
     "samples.power_w.*": types.Statistics,
     "samples.processes[]": types.SampledProcess,
     "host": types.Host,
+    "process": Identity,
     "worker": types.Worker,
     "cost": types.Cost,
     "carbon": types.Carbon,

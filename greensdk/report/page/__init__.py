@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from greensdk.report.page.advice import recommended
 from greensdk.report.page.html import Html, joined, tag
 from greensdk.report.page.notes import basis, failures, meters, provenance
 from greensdk.report.page.scatter import against_cost, against_time
@@ -37,6 +37,18 @@ if TYPE_CHECKING:
 __all__ = ["SECTIONS", "Section", "View", "document", "page"]
 
 Section = Callable[[View], Html | None]
+
+ADVICE = "greensdk.advisor.page.advice:recommended"
+"""A section of the advisor, which adds up with this room and is therefore reached by its name only."""
+
+
+def recommended(view: View) -> Html | None:
+    """
+    Show what to run where the records hold a sweep.
+    """
+    section: Section = resolve_name(ADVICE)
+    return section(view)
+
 
 SECTIONS: list[Section] = [
     totals,

@@ -168,19 +168,19 @@ def _power(calls: Sequence[Call], spans: Sequence[tuple[float, float]], length_s
     """
     import numpy as np
 
-    groups: dict[str, list[tuple[float, float, float]]] = {}
+    groups: dict[tuple[Any, Any], list[tuple[float, float, float]]] = {}
     for call, (start_s, stop_s) in zip(calls, spans, strict=True):
         if call.energy_j is not None and stop_s > start_s:
-            name = brief(f"{call.facts['energy_source']}, {call.facts['energy_boundary']}")
-            groups.setdefault(name, []).append((start_s, stop_s, call.energy_j / (stop_s - start_s)))
+            method = call.facts["energy_source"], call.facts["energy_boundary"]
+            groups.setdefault(method, []).append((start_s, stop_s, call.energy_j / (stop_s - start_s)))
     edges = np.linspace(0.0, length_s, BINS + 1)
     found = {}
-    for name, rows in sorted(groups.items()):
+    for (source, boundary), rows in sorted(groups.items(), key=lambda item: str(item[0])):
         starts, stops, watts = np.array(rows).T
         times = np.concatenate([starts, stops])
         steps = np.concatenate([watts, -watts])
         order = np.argsort(times, kind="stable")
         times, level = times[order], np.cumsum(steps[order])
         energy = np.concatenate([[0.0], np.cumsum(level[:-1] * np.diff(times))])
-        found[name] = np.diff(np.interp(edges, times, energy)) / (length_s / BINS)
+        found[brief(f"{source}, {boundary}")] = np.diff(np.interp(edges, times, energy)) / (length_s / BINS)
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -21,8 +21,7 @@ KINDS = 5
 OTHERS = "others"
 
 
-@attrs.frozen
-class Call:
+class Call(NamedTuple):
     """
     One call, as the pictures need it.
 
@@ -42,7 +41,7 @@ class Call:
     duration_s: float | None
     kind: int
     facts: Mapping[str, Any]
-    source: Sequence[dict[str, Any]] = attrs.field(factory=list, repr=False, eq=False)
+    source: Sequence[dict[str, Any]] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -91,7 +90,7 @@ class View:
             for row, place, energy_j, start_s, duration_s in zip(rows[order].tolist(), place_of, *values, strict=True)
         ]
 
-    @property
+    @cached_property
     def _facts(self) -> Facts:
         return self.report.facts()
 

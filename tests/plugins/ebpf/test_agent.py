@@ -129,7 +129,7 @@ class TestLife:
         assert {(0, 0o400)} == {mode_of(zone.file) for zone in tree.zones.values()}
         assert not os.path.exists(root)
 
-    def test_a_place_of_somebody_elses_is_not_taken(self, root):
+    def test_a_directory_of_another_users_is_not_taken(self, root):
         """
         Nor a link to somewhere.
         """
@@ -150,7 +150,7 @@ class TestLife:
         finally:
             os.rmdir(root)
 
-    def test_a_place_where_others_may_write_is_not_taken(self, root):
+    def test_a_directory_where_others_may_write_is_not_taken(self, root):
         """
         They could plant a state that has stop give any file away.
         """
@@ -198,7 +198,7 @@ class TestLife:
 
     def test_two_at_once_do_not_meet(self, root):
         """
-        The second is told that another is at work.
+        The second gets an error that says another is at work.
         """
         agent.start(root, str(GROUP))
         fd = os.open(root, os.O_RDONLY)

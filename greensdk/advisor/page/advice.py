@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from greensdk.report.page.curves import band, curves
+from greensdk.advisor.page.curves import band, curves
+from greensdk.advisor.page.tradeoffs import config, dollars, known, numbers, tradeoffs, what
 from greensdk.report.page.html import LONGEST_REASON, Html, joined, name_of, table, tag
 from greensdk.report.page.sums import card
-from greensdk.report.page.tradeoffs import config, dollars, known, numbers, tradeoffs, what
 from greensdk.report.page.units import NONE, amount, digits, ratio, several, span
 from greensdk.report.page.view import View
 

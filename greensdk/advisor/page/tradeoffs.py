@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from math import hypot, log
 from typing import TYPE_CHECKING, Any
 
-from greensdk.report.page.curves import COST, ENERGY, RING, TIME, Quantity, plain_ticks
+from greensdk.advisor.page.curves import COST, ENERGY, RING, TIME, Quantity, plain_ticks
 from greensdk.report.page.html import Html, joined, name_of, table, tag
 from greensdk.report.page.plots import BAD, COLOURS, INK, PAPER, legend, picture, scale
 from greensdk.report.page.units import NONE, amount, digits, several

@@ -1,0 +1,3 @@
+"""
+The advisor's recommendations as sections of a page.
+"""
