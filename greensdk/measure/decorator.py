@@ -343,7 +343,7 @@ class track:  # noqa: N801 - used like a function
         if is_disabled():
             self._record["reason"] = SWITCHED_OFF
             return self
-        self._window = window = open_window(slot_for(self._spec), self._subject)
+        self._window = window = open_window(slot_for(self._spec), self._subject, "block")
         if window is None:
             self._record["reason"] = FAILED
             return self
