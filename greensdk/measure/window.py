@@ -94,15 +94,7 @@ class Window(Stretches):
         if self.gpu is not None:
             self.gpu.begin()
         if runtime.counts:
-            poller = runtime.poller
-            if poller is not None and self.entered_ns > poller.due_ns:
-                poller.watch(self.entered_ns)
-            self.start_meters()
-            self.children_claimed0 = ledger.children_s
-            self.pool0_s = pool_cpu_s() if POOLS in modules and runtime.probe is None else NO_POOLS
-            self.claimed0_ns = ledger.claimed_ns
-            self.children0 = getrusage(RUSAGE_CHILDREN)
-            self.self0 = getrusage(RUSAGE_SELF)
+            self._read_first(runtime)
         # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
         lane = lanes.here
         if lane.top is not parent:
@@ -115,6 +107,20 @@ class Window(Stretches):
             ledger.born += 1
         self.born = ledger.born
         self.alone = ledger.open == 1
+
+    def _read_first(self, runtime: Runtime) -> None:
+        """
+        Read every meter and the clocks of the process, the cheapest last.
+        """
+        poller = runtime.poller
+        if poller is not None and self.entered_ns > poller.due_ns:
+            poller.watch(self.entered_ns)
+        self.start_meters()
+        self.children_claimed0 = ledger.children_s
+        self.pool0_s = pool_cpu_s() if POOLS in modules and runtime.probe is None else NO_POOLS
+        self.claimed0_ns = ledger.claimed_ns
+        self.children0 = getrusage(RUSAGE_CHILDREN)
+        self.self0 = getrusage(RUSAGE_SELF)
 
     def abandon(self) -> None:
         """
