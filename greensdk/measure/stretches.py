@@ -29,7 +29,7 @@ TANGLED = (
     "blocks in tasks of one event loop overlap, and greensdk can't tell the tasks of this loop apart: decorate the "
     "coroutines instead"
 )
-THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several calls: whose they are is unknown, and cpu_s is without them"
+THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several calls: in no call's cpu_s"
 POOLS_UNSHARED = (
     "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"
 )
