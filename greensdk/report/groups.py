@@ -25,12 +25,15 @@ class Group:
     Attributes:
         calls: How many.
         unknown: How many of them have no number; they are not in the sum.
-        energy_j: Joules of the others; None when there are none.
+        energy_j: Joules of the others with all calls inside them, those of the same group once; None when there are
+            none.
         energy_low_j: Sum of the lower ends of their intervals.
         energy_high_j: Sum of the upper ends.
-        duration_s: Wall seconds, added up.
-        cpu_s: CPU seconds, added up.
+        duration_s: Wall seconds, added up likewise.
+        cpu_s: CPU seconds, added up likewise.
         sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
+        own_j: Joules without those of the calls inside, of which each group has its own: these add up to all. None
+            where there are none, or where only calls that are in no others were added up.
     """
 
     calls: int
@@ -41,6 +44,7 @@ class Group:
     duration_s: float
     cpu_s: float
     sources: tuple[str, ...]
+    own_j: float | None = None
 
 
 class Facts(NamedTuple):

@@ -2,8 +2,8 @@
 Which records count, which call is inside which, and whether its joules are in the other's.
 
 A call's joules hold those of the calls inside it in its own process, and of the child processes that it waited for. Of
-other processes' calls (a pool that was there before, a daemon, a worker on another machine) they hold nothing. No record
-says which it was, but the CPU seconds do: those of a child that was waited for are among the outer call's.
+other processes' calls (a pool that was there before, a daemon, a worker on another machine) they hold nothing. No
+record says which it was, but the CPU seconds do: those of a child that was waited for are among the outer call's.
 """
 
 from __future__ import annotations
@@ -107,18 +107,29 @@ def _held(log: Columns, once: Any, found: Any, calls: Calls) -> Any:
     """
     is_inside = found >= 0
     known = ~np.isnan(log.rows["energy_j"][once])
-    cpu_s = log.rows["cpu_s"][once]
     same_process = calls.process[found] == calls.process
-    held = is_inside & same_process & known[found]
-    asking = np.flatnonzero(is_inside & ~same_process & known[found] & (calls.machine[found] == calls.machine))
-    if len(asking):
-        room_s = cpu_s - np.bincount(found[held], np.nan_to_num(cpu_s[held]), len(once))
-        slack_s = CLOSE * cpu_s + CLOSE_S
-        # Those that ended first: what was waited for has ended.
-        for place in asking[np.argsort(calls.end_s[asking], kind="stable")].tolist():
-            outer = found[place]
-            left_s = room_s[outer] - cpu_s[place]
-            if not left_s < -slack_s[outer]:  # it has room, or there is no saying
-                held[place] = True
-                room_s[outer] = max(0.0, left_s) if left_s == left_s else room_s[outer]
+    held = _downwards(is_inside & same_process & known[found], is_inside & same_process, found)
+    same_machine = calls.machine[found] == calls.machine
+    asking = np.flatnonzero(is_inside & ~same_process & same_machine & (known | held)[found])
+    if not len(asking):
+        return held
+    cpu_s = log.rows["cpu_s"][once]
+    room_s = cpu_s - np.bincount(found[held], np.nan_to_num(cpu_s[held]), len(once))
+    slack_s = CLOSE * cpu_s + CLOSE_S
+    # Those that ended first: what was waited for has ended.
+    for place in asking[np.argsort(calls.end_s[asking], kind="stable")].tolist():
+        outer = found[place]
+        left_s = room_s[outer] - cpu_s[place]
+        if not left_s < -slack_s[outer]:  # it has room, or nobody knows
+            held[place] = True
+            room_s[outer] = np.fmax(left_s, 0.0)
+    return _downwards(held, is_inside & same_process, found)
+
+
+def _downwards(held: Any, may_be: Any, found: Any) -> Any:
+    """
+    Add the calls in held ones that have no number, and so on.
+    """
+    while (more := may_be & ~held & held[found]).any():
+        held = held | more
     return held
