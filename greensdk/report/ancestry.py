@@ -12,192 +12,264 @@ is one: a context outlives its block in tasks and pool workers, an environment o
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
 
 CLOCK_S = 1e-6
 """Two ends of this distance may be in either order: a double holds a monotonic clock to some nanoseconds."""
 
-Process = tuple[str, int | None, int, float]
-"""Boot id, pid namespace, pid, start."""
+DEEPEST = 1000
+"""Through so many contexts a call's own is followed to one that lasted around it."""
+
+Identity = tuple[Any, int | None, int, float]
+"""Machine, pid namespace, pid, start."""
 
 
-class Call(NamedTuple):
+class Process(msgspec.Struct, frozen=True, gc=False):
     """
-    What has to be known of a record.
-
-    Attributes:
-        record_id: Its id.
-        parent_id: The id of the record that its context named; None without one.
-        handed_id: ``process.parent_id``.
-        boot_id: What tells its machine and boot from all others; None if nothing does.
-        pid_namespace: ``process.pid_namespace``.
-        pid: ``process.pid``; None where the record does not say.
-        started_s: ``process.started_s``.
-        ancestors: ``process.ancestors``, the nearest first.
-        begin_s: When it began, on the machine's monotonic clock; None where the record does not say.
-        end_s: When it ended.
+    A record's ``process``.
     """
 
-    record_id: str
-    parent_id: str | None
-    handed_id: str | None
-    boot_id: str | None
-    pid_namespace: int | None
-    pid: int | None
-    started_s: float | None
-    ancestors: Sequence[Sequence[float]]
-    begin_s: float | None
-    end_s: float | None
+    pid: int | None = None
+    started_s: float | None = None
+    pid_namespace: int | None = None
+    ancestors: list[tuple[float, float]] | None = None
+    parent_id: str | None = None
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Call:
+    def parse(cls, text: bytes) -> Process:
         """
-        Return what a record says; one that was written before there was a ``process`` says less.
+        Return what some JSON says; nothing is known of a process of another form.
         """
-        process, host = record.get("process") or {}, record.get("host") or {}
-        begin_s, duration_s = record.get("monotonic_s"), record.get("duration_s")
-        return cls(
-            record["record_id"],
-            record.get("parent_id"),
-            process.get("parent_id"),
-            host.get("boot_id") or host.get("host_id"),
-            process.get("pid_namespace"),
-            process.get("pid"),
-            process.get("started_s"),
-            process.get("ancestors") or (),
-            begin_s,
-            None if begin_s is None or duration_s is None else begin_s + duration_s,
-        )
+        try:
+            return _decode(text) if text else cls()
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return cls()
 
-    @property
-    def process(self) -> Process | None:
+    def on(self, machine: Any) -> Identity | None:
         """
-        The one process that it ran in; None if the record does not tell it from others.
+        Return what tells it from all others; None if the record does not.
         """
-        if self.boot_id is None or self.pid is None or self.started_s is None:
+        if machine is None or self.pid is None or self.started_s is None:
             return None
-        return self.boot_id, self.pid_namespace, self.pid, self.started_s
+        return machine, self.pid_namespace, self.pid, self.started_s
 
-    def lasts_around(self, other: Call) -> bool:
+    def above(self, machine: Any) -> Iterator[Identity]:
         """
-        Whether it began before another call and ended after it; true where their times can't be compared.
+        Yield its ancestors, the nearest first.
         """
-        if None in (self.begin_s, self.end_s, other.begin_s, other.end_s) or self.boot_id != other.boot_id:
-            return True
-        return self.begin_s <= other.begin_s + CLOCK_S and self.end_s >= other.end_s - CLOCK_S  # type: ignore[operator]
+        for pid, started_s in self.ancestors or ():
+            yield machine, self.pid_namespace, int(pid), started_s
 
 
-def around(calls: Sequence[Call]) -> list[int]:
+_decode = msgspec.json.Decoder(Process).decode
+
+
+class Calls(NamedTuple):
     """
-    Return for each call the index of the innermost call around it, -1 for an outermost one. There are no circles.
+    What has to be known of some calls: columns with a number for each.
+
+    Attributes:
+        id: Of its record.
+        parent: Of the record that its context named; 0 without one.
+        machine: Which machine and boot it ran on; -1 where nothing tells these from others.
+        process: Its place among the processes.
+        begin_s: When it began, on the machine's monotonic clock; NaN where the record does not say.
+        end_s: When it ended.
+        processes: Machine and process of each place.
+    """
+
+    id: Any
+    parent: Any
+    machine: Any
+    process: Any
+    begin_s: Any
+    end_s: Any
+    processes: Sequence[tuple[Any, Process]]
+
+    def places(self, ids: Any) -> Any:
+        """
+        Return the place of the call of each id; -1 where there is none.
+        """
+        order = np.argsort(self.id, kind="stable")
+        known = self.id[order]
+        found = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where((known[found] == ids) & (ids != 0), order[found], -1)
+
+    def last_around(self, outer: Any, inner: Any) -> Any:
+        """
+        Say which calls began before others and ended after them; true where their times can't be compared.
+        """
+        begin_s, end_s = self.begin_s, self.end_s
+        early = (begin_s[outer] > begin_s[inner] + CLOCK_S) | (end_s[outer] < end_s[inner] - CLOCK_S)
+        unknown = np.isnan(begin_s + end_s)
+        return ~early | unknown[outer] | unknown[inner] | (self.machine[outer] != self.machine[inner])
+
+
+def around(calls: Calls) -> Any:
+    """
+    Return for each call the place of the innermost call around it, -1 for an outermost one. There are no circles.
 
     Where two threads of an ancestor were both in a call, the one that ended first is taken: that is how child processes
-    are claimed (:mod:`greensdk.measure.cputime`).
+    are claimed (:mod:`greensdk.measure.stretches`).
     """
-    places = {call.record_id: place for place, call in enumerate(calls)}
-    outside = _by_ancestors(calls)
-    found = [-1] * len(calls)
+    found = _named(calls)
+    if len(calls.processes) < 2:
+        return without_circles(found)
+    identities: dict[Any, int] = {}
+    numbers = [
+        -1 if (identity := process.on(machine)) is None else identities.setdefault(identity, len(identities))
+        for machine, process in calls.processes
+    ]
+    number = np.array(numbers, np.int64)[calls.process]
+    # Whoever has a call of its own process around it needs nobody else.
+    asking = np.flatnonzero((found < 0) | (number[found] != number))
+    outside = _by_ancestors(calls, number, identities, asking)
+    handed = _handed(calls, asking)
+    begin_s = np.nan_to_num(calls.begin_s)
+    alone = found[asking] < 0
+    later = (handed >= 0) & ((outside < 0) | (begin_s[handed] > begin_s[outside]))
+    both = ~alone & (outside >= 0)
+    named = found[asking]
+    found[asking[alone]] = np.where(later, handed, outside)[alone]
+    _settle(found, asking[both], named[both], outside[both], begin_s)
+    return without_circles(found)
+
+
+def _named(calls: Calls) -> Any:
+    """
+    Return the first call up the line of contexts that lasts around each one.
+    """
+    contexts = calls.places(calls.parent)
+    found = contexts.copy()
+    left = np.flatnonzero(found >= 0)
+    for _ in range(DEEPEST):
+        left = left[(found[left] == left) | ~calls.last_around(found[left], left)]
+        if not len(left):
+            break
+        found[left] = contexts[found[left]]
+        left = left[found[left] >= 0]
+    found[left] = -1
+    return found
+
+
+def _handed(calls: Calls, asking: Any) -> Any:
+    """
+    Return for each of some calls the one whose id was handed on to its process, if that lasts around it.
+    """
+    ids = np.array([hash(process.parent_id or "") for _, process in calls.processes], np.int64)[calls.process[asking]]
+    if not ids.any():
+        return np.full(len(asking), -1)
+    found = calls.places(ids)
+    good = (found >= 0) & (found != asking) & (calls.machine[found] == calls.machine[asking])
+    return np.where(good & calls.last_around(found, asking), found, -1)
+
+
+def _settle(found: Any, inner: Any, named: Any, outside: Any, begin_s: Any) -> None:
+    """
+    Choose for calls in forked processes between their context and what their ancestors were in, the inner of the two.
+
+    Forked inside a block, a pool's worker keeps that block as its context, while its parent goes on to inner ones.
+    """
+    pairs, which = np.unique(np.stack([named, outside], axis=1), axis=0, return_inverse=True)
     # In the order in which they began, so that what is around a call is known before the calls inside of it.
-    for place in sorted(range(len(calls)), key=lambda place: calls[place].begin_s or 0.0):
-        found[place] = _innermost(calls, places, found, place, outside.get(place, -1))
-    return _without_circles(found)
+    for pair in np.argsort(begin_s[pairs[:, 1]], kind="stable").tolist():
+        context, place = pairs[pair].tolist()
+        found[inner[which.ravel() == pair]] = place if context in _upwards(found, place) else context
 
 
-def _innermost(calls: Sequence[Call], places: Mapping[str, int], found: list[int], place: int, outside: int) -> int:
+def _upwards(found: Any, place: int) -> Iterator[int]:
     """
-    Return the innermost of what context, ancestors and environment say.
-    """
-    call = calls[place]
-    named = _named(calls, places, call)
-    if named < 0:
-        handed = places.get(call.handed_id or "", -1)
-        if (
-            handed < 0
-            or handed == place
-            or calls[handed].boot_id != call.boot_id
-            or not calls[handed].lasts_around(call)
-        ):
-            return outside
-        return max(outside, handed, key=lambda each: -1.0 if each < 0 else calls[each].begin_s or 0.0)
-    # Forked inside a block, a pool's worker keeps that block as its context, while its parent goes on to inner ones.
-    return outside if calls[named].process != call.process and named in _upwards(found, outside) else named
-
-
-def _named(calls: Sequence[Call], places: Mapping[str, int], call: Call) -> int:
-    """
-    Return the first call up the line of contexts that lasts around this one.
-    """
-    parent_id, seen = call.parent_id, {call.record_id}
-    while parent_id is not None and parent_id not in seen and (place := places.get(parent_id, -1)) >= 0:
-        if calls[place].lasts_around(call):
-            return place
-        seen.add(parent_id)
-        parent_id = calls[place].parent_id
-    return -1
-
-
-def _upwards(found: Sequence[int], place: int) -> Iterator[int]:
-    """
-    Yield a call and all calls around it. (What is not known yet is -1, which ends it.)
+    Yield a call and all calls around it.
     """
     seen: set[int] = set()
     while place >= 0 and place not in seen:
         yield place
         seen.add(place)
-        place = found[place]
+        place = int(found[place])
 
 
-def _by_ancestors(calls: Sequence[Call]) -> dict[int, int]:
+def _by_ancestors(calls: Calls, number: Any, identities: dict[Any, int], asking: Any) -> Any:
     """
-    Return the innermost call around each one in the nearest of its process's ancestors that has any.
+    Return the innermost call around each of some in the nearest of its process's ancestors that has any.
     """
-    running: dict[Process, list[int]] = defaultdict(list)
-    for place, call in enumerate(calls):
-        if (process := call.process) and call.begin_s is not None and call.end_s is not None:
-            running[process].append(place)
-    asking: dict[Process, list[tuple[int, int]]] = defaultdict(list)
-    for process, members in running.items():
-        above = [(process[0], process[1], int(pid), started_s) for pid, started_s in calls[members[0]].ancestors]
-        for distance, ancestor in enumerate(above):
-            if ancestor in running:
-                asking[ancestor] += [(distance, place) for place in members]
-    nearest: dict[int, tuple[int, int]] = {}
-    for ancestor, asked in asking.items():
-        distances = {place: distance for distance, place in asked}
-        for place, outer in _swept(calls, running[ancestor], distances):
-            nearest[place] = min(nearest.get(place, (distances[place], outer)), (distances[place], outer))
-    return {place: outer for place, (_, outer) in nearest.items()}
+    timed = ~np.isnan(calls.begin_s + calls.end_s) & (number >= 0)
+    asks = timed[asking]
+    lines: dict[int, list[int]] = {}
+    for (machine, process), identity in zip(calls.processes, _numbered(calls, identities), strict=True):
+        line = [identities[each] for each in process.above(machine) if each in identities]
+        if identity >= 0 and line:
+            lines[identity] = line
+    members = _grouped(number[asking], np.flatnonzero(asks))
+    wanted: dict[int, list[tuple[int, Any]]] = defaultdict(list)
+    for identity, line in lines.items():
+        for distance, ancestor in enumerate(line if identity in members else ()):
+            wanted[ancestor].append((distance, members[identity]))
+    rows = np.flatnonzero(timed & np.isin(number, list(wanted)))
+    outer = _grouped(number[rows], np.arange(len(rows)))
+    nearest, best = np.full(len(asking), inf), np.full(len(asking), -1)
+    for ancestor, asked in wanted.items():
+        places = np.concatenate([each for _, each in asked])
+        distances = np.concatenate([np.full(len(each), float(distance)) for distance, each in asked])
+        candidates = rows[outer[ancestor]] if ancestor in outer else rows[:0]
+        inside = _innermost(calls, candidates, asking[places])
+        better = (inside >= 0) & (distances < nearest[places])
+        nearest[places[better]], best[places[better]] = distances[better], inside[better]
+    return best
 
 
-def _swept(calls: Sequence[Call], outer: Iterable[int], inner: Iterable[int]) -> Iterator[tuple[int, int]]:
+def _numbered(calls: Calls, identities: dict[Any, int]) -> Iterator[int]:
+    for machine, process in calls.processes:
+        identity = process.on(machine)
+        yield -1 if identity is None else identities[identity]
+
+
+def _grouped(numbers: Any, places: Any) -> dict[int, Any]:
     """
-    Yield (inner, outer) for each call of one process around which a call of another lasts: the one that ends first.
-
-    One sweep through time with the outer calls that are open, so that a million calls take seconds.
+    Return the places that have each number.
     """
-    begun = sorted((calls[place].begin_s or 0.0, place) for place in outer)
-    opened: list[tuple[float, float, int]] = []
-    next_one = 0
-    for begin_s, place in sorted((calls[place].begin_s or 0.0, place) for place in inner):
-        while next_one < len(begun) and begun[next_one][0] <= begin_s + CLOCK_S:
-            outer_begin_s, candidate = begun[next_one]
-            insort(opened, (calls[candidate].end_s or 0.0, -outer_begin_s, candidate))
-            next_one += 1
-        del opened[: bisect_left(opened, (begin_s - CLOCK_S,))]
-        first = bisect_left(opened, ((calls[place].end_s or 0.0) - CLOCK_S,))
-        if first < len(opened):
-            yield place, opened[first][2]
+    order = places[np.argsort(numbers[places], kind="stable")]
+    here, starts = np.unique(numbers[order], return_index=True)
+    return dict(zip(here.tolist(), np.split(order, starts[1:]), strict=True)) if len(here) else {}
 
 
-def _without_circles(found: list[int]) -> list[int]:
+def _innermost(calls: Calls, outer: Any, inner: Any) -> Any:
+    """
+    Return for each inner call the outer one around it that ends first, -1 where there is none.
+    """
+    order = np.argsort(calls.begin_s[inner], kind="stable")
+    begins_s, ends_s = calls.begin_s[inner][order], calls.end_s[inner][order]
+    found = np.full(len(inner), -1)
+    first = np.searchsorted(begins_s, calls.begin_s[outer] - CLOCK_S)
+    behind = np.searchsorted(begins_s, calls.end_s[outer] + CLOCK_S, side="right")
+    has_any = behind > first
+    outer, first, behind = outer[has_any], first[has_any], behind[has_any]
+    for place in np.lexsort((-calls.begin_s[outer], calls.end_s[outer])).tolist():
+        here = slice(first[place], behind[place])
+        fits = (found[here] < 0) & (ends_s[here] <= calls.end_s[outer[place]] + CLOCK_S)
+        found[here][fits] = outer[place]
+    back = np.empty_like(found)
+    back[order] = found
+    return back
+
+
+def without_circles(found: Any) -> Any:
     """
     Make a call of each circle an outermost one. Only records that contradict themselves have any.
     """
-    settled = [False] * len(found)
-    for start in range(len(found)):
+    ahead = found.copy()
+    for _ in range(len(found).bit_length() + 1):
+        going = np.flatnonzero(ahead >= 0)
+        if not len(going):
+            return found
+        ahead[going] = ahead[ahead[going]]
+    settled = ahead < 0
+    for start in np.flatnonzero(~settled).tolist():
         line: dict[int, None] = {}
         place = start
         while place >= 0 and not settled[place]:
@@ -205,7 +277,6 @@ def _without_circles(found: list[int]) -> list[int]:
                 found[place] = -1
                 break
             line[place] = None
-            place = found[place]
-        for each in line:
-            settled[each] = True
+            place = int(found[place])
+        settled[list(line)] = True
     return found

@@ -4,13 +4,65 @@ A machine that starts and ends processes, and calls in them, and knows at each m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
+from math import nan
 from typing import NamedTuple
 
-from greensdk.report.ancestry import Call
+import numpy as np
+
+from greensdk.report import ancestry
+from greensdk.report.ancestry import CLOCK_S, Process
 
 HOST = 4026531836
 """The pid namespace that every Linux machine begins with."""
+
+
+class Call(NamedTuple):
+    """
+    What has to be known of a call.
+    """
+
+    record_id: str
+    parent_id: str | None
+    handed_id: str | None
+    boot_id: str | None
+    pid_namespace: int | None
+    pid: int | None
+    started_s: float | None
+    ancestors: Sequence[Sequence[float]]
+    begin_s: float | None
+    end_s: float | None
+
+    def lasts_around(self, other: Call) -> bool:
+        """
+        Whether it began before another call and ended after it.
+        """
+        return self.begin_s <= other.begin_s + CLOCK_S and self.end_s >= other.end_s - CLOCK_S
+
+    def process(self) -> Process:
+        """
+        Return what its record says of its process.
+        """
+        ancestors = [(pid, started_s) for pid, started_s in self.ancestors]
+        return Process(self.pid, self.started_s, self.pid_namespace, ancestors, self.handed_id)
+
+
+def around(calls: Sequence[Call]) -> list[int]:
+    """
+    Return the place of the innermost call around each one.
+    """
+    machines = list(dict.fromkeys([None, *(call.boot_id for call in calls)]))
+    columns = ancestry.Calls(
+        np.array([hash(call.record_id) for call in calls], np.int64),
+        np.array([hash(call.parent_id or "") for call in calls], np.int64),
+        np.array([machines.index(call.boot_id) - 1 for call in calls], np.int64),
+        np.arange(len(calls)),
+        np.array([nan if call.begin_s is None else call.begin_s for call in calls], float),
+        np.array([nan if call.end_s is None else call.end_s for call in calls], float),
+        [(call.boot_id, call.process()) for call in calls],
+    )
+    return ancestry.around(columns).tolist()
 
 
 class Open(NamedTuple):

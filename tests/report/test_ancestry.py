@@ -9,10 +9,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processes_kit import HOST, Machine
+from processes_kit import HOST, Call, Machine, around
 
 from greensdk import track
-from greensdk.report.ancestry import Call, around
+from greensdk.report import EnergyReport
+from greensdk.report.ancestry import Process
 
 ACTIONS = ("begin", "begin", "end", "end", "spawn", "fork", "contain", "run", "leave")
 STEPS = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 7)), max_size=60)
@@ -250,10 +251,16 @@ def test_real_records_say_what_it_takes():
     records = [inner.record, outer.record]
     old = [{key: value for key, value in record.items() if key != "process"} for record in records]
 
-    assert [1, -1] == around([Call.of(record) for record in records])
-    assert [1, -1] == around([Call.of(record) for record in old])
-    assert None is not Call.of(outer.record).process
-    assert None is Call.of(old[0]).process
+    assert [1, -1] == EnergyReport(records).rows.around.tolist()
+    assert [1, -1] == EnergyReport(old).rows.around.tolist()
+
+
+@pytest.mark.parametrize("text", [b"", b"null", b"[]", b'{"pid":"x"}', b'{"ancestors":[[1]]}', b'{"pid":1e400}'])
+def test_a_process_of_another_form_is_an_unknown_one(text):
+    """
+    Anything may stand in a log.
+    """
+    assert Process() == Process.parse(text)
 
 
 @pytest.mark.parametrize("missing", ["boot_id", "pid", "started_s"])
