@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from greensdk.deliver.lines import encode
 from greensdk.errors import SinkError
-from greensdk.machine.signals import is_from_signal_here
+from greensdk.machine.signals import is_from_signal, is_from_signal_here
 
 MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
@@ -130,6 +130,8 @@ class JsonlSink:
             if self._fsync:
                 os.fsync(self._fd)
         except OSError as error:
+            if is_from_signal(error):
+                raise
             raise SinkError(f"{self.path}: {error.strerror}") from error
         self._torn = written != wanted
         if self._torn:

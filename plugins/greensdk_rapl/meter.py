@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, Metric
 from greensdk_rapl.access import LENGTH, open_counter
 from greensdk_rapl.zones import COUNTED, Zone, explain, find
@@ -48,6 +49,8 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
             try:
                 opened[zone] = open_counter(zone)
             except OSError as error:
+                if is_from_signal(error):
+                    raise
                 lost[zone] = f"energy_uj could not be opened: {explain(error)}"
     repeats = mirrors(opened.items())
     for zone in repeats:
