@@ -27,7 +27,7 @@ COLUMNS = ("time_pct", "cost_pct", "energy_pct_intel", "energy_pct_amd", "watts_
 QUANTITIES = {
     "time_pct": "time",
     "cost_pct": "cost",
-    "energy_pct_intel": "energy, if x86 is\nIntel Cascade Lake",
+    "energy_pct_intel": "energy, if x86 is\nIntel Xeon",
     "energy_pct_amd": "energy, if x86 is\nAMD EPYC",
 }
 LIVE, PUBLIC = "applications", "public runs"
@@ -121,8 +121,8 @@ def _show(rows: Sequence[Row], settings: Settings) -> list[str]:
     shares = [row["watts_part_intel"] for row in rows]
     told.append(
         f"of the difference in energy to Intel, {100 * min(shares):.0f} to {100 * max(shares):.0f} % (mean "
-        f"{100 * sum(shares) / len(shares):.0f} %) is the assumed watts of a vCPU, not anything measured; beside AMD's "
-        "watts next to nothing of it is left"
+        f"{100 * sum(shares) / len(shares):.0f} %) is the assumed watts of a vCPU, not anything measured; no ARM "
+        "server's watts were, and what arm64 takes lies between x{:.2g} and x{:.2g} of this".format(*ARM.factors)
     )
     page = Page("x86_64 against arm64", settings.command)
     page.text("By how many per cent arm64 takes more than x86_64; below 0 it takes less.", *told)
