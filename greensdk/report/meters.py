@@ -16,7 +16,6 @@ from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
 from greensdk.schema.primary import GPU, parts_in
 
-
 NEAR = 0.99
 """A call that a split gives so much of what its GPU's driver said is given all of it."""
 
