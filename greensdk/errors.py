@@ -8,7 +8,8 @@ The exceptions that greensdk raises where a person can act on them, and its warn
     ├── PluginError          a plugin could not be loaded; ``plugin`` names the culprit
     ├── MonitorUnavailable   a monitor can't measure here; ``reason`` and ``fix`` say why and what helps
     ├── SinkError            a record could not be handed over
-    └── RecordError          a line is not a record
+    ├── RecordError          a line is not a record
+    └── Terminated           a signal ended the call; in records only, as ``error_type``
 
 None of them ever leaves a measured call: there they become texts in ``record["errors"]``.
 """
@@ -103,6 +104,12 @@ class SinkError(GreensdkError):
 class RecordError(GreensdkError):
     """
     A line does not hold a greensdk record.
+    """
+
+
+class Terminated(GreensdkError):
+    """
+    A signal (SIGTERM, SIGHUP, a typed interrupt) ended the call. It is never raised: it is the record's ``error_type``.
     """
 
 

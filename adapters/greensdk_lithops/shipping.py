@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from greensdk.configure.config import resolve
-from greensdk.configure.resolved import DISABLED, SPEC_VARIABLE
 from greensdk.configure.settings import KEYS
+from greensdk.configure.targets import DISABLED, SPEC_VARIABLE
 from greensdk.measure.decorator import MARK, energy_tracked
 from greensdk_lithops.trampoline import unfold
 

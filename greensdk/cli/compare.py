@@ -35,7 +35,7 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     """
     from greensdk.cli import show
     from greensdk.cli.run import find, measure
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
     from greensdk.errors import GreensdkError
 
     program = find(command[0], "compare")
@@ -64,7 +64,7 @@ def _open(out: str | None) -> Slot:
         SinkError: The sink that was asked for can't take records.
     """
     from greensdk.configure.config import resolve
-    from greensdk.configure.resolved import ALL
+    from greensdk.configure.targets import ALL
     from greensdk.errors import SinkError
     from greensdk.measure.build import Unopened
     from greensdk.measure.slots import slot_for

@@ -13,8 +13,9 @@ import click
 if TYPE_CHECKING:
     from greensdk.logs import Problem
     from greensdk.report import EnergyReport, Group
+    from greensdk.report.tree import Node
 
-FUNCTION = "function"
+NAME = "name"
 MACHINES = "host.host_id"
 ALSO = ("function", "label", MACHINES, "worker.backend")
 """The keys that a hint names when --by has none that any record knows."""
@@ -22,7 +23,13 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--by", "key", metavar="KEY", help="A key of the record: label, host.host_id, worker.backend ...")
+@click.option(
+    "--by",
+    "key",
+    metavar="KEY",
+    help="A key of the record: label, tags.team, host.host_id ... Default: name, the function or a block's label.",
+)
+@click.option("--tree", is_flag=True, help="Show calls inside the calls around them, in other processes too.")
 @click.option("--rank", is_flag=True, help="Rank machines (or --by KEY) by the joules that one run takes them.")
 @click.option(
     "--attribution",
@@ -33,13 +40,13 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", "page", metavar="PAGE", help="Write one HTML page with tables and pictures to this file.")
 def report(
-    sources: tuple[str, ...], key: str | None, rank: bool, attribution: str, as_json: bool, page: str | None
+    sources: tuple[str, ...], key: str | None, tree: bool, rank: bool, attribution: str, as_json: bool, page: str | None
 ) -> None:
     """
     Add up the records in logs: each call once, each meter once.
 
     SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input. Calls inside other calls
-    are part of those. Lines that can't be read are counted and left out.
+    are part of those, and have a number of their own as well. Lines that can't be read are counted and left out.
     """
     from greensdk.cli import show
     from greensdk.cli.extras import need
@@ -53,16 +60,17 @@ def report(
         need("matplotlib", "greensdk report --html")
         spare_logs(page, sources)
     problems: list[Problem] = []
-    key = key or (MACHINES if rank else FUNCTION)
+    key = key or (MACHINES if rank else NAME)
     keys = (key, "label", "host.cpu_model") if rank else (key,)
     found = EnergyReport.load(sources, attribution, keys=keys, details=page is not None, skip=problems.append)
     groups = _groups(found, key)
+    nodes = found.tree(key) if tree else None
     if page is not None:
         _write(page, found, sources, problems)
     if as_json:
-        show.json(_plain(found, key, groups, len(problems), rank))
+        show.json(_plain(found, key, groups, nodes, len(problems), rank))
     else:
-        print_report(found, key, groups, problems, rank=rank)
+        print_report(found, key, groups, nodes, problems, rank=rank)
         if page is not None:
             click.echo(f"page      {page}")
 
@@ -81,7 +89,7 @@ def _groups(found: EnergyReport, key: str) -> dict[Any, Group]:
         groups = found.by(key)
     except TypeError as error:
         raise GreensdkError(f"--by {key}: holds several values; name one of them, as in --by {key}.NAME") from error
-    if groups.keys() == {None} and key not in FIELDS and not key.startswith(("tags.", "errors.")):
+    if groups.keys() == {None} and key not in (NAME, *FIELDS) and not key.startswith(("tags.", "errors.")):
         raise GreensdkError(f"--by {key}: no record has this key; try one of {', '.join(ALSO)}, or greensdk schema")
     return groups
 
@@ -108,11 +116,18 @@ def _write(page: str, found: EnergyReport, sources: Sequence[str], problems: Seq
         file.write(text)
 
 
-def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: int, rank: bool) -> dict[str, Any]:
+def _plain(
+    found: EnergyReport,
+    key: str,
+    groups: dict[Any, Group],
+    nodes: list[Node] | None,
+    unreadable: int,
+    rank: bool,
+) -> dict[str, Any]:
     import attrs
 
-    from greensdk.deliver import spool
     from greensdk.report.compare import ranking, runs_of
+    from greensdk.report.tree import lines
 
     total = found.total
     known, runs = total.calls - total.unknown, runs_of(found)
@@ -124,6 +139,7 @@ def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: 
         "coverage": _per(known, total.calls),
         "quality": {str(name): _each(group) for name, group in found.by("energy_quality").items()},
         "status": {str(name): group.calls for name, group in found.by("status").items()},
+        **({} if nodes is None else {"tree": [_line(depth, node) for depth, node in lines(nodes)]}),
         **({"ranking": [attrs.asdict(machine) for machine in ranking(found, key)]} if rank else {}),
         "meters": [
             {**meter._asdict(), "unattributed_share": _per(meter.unattributed_j, meter.meter_j)}
@@ -131,9 +147,12 @@ def _plain(found: EnergyReport, key: str, groups: dict[Any, Group], unreadable: 
         ],
         "unattributed_j": found.unattributed_j,
         "remarks": list(found.remarks()),
-        "undelivered": [{"path": str(path), "uri": uri, "records": count} for path, uri, count in spool.waiting()],
         "unreadable_lines": unreadable,
     }
+
+
+def _line(depth: int, node: Node) -> dict[str, Any]:
+    return {"depth": depth, "name": node.name, **_each(node.group)}
 
 
 def _each(group: Group) -> dict[str, Any]:

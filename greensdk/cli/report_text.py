@@ -4,24 +4,33 @@ How ``greensdk report`` looks in a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from greensdk.cli.narrow import table
 from greensdk.cli.show import joules
-from greensdk.deliver import spool
 from greensdk.report.compare import ranking, runs_of
+from greensdk.report.energy import NAME
 from greensdk.report.text import brief, shown
+from greensdk.report.tree import lines
 
 if TYPE_CHECKING:
     from greensdk.report import EnergyReport, Group
     from greensdk.report.compare import Machine
+    from greensdk.report.tree import Node
 
 
 def print_report(
-    found: EnergyReport, key: str, groups: Mapping[Any, Group], problems: Sequence[Any], *, rank: bool
+    found: EnergyReport,
+    key: str,
+    groups: Mapping[Any, Group],
+    nodes: Sequence[Node] | None,
+    problems: Sequence[Any],
+    *,
+    rank: bool,
 ) -> None:
     """
     Print the tables, the sum, the meters, and what has to be said of them.
@@ -30,17 +39,15 @@ def print_report(
         found: The report.
         key: What the groups are told apart by.
         groups: The sum of each.
+        nodes: The same as a tree, if that is to be shown instead.
         problems: Lines that could not be read.
         rank: Rank the groups by the joules of one run, instead of adding them up.
     """
-    total = found.total
     if rank:
         _print_ranking(found, key)
     else:
-        rows = [(name, group) for name, group in [*groups.items(), ("total", total)]]
-        more = ["parts"] if len(total.parts_j) > 1 else []
-        table([key, *COLUMNS, *more], [[*_row(*each), *(parts_text(each[1]) for _ in more)] for each in rows])
-    _print_total(found, total)
+        _print_groups(found, key, list(groups.items()) if nodes is None else _indented(nodes))
+    _print_total(found)
     _print_meters(found)
     for line in _remarks(found, problems):
         click.echo(brief(line, LONGEST_LINE))
@@ -48,31 +55,55 @@ def print_report(
 
 LONGEST_LINE = 1000
 """Characters of a remark that are shown."""
-COLUMNS = ("calls", "energy (90 %)", "seconds", "CPU s", "J/call", "from")
+COLUMNS = ("calls", "energy (90 %)", "own J", "share", "seconds", "CPU s", "J/call", "from")
+MOST_LINES = 500
+"""Lines of a tree that are shown."""
 
 
-def _row(name: Any, group: Group) -> list[Any]:
+def _print_groups(found: EnergyReport, key: str, groups: Sequence[tuple[Any, Group]]) -> None:
+    total, rest_j = found.total, found.unattributed_j
+    more = ["parts"] if len(total.parts_j) > 1 else []
+    listed = [*groups, ("total", total)]
+    rows = [[*_row(name, group, total), *(parts_text(group) for _ in more)] for name, group in listed]
+    if rest_j is not None:
+        rows.insert(-1, ["unattributed", None, joules(rest_j, None, None), *[None] * (6 + len(more))])
+    table(["function or block" if key == NAME else key, *COLUMNS, *more], rows)
+
+
+def _indented(nodes: Sequence[Node]) -> list[tuple[str, Group]]:
+    found = [("  " * depth + shown(node.name), node.group) for depth, node in islice(lines(nodes), MOST_LINES + 1)]
+    if len(found) > MOST_LINES:
+        found[-1:] = []
+        click.echo(f"the first {MOST_LINES} lines of the tree; --json has all", err=True)
+    return found
+
+
+def _row(name: Any, group: Group, total: Group) -> list[Any]:
     known = group.calls - group.unknown
     each = f"{group.energy_j / known:.4g}" if group.energy_j is not None and known else None
     energy = joules(group.energy_j, group.energy_low_j, group.energy_high_j)
     sources = ", ".join(group.sources)
-    return [name, group.calls, energy, f"{group.duration_s:.3f}", f"{group.cpu_s:.3f}", each, sources]
+    own = None if group.own_j is None else f"{group.own_j:.4g}"
+    share = f"{100.0 * (group.own_j or 0.0) / total.energy_j:.3g} %" if total.energy_j else None
+    return [name, group.calls, energy, own, share, f"{group.duration_s:.3f}", f"{group.cpu_s:.3f}", each, sources]
 
 
-def _print_total(found: EnergyReport, total: Group) -> None:
+def _print_total(found: EnergyReport) -> None:
     """
     Print the sum in words: coverage, joules per call and per run, what is estimated, what did not end well.
     """
-    known = total.calls - total.unknown
+    total, outer = found.total, found.outermost
+    known, apart = total.calls - total.unknown, outer.calls - outer.unknown
     click.echo()
     click.echo(f"energy    {joules(total.energy_j, total.energy_low_j, total.energy_high_j)} (90 %)")
     if len(total.parts_j) > 1:
         click.echo(f"parts     {parts_text(total)}")
     click.echo(f"calls     {total.calls}, {known} with a number" + _share(known, total.calls))
-    if total.energy_j is not None and known:
+    if outer.energy_j is not None and apart:
         runs = runs_of(found)
-        per_run = f", {total.energy_j / runs:.4g} J per run" if runs else ""
-        click.echo(f"each      {total.energy_j / known:.4g} J per call{per_run}")
+        per_run = f", {outer.energy_j / runs:.4g} J per run" if runs else ""
+        what = "call" if outer.calls == total.calls else "outermost call"
+        click.echo(f"each      {outer.energy_j / apart:.4g} J per {what}{per_run}")
     qualities = [f"{group.calls} {name}" for name, group in found.by("energy_quality").items() if name is not None]
     if qualities:
         click.echo(f"known by  {shown(', '.join(qualities))}")
@@ -140,12 +171,3 @@ def _remarks(found: EnergyReport, problems: Sequence[Any]) -> Iterable[str]:
     yield from found.remarks()
     if problems:
         yield f"{len(problems)} lines can't be read, the first: {problems[0]}"
-    yield from _undelivered()
-
-
-def _undelivered() -> Iterator[str]:
-    """
-    Yield what waits in the spool, which no log holds.
-    """
-    for path, uri, count in spool.waiting():
-        yield f"{count} records for {uri} wait in {path}, and are in no log: greensdk report {path}"

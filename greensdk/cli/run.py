@@ -5,26 +5,31 @@
 from __future__ import annotations
 
 import os
-import select
+import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from greensdk.errors import GreensdkError, SinkError
+from greensdk.cli.command import Ended, wait
+from greensdk.errors import GreensdkError, SinkError, Terminated
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from greensdk.measure.slots import Slot
     from greensdk.schema.types import Record
 
-FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-"""Signals that a terminal sends to all processes in the foreground at once: ioctl_tty(2), termios(3)."""
+CLIENTS = frozenset(
+    {"docker", "docker-compose", "nerdctl", "ctr", "crictl", "kubectl", "podman-remote", "systemd-run", "at", "batch"}
+)
+"""Programs that ask a daemon to start processes. Podman starts its containers itself."""
+
+SIGNALS = "GREENSDK_SIGNALS"
+"""The setting by which the calls inside of a command leave their records too, when a signal ends it."""
+
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -37,11 +42,11 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
 
     Input, output and exit code are the command's own. The record contains the command's name but not its arguments.
     """
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
 
     program = find(command[0], "run")
     if is_disabled():
-        return _wait([program, *command[1:]])
+        return wait([program, *command[1:]]).code
     slot = _open(out)
     runtime = slot.runtime
     sinks = [location(uri) for uri, _ in runtime.sinks] if runtime else []
@@ -89,7 +94,7 @@ def _open(out: str | None) -> Slot:
 
 def measure(slot: Slot, label: str | None, command: Sequence[str]) -> tuple[int, Record | None]:
     """
-    Run a command as one measured call.
+    Run a command as one measured call: its children, their children, and those that left for the background.
 
     Returns:
         Its exit code and the record; None where greensdk itself failed.
@@ -97,99 +102,54 @@ def measure(slot: Slot, label: str | None, command: Sequence[str]) -> tuple[int,
     Raises:
         GreensdkError: The command can't be started.
     """
+    from greensdk.machine.identity import hand_on
+    from greensdk.machine.orphans import adopting
     from greensdk.measure.calls import open_window
     from greensdk.measure.record import Subject
 
     window = open_window(slot, Subject(os.path.basename(command[0]), label))
     if window is None:
-        return _wait(command), None
-    window.resume()
-    code = _wait(command)
-    window.close(subprocess.CalledProcessError(code, command) if code else None)
-    return code, window.record
+        return wait(command).code, None
+    with adopting() as adopted:
+        window.resume()
+        environment = {SIGNALS: "1", **os.environ, **hand_on(window.record_id)}
+        ended = wait(command, environment, orphans=adopted)
+        window.pause()
+        window.errors.update(unseen(command, adopted))
+        window.close(_error(ended, command))
+    return ended.code, window.record
 
 
-def _wait(command: Sequence[str]) -> int:
+def _error(ended: Ended, command: Sequence[str]) -> Exception | None:
     """
-    Run a command to its end, forwarding signals to it, and return its exit code as a shell reports it.
-
-    Raises:
-        GreensdkError: It can't be started.
+    Return what stands in the record for the way a command ended.
     """
-    with _forwarding() as (children, early):
-        try:
-            child = subprocess.Popen(command)
-        except OSError as error:
-            raise GreensdkError(f"run: {command[0]}: {error.strerror}; nothing was run") from error
-        children.append(child)
-        for number in early:
-            child.send_signal(number)
-        _wait_for_exit(child)
-        code = child.wait()
-    return 128 - code if code < 0 else code
+    if ended.signal:
+        return Terminated(signal.Signals(ended.signal).name)
+    return subprocess.CalledProcessError(ended.code, command) if ended.code else None
 
 
-def _wait_for_exit(child: subprocess.Popen[bytes]) -> None:
+def unseen(command: Sequence[str], adopted: bool) -> dict[str, str]:
     """
-    Sleep until a process has exited, waking for each signal.
+    Return what a record has to say of processes that are not in its CPU seconds.
 
-    A signal that arrives between Python's last check and waitpid(2) would stay pending for as long as the process
-    runs; with the wake-up descriptor it makes select(2) return at once. Without process descriptors the caller waits.
+    Args:
+        command: The command's words.
+        adopted: Orphans came to us.
+
+    Example:
+        >>> unseen(["docker", "run", "alpine"], True)
+        {'containers': 'docker has a daemon start its processes, outside of this command: not in cpu_s or energy_j'}
     """
-    try:
-        exited = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):
-        return
-    received, wakeup = os.pipe()
-    os.set_blocking(wakeup, False)
-    before = signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-    try:
-        while exited not in select.select([exited, received], [], [])[0]:
-            os.read(received, 512)
-    finally:
-        signal.set_wakeup_fd(before)
-        for fd in (exited, received, wakeup):
-            os.close(fd)
-
-
-@contextmanager
-def _forwarding() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
-    """
-    Forward signals to the processes in the first list; the second collects those that arrived before there was one.
-    """
-    children: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if number in FROM_TERMINAL and _in_foreground():
-            return
-        if not children:
-            early.append(number)
-        for child in children:
-            child.send_signal(number)
-
-    before = {number: signal.signal(number, handle) for number in (*FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield children, early
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _in_foreground() -> bool:
-    """
-    Whether we are in the terminal's foreground group, where the terminal signals the command as well.
-    """
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+    errors = {}
+    if not adopted:
+        errors["orphans"] = "background processes that outlive their parent are not seen here: not in cpu_s or energy_j"
+    words = re.split(r"[\s;&|()]+", command[-1]) if os.path.basename(command[0]) in SHELLS else command[:1]
+    if client := next((name for name in map(os.path.basename, words) if name in CLIENTS), None):
+        errors["containers"] = (
+            f"{client} has a daemon start its processes, outside of this command: not in cpu_s or energy_j"
+        )
+    return errors
 
 
 def summary(record: Mapping[str, Any]) -> str:

@@ -13,9 +13,8 @@ from greensdk.cli.show import count
 from greensdk.configure import builtin
 from greensdk.configure.config import layers, resolve
 from greensdk.configure.plugins import load_plugins, switches
-from greensdk.configure.resolved import ALL, AUTO, is_disabled
 from greensdk.configure.settings import Table, checked_table
-from greensdk.configure.targets import load
+from greensdk.configure.targets import ALL, AUTO, is_disabled, load
 from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
 from greensdk.errors import masked

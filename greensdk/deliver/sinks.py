@@ -33,6 +33,9 @@ class Sink(Protocol):
 
     Every method may raise; the runtime counts the failure and keeps the record in the spool.
 
+    With ``checkpoint_s`` a call has further records before its last one, of the same ``record_id`` and the status
+    ``interim``. They come only to sinks whose attribute ``takes_interim`` is true: what adds up would count twice.
+
     A sink from which records can be read back has one more method, which those without it need not have::
 
         @classmethod
@@ -78,6 +81,8 @@ class JsonlSink:
     Raises:
         SinkError: The file can't be opened for appending.
     """
+
+    takes_interim = True
 
     def __init__(self, uri: str, *, fsync: bool = False, chain: bool = False) -> None:
         self.path = os.path.abspath(path_of(uri))
@@ -180,6 +185,8 @@ class MemorySink:
     """
     Keeps records in :data:`memory`.
     """
+
+    takes_interim = True
 
     def __init__(self, uri: str = "memory:") -> None:
         self.uri = uri

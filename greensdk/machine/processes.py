@@ -20,6 +20,7 @@ from functools import cache
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import NamedTuple
 
+from greensdk.machine.identity import stat_of
 from greensdk.machine.resources import has_children
 
 BLOCK_BYTES = 512
@@ -120,10 +121,8 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def _look(pid: int) -> Process | None:
-    try:
-        # The name, in parentheses, may hold anything: blanks, newlines, parentheses.
-        stat = _contents(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    except OSError:
+    stat = stat_of(pid)
+    if stat is None:
         return None
     ticks, tick_s = [int(number) for number in stat[11:15]], 1.0 / os.sysconf("SC_CLK_TCK")
     return Process(

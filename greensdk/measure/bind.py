@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from greensdk.configure.resolved import MANY_RUNS, is_disabled
+from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.measure.calls import Call
 from greensdk.measure.record import Subject
 from greensdk.measure.slots import slot_for

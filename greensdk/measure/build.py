@@ -10,12 +10,12 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
-from greensdk.configure.resolved import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, parts
-from greensdk.configure.targets import load
+from greensdk.configure.targets import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, load, parts
 from greensdk.errors import ConfigError, describe, warn_once
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
+from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, host_clock
 from greensdk.measure.record import blank
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from greensdk.adapter import Adapter
-    from greensdk.configure.resolved import Resolved
+    from greensdk.configure.targets import Resolved
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
     from greensdk.measure.gpu import Waiting, Watching
@@ -74,12 +74,16 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     record["label"] = settings.get("label")
     record["tags"] = dict(settings.get("tags") or {})
     record["host"] = opened.host
+    record["process"] = identity()
     record["worker"] = deployment.worker
     record["config_digest"] = settings.get("config_digest")
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
     clock = _clock() if asked and opened.cpu_clock is None else None
     record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
     idle_w = _calibrate(settings.get("calibration") or default_path(), opened)
+    every_s = settings.get("sample_every_s") or deployment.sample_every_s
+    checkpoint_s, signals = settings.get("checkpoint_s"), bool(settings.get("signals"))
+    _watch(every_s is not None, signals or checkpoint_s is not None)
     return Runtime(
         blank=record,
         monitors=opened.monitors,
@@ -94,7 +98,9 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         resources=detail,
         strict=bool(settings.get("strict")),
         gpu=_gpu(bool(settings.get("gpu_sync")), opened.monitors),
-        sample_every_s=_period(settings.get("sample_every_s") or deployment.sample_every_s),
+        sample_every_s=every_s,
+        checkpoint_s=checkpoint_s,
+        signals=signals,
         idle_w=idle_w,
         nothing=NONE_WORKS if asked else NONE_ASKED,
         enrichers=enrichers,
@@ -216,15 +222,19 @@ def _gpu(wait: bool, monitors: list[Monitor]) -> type[Waiting | Watching] | None
     return Waiting if wait else Watching
 
 
-def _period(every_s: float | None) -> float | None:
+def _watch(samples: bool, checkpoints: bool) -> None:
     """
-    Return the sampling period, and see to it that there is a sampler where there is a period.
+    See to it that there is a sampler where calls are to be sampled, and one with checkpoints where they are to leave a
+    record even if they never end.
     """
-    if every_s is not None and shared.sampler is None:
+    if shared.sampler is None and (samples or checkpoints):
         from greensdk.sample.sampler import Sampler
 
         shared.sampler = Sampler()
-    return every_s
+    if checkpoints and shared.sampler is not None and shared.sampler.checkpoints is None:
+        from greensdk.measure.checkpoints import Checkpoints
+
+        shared.sampler.checkpoints = Checkpoints()
 
 
 @cache

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import greensdk.calls  # noqa: F401 - so that a first call finds it where no descriptor is left
 from greensdk.configure.builtin import LAMBDA
-from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec
+from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.measure.calls import open_window
 from greensdk.measure.record import Subject, unmeasured
@@ -72,6 +72,8 @@ def energy_tracked(
     resources: str | None = None,
     calibration: str | None = None,
     sample_every_s: float | None = None,
+    checkpoint_s: float | None = None,
+    signals: bool | None = None,
     gpu_sync: bool | None = None,
     strict: bool | None = None,
     repeat: int | None = None,
@@ -108,6 +110,10 @@ def energy_tracked(
         calibration: The file of ``greensdk calibrate``.
         sample_every_s: Look at power, CPU, memory and I/O once in so many seconds while the function runs, from a
             thread of its own. Default: never.
+        checkpoint_s: Leave an interim record once in so many seconds while the function runs, from a thread of its own;
+            files and ``memory:`` take it, and reports replace it by the final one. Default: never.
+        signals: When SIGTERM or SIGHUP ends the process, leave the records of the calls under way first. Default: no,
+            except in a command of ``greensdk run``.
         gpu_sync: Wait for what torch, cupy and jax have a GPU do, before and at the end of each call; see
             :func:`greensdk.gpu_sync`. Default: no.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
@@ -337,7 +343,7 @@ class track:  # noqa: N801 - used like a function
         if is_disabled():
             self._record["reason"] = SWITCHED_OFF
             return self
-        self._window = window = open_window(slot_for(self._spec), self._subject)
+        self._window = window = open_window(slot_for(self._spec), self._subject, "block")
         if window is None:
             self._record["reason"] = FAILED
             return self

@@ -12,7 +12,7 @@ from functools import lru_cache
 from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.schema.keys import KEYS, SCHEMA
+from greensdk.schema import KEYS, SCHEMA
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from greensdk.schema.types import Record, Resources, Status
 
 
-CANCELLED = frozenset({"CancelledError", "GeneratorExit"})
+CANCELLED = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "Terminated"})
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """Unit of ``ru_maxrss``: kilobytes on Linux (getrusage(2)), bytes on macOS."""
 

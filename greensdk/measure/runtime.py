@@ -49,6 +49,8 @@ class Runtime:
         strict: Re-raise a monitor's error after the call.
         gpu: Waits for work on GPUs, or says that it does not; None where nothing counts a GPU.
         sample_every_s: How often to sample the calls; None for not at all.
+        checkpoint_s: How often calls under way leave an interim record; None for never.
+        signals: Calls under way leave their records when a signal ends the process.
         idle_w: Watts at rest of each meter; see :mod:`greensdk.machine.calibration`.
         nothing: Why there is no energy when there is no reading at all.
         enrichers: Name and function of each.
@@ -81,6 +83,8 @@ class Runtime:
         strict: bool = False,
         gpu: type[Waiting | Watching] | None = None,
         sample_every_s: float | None = None,
+        checkpoint_s: float | None = None,
+        signals: bool = False,
         idle_w: Mapping[str, float] = MappingProxyType({}),
         nothing: str | None = None,
         enrichers: Sequence[tuple[str, Callable[..., Any]]] = (),
@@ -104,6 +108,8 @@ class Runtime:
         self.strict = strict
         self.gpu = gpu
         self.sample_every_s = sample_every_s
+        self.checkpoint_s = checkpoint_s
+        self.signals = signals
         self.idle_w = idle_w
         self.nothing = nothing
         self.enrichers = tuple(enrichers)

@@ -169,6 +169,7 @@ class Process:
 
 process = Process()
 slot_for = process.slot_for
+shared.close = process.close
 
 
 def reset() -> None:

@@ -4,23 +4,37 @@ The CPU time of a call: what its threads and processes took while it ran, and no
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import Token
-from time import perf_counter_ns, thread_time_ns
+from sys import modules
+from time import clock_gettime_ns, perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.bracket import Bracket
-from greensdk.measure.state import Frame, current, lanes, ledger
+from greensdk.measure.state import Frame, Lane, all_lanes, current, lanes, ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from resource import struct_rusage
 
     from greensdk.machine.resources import ResourceProbe
     from greensdk.monitor import CpuTime
-    from greensdk.sample.sampler import Seat
+    from greensdk.sample.sampler import Subscription
     from greensdk.schema.types import Resources
 
 HELPERS_NS = 50_000
 """CPU time of a call's process beyond its own thread's that counts as helper threads' work, not as our clocks' skew."""
+
+TANGLED = (
+    "blocks in tasks of one event loop overlap, and greensdk can't tell the tasks of this loop apart: decorate the "
+    "coroutines instead"
+)
+THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several calls: in no call's cpu_s"
+POOLS_UNSHARED = (
+    "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"
+)
+NOTED_NS = 1_000_000
+"""CPU time of others from which on a record tells of it."""
 
 CHILDREN_UNSEEN = "live child processes can't be looked at here: cpu_s is without theirs until they are waited for"
 
@@ -31,15 +45,18 @@ class Stretches(Bracket):
     really runs: a plain function has one, a coroutine one per step.
 
     Attributes:
-        parent: The call around it.
         context: Gives back what was under way before the stretch that runs now.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
+        owed_ns: What of that the call around it has not seen, which did not run then.
         alone: No other call was under way when it began.
         is_lane: It counts as one under way.
         entered_ns: When measuring began.
         started_ns: When the call began.
         stopped_ns: When its last stretch ended.
+        home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and its lane
+            showed.
+        claimed0_ns: What all calls had claimed when it began.
     """
 
     __slots__ = (
@@ -47,63 +64,102 @@ class Stretches(Bracket):
         "born",
         "children0",
         "children_claimed0",
+        "claimed0_ns",
         "context",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
+        "home",
+        "home_claimed_ns",
+        "home_ns",
         "is_lane",
         "lane_claimed0",
         "living0_s",
-        "parent",
+        "owed_ns",
+        "pool0_s",
         "probe_token",
         "sampling",
         "self0",
         "started_ns",
         "stopped_ns",
-        "thread0",
     )
 
     context: Token[Frame | None] | None
-    parent: Frame | None
     cpu_source: str
     cpu_ns: int
+    owed_ns: int
     alone: bool
     is_lane: bool
     entered_ns: int
     started_ns: int
     stopped_ns: int
-    sampling: Seat | None
+    sampling: Subscription | None
     children0: struct_rusage
     self0: struct_rusage
     children_claimed0: float
+    home: Lane | None
+    home_ns: int
+    home_claimed_ns: int
+    claimed0_ns: int
+    pool0_s: Mapping[int, float]
 
     def resume(self) -> None:
         """
         The call begins to run on this thread.
         """
-        self.nested_ns = 0
-        self.thread0 = thread_time_ns()
-        self.lane = lane = lanes.here
-        self.lane_claimed0 = lane.claimed_ns
+        self.go_on(lanes.here)
         self.context = current.set(self)
         if not self.started_ns:
+            self.home, self.home_ns, self.home_claimed_ns = lanes.here, self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
 
     def pause(self) -> None:
         """
         The call stops running on this thread, for now or for good. Doing so twice is harmless.
         """
-        stopped_ns = perf_counter_ns()
+        self.stopped_ns = perf_counter_ns()
+        if self.lane is None:
+            return
+        self.halt()
+        context, self.context = self.context, None
+        if context is None:
+            if current.get() is self:  # a signal handler has raised before resume() could keep it
+                current.set(self.parent)
+            return
+        # Closed in another context than it was opened in, it is still current there, but has ended and is passed over.
+        try:
+            current.reset(context)
+        except ValueError:
+            return
+
+    def go_on(self, lane: Lane) -> None:
+        """
+        Begin to run on a thread, by the clock alone.
+        """
+        self.nested_ns = 0
+        self.thread0 = thread_time_ns()
+        self.lane = lane
+        self.lane_claimed0 = lane.claimed_ns
+        self.below, lane.top = lane.top, self
+
+    def halt(self) -> None:
+        """
+        Stop running, by the clock alone.
+        """
         thread_ns = thread_time_ns()
-        self.stopped_ns = stopped_ns
         lane = self.lane
         if lane is None:
             return
         self.lane = None
+        if lane.top is self:
+            lane.top = self.below
+        else:
+            self._take_from(lane)
         fresh_ns = thread_ns - self.thread0 - lane.claimed_ns + self.lane_claimed0
         if fresh_ns < 0:
             fresh_ns = 0
         lane.claimed_ns += fresh_ns
+        ledger.claimed_ns += fresh_ns
         own_ns = fresh_ns + self.nested_ns
         self.cpu_ns += own_ns
         parent = self.parent
@@ -111,16 +167,70 @@ class Stretches(Bracket):
             if parent.lane is lane:
                 parent.nested_ns += own_ns
             else:
-                parent.elsewhere_ns += own_ns
-        context, self.context = self.context, None
-        try:
-            if context is not None:
-                current.reset(context)
-            elif current.get() is self:  # a signal handler has raised before resume() could keep it
-                current.set(parent)
-        except ValueError:
-            # Closed in another context than it was opened in (a `with track()` handed to another task).
-            current.set(parent)
+                self.owed_ns += own_ns
+
+    def _take_from(self, lane: Lane) -> None:
+        """
+        Leave the calls that run on a thread from among them: one that it had begun before has gone on longer.
+        """
+        above = lane.top
+        while above is not None and above.below is not self:
+            above.tangle()
+            above = above.below
+        if above is not None:
+            above.below = self.below
+            above.tangle()
+            self.tangle()
+
+    def join_loop(self) -> None:
+        """
+        Of a coroutine, generator or block: begin in an event loop, if one runs here.
+        """
+        if "asyncio.events" in modules or "sniffio" in modules:
+            from greensdk.measure.tasks import join
+
+            join(self)
+        if self.cpu_source == "block":
+            self.cpu_source = "steps" if self.on_loop else "thread"
+
+    def leave(self) -> None:
+        """
+        Be under way no more.
+        """
+        if self.is_lane:
+            self.is_lane = False
+            ledger.open -= 1
+        if self.on_loop:
+            self.on_loop = False
+            if self.parent is not None:
+                self.parent.inside -= 1
+
+    def meet(self, top: Frame | None) -> None:
+        """
+        Begin where a call runs that is not around this one: if it is a block whose tasks can't be told apart, it has
+        been left in the middle.
+        """
+        around = self.parent
+        while around is not None and around is not top:
+            around = around.parent
+        if top is not None and around is None and top.is_foreign:
+            top.tangle()
+            self.tangle()
+
+    def tangle(self) -> None:
+        """
+        Note that a block's CPU time can't be told from that of others.
+        """
+        if self.is_foreign:
+            self.unshared = TANGLED
+
+    def settle(self) -> None:
+        """
+        Give the call around it what of its CPU time that has not seen, unless it has ended.
+        """
+        parent, owed_ns = self.parent, self.owed_ns + self.elsewhere_ns
+        if parent is not None and not parent.closed:
+            parent.elsewhere_ns += owed_ns
 
     def start_probe(self, probe: ResourceProbe) -> None:
         """
@@ -160,13 +270,51 @@ class Stretches(Bracket):
         if fresh_s > 0.0 and source != "runs":
             ledger.children_s += fresh_s
             self.children_claims_s += fresh_s
-        if alone and source == "thread":
+        process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
+        if not alone:
+            self._note_others(process_ns, living_s)
+        elif source == "steps" and self.home is lanes.here:
+            # What the process took and this thread did not: helper threads of a lone call are its own.
+            helpers_ns = process_ns - (thread_time_ns() - self.home_ns)
+            if helpers_ns > HELPERS_NS:
+                own_ns = max(own_ns, own_ns - self.elsewhere_ns + helpers_ns)
+        elif source == "thread":
             clock = self.runtime.cpu_clock
             if clock is not None and counted is not None and counted.tree_s is not None:
                 return max(0.0, counted.tree_s - sampling_s), clock.name
             source = "process"
-            process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
         cpu_s = own_ns * 1e-9 + self.children_claims_s
         return (max(0.0, cpu_s + living_s) if alone else cpu_s), source
+
+    def _note_others(self, process_ns: int, living_s: float) -> None:
+        """
+        Tell what of the process's CPU time is in no call, where several share the process.
+        """
+        if living_s * 1e9 > NOTED_NS:
+            self.errors["processes"] = POOLS_UNSHARED.format(living_s)
+        lane = lanes.here
+        if self.cpu_source == "runs" or self.home is not lane:
+            return
+        here_ns = thread_time_ns() - self.home_ns
+        claimed_ns = ledger.claimed_ns - self.claimed0_ns - (lane.claimed_ns - self.home_claimed_ns)
+        others_ns = process_ns - here_ns - claimed_ns
+        if others_ns > NOTED_NS and (others_ns := others_ns - running_ns(lane)) > NOTED_NS:
+            self.errors["threads"] = THREADS_UNSHARED.format(others_ns * 1e-9)
+
+
+def running_ns(here: Lane) -> int:
+    """
+    Return the CPU time of calls that run on other threads right now, which they have not claimed yet.
+    """
+    sum_ns = 0
+    for lane in tuple(all_lanes):
+        outermost = None if lane is here else lane.top
+        if outermost is None or lane.clock is None:
+            continue
+        while outermost.below is not None:
+            outermost = outermost.below
+        with suppress(OSError):  # the thread has ended
+            sum_ns += clock_gettime_ns(lane.clock) - outermost.thread0
+    return sum_ns

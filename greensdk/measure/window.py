@@ -8,16 +8,20 @@ thread, take a lock or touch a file other than the counters of its monitors.
 from __future__ import annotations
 
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from sys import modules
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
 from greensdk.errors import describe, warn_once
 from greensdk.machine.calibration import active, key_of
+from greensdk.machine.pools import MODULE as POOLS
+from greensdk.machine.pools import NONE as NO_POOLS
+from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, primaries, quality_of, reasons, share_of, total
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
-from greensdk.measure.stretches import Stretches
+from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
 from greensdk.schema.primary import GPU
 
@@ -39,18 +43,16 @@ class Window(Stretches):
 
     Attributes:
         record: The finished record; None before there is one.
-        closed: The record is out.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
         gpu: What waits for GPUs at the end; None once it has.
         gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("closed", "gpu", "gpu_sync", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("gpu", "gpu_sync", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     record: Record | None
-    closed: bool
     runs: int
     sent: int
     gpu: type[Waiting | Watching] | None
@@ -61,21 +63,28 @@ class Window(Stretches):
         Read everything for the first time. The window is made without it: what Python has made and not yet handed
         over is lost when a signal handler raises.
         """
-        self.is_lane = self.closed = False
+        self.is_lane = self.closed = self.on_loop = False
         self.sampling = self.gpu_sync = None
         self.entered_ns = perf_counter_ns()
         self.runtime = runtime
         self.gpu = runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
-        self.record = self.context = self.lane = self.nested = self.strict_error = None
+        self.record = self.context = self.lane = self.below = self.home = self.nested = self.strict_error = None
         self.errors = {}
         self.unshared = ""
+        self.is_foreign = False
         self.runs = 1
-        self.sent = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
+        self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
-        self.parent = parent = current.get()
+        parent = current.get()
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        self.parent = parent
         self.depth = 0 if parent is None else parent.depth + 1
+        if cpu_source != "thread":
+            self.join_loop()
         self.record_id = runtime.next_id()
         if runtime.probe is not None:
             self.start_probe(runtime.probe)
@@ -85,32 +94,44 @@ class Window(Stretches):
         if self.gpu is not None:
             self.gpu.begin()
         if runtime.counts:
-            poller = runtime.poller
-            if poller is not None and self.entered_ns > poller.due_ns:
-                poller.watch(self.entered_ns)
-            self.start_meters()
-            self.children_claimed0 = ledger.children_s
-            self.children0 = getrusage(RUSAGE_CHILDREN)
-            self.self0 = getrusage(RUSAGE_SELF)
+            self._read_first(runtime)
         # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
-        if parent is None or parent.lane is not lanes.here:
+        lane = lanes.here
+        if lane.top is not parent:
+            self.meet(lane.top)
+        if self.on_loop and parent is not None:
+            parent.inside += 1
+        if parent is None or parent.lane is not lane or (self.on_loop and parent.inside > 1):
             self.is_lane = True
             ledger.open += 1
             ledger.born += 1
         self.born = ledger.born
         self.alone = ledger.open == 1
 
+    def _read_first(self, runtime: Runtime) -> None:
+        """
+        Read every meter and the clocks of the process, the cheapest last.
+        """
+        poller = runtime.poller
+        if poller is not None and self.entered_ns > poller.due_ns:
+            poller.watch(self.entered_ns)
+        self.start_meters()
+        self.children_claimed0 = ledger.children_s
+        self.pool0_s = pool_cpu_s() if POOLS in modules and runtime.probe is None else NO_POOLS
+        self.claimed0_ns = ledger.claimed_ns
+        self.children0 = getrusage(RUSAGE_CHILDREN)
+        self.self0 = getrusage(RUSAGE_SELF)
+
     def abandon(self) -> None:
         """
         Take back what a call that failed to begin has begun.
         """
         self.closed = True
-        if getattr(self, "is_lane", False):
-            self.is_lane = False
-            ledger.open -= 1
-        seat = getattr(self, "sampling", None)
-        if seat is not None:
-            seat.leave(self)
+        if not hasattr(self, "sampling"):  # a signal handler has raised before anything was begun
+            return
+        self.leave()
+        if self.sampling is not None:
+            self.sampling.leave(self)
 
     def close(self, error: BaseException | None) -> None:
         """
@@ -128,10 +149,8 @@ class Window(Stretches):
                 if self.gpu is not None:
                     self._wait(self.gpu)
                 self.pause()
-                if self.is_lane:
-                    self.is_lane = False
-                    ledger.open -= 1
-                self._hand_over(self.record or self._measure(error))
+                self.leave()
+                self.hand_over(self.record or self.measure(error))
                 self.closed = True
                 if shared.threads:
                     shared.rest()
@@ -151,7 +170,7 @@ class Window(Stretches):
         self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
         self.gpu_sync = gpu.end()
 
-    def _hand_over(self, record: Record) -> None:
+    def hand_over(self, record: Record) -> None:
         """
         Give the record to every capture and sink, going on where it has been interrupted.
         """
@@ -173,7 +192,7 @@ class Window(Stretches):
                 self.runtime.keep(record, uri, error)
             self.sent += 1
 
-    def _measure(self, error: BaseException | None) -> Record:
+    def measure(self, error: BaseException | None) -> Record:
         """
         Close the brackets, from the tightest to the widest, attribute, and make the record.
         """
@@ -189,7 +208,10 @@ class Window(Stretches):
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
-        living_s, full = (0.0, None) if runtime.probe is None else self.stop_probe(runtime.probe, duration_s)
+        if runtime.probe is not None:
+            living_s, full = self.stop_probe(runtime.probe, duration_s)
+        else:
+            living_s, full = grown_s(self.pool0_s, pool_cpu_s() if POOLS in modules else NO_POOLS), None
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None
         if host_cpu_s is not None and not self.unshared:
@@ -236,7 +258,7 @@ class Window(Stretches):
         record["started_at"] = rfc3339(self.started_at)
         record["monotonic_s"] = started_ns * 1e-9
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
-        record["cpu_s"] = cpu_s
+        record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
         record["cpu_source"] = source
         record["readings"] = readings
         record["resources"] = resources
@@ -257,6 +279,7 @@ class Window(Stretches):
             runtime.enrich(record)
         record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
         self.record = record
+        self.settle()
         if parent is not None:
             parent.children_claims_s += self.children_claims_s
             if parent.nested is None:

@@ -22,7 +22,7 @@ import numpy as np
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, parse
 from greensdk.report import drift
-from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, MAY_LACK, fault, shape, tidied
+from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, MAY_LACK, PROCESS, fault, shape, tidied
 from greensdk.report.windows import Windows
 from greensdk.schema.fields import FORMAT, MAJOR
 from greensdk.schema.primary import call_quality
@@ -31,9 +31,9 @@ NEWLINE = ord("\n")
 SCHEMA = f"{FORMAT}/{MAJOR}"
 SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
-TABLES = ("facts", "host", "basis", "meter", "kind", "clock", "method", "reason", "part")
-NUMBERS = ("duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j")
-PLACES = ("id", "parent", "address", "line", "host", "facts", "basis")
+TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method", "reason", "part")
+NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j")
+PLACES = ("id", "parent", "address", "line", "host", "process", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
 _ONCE = attrgetter(*GROUPS[:7])
 _COMPARED = attrgetter(*drift.OF_READING)
@@ -48,8 +48,8 @@ class Columns(NamedTuple):
         lines: How many lines there are.
         problems: Lines that can't be read.
         rows: Columns with a number for each record: ``id``, ``parent`` (0: none), ``address`` (0: none), ``line`` (the
-            byte where it begins, or the place in a list), ``host``, ``facts`` and ``basis`` (-1: none) as places in the
-            tables, and :data:`NUMBERS` (NaN: null).
+            byte where it begins, or the place in a list), ``host``, ``process``, ``facts`` and ``basis`` (-1: none) as
+            places in the tables, and :data:`NUMBERS` (NaN: null).
         windows: Columns with a number for each record that has read a shared meter: ``row``, ``meter``, ``kind``,
             ``clock`` as places, and those of :data:`greensdk.report.windows.WINDOW`.
         counters: ``starts_j``, the counters at the windows' beginnings, one after the other, as many as the window's
@@ -137,6 +137,8 @@ class Builder:
         self._take([self._of(record) for record in records], np.arange(self.taken, self.taken + len(records)))
 
     def _of(self, record: dict[str, Any]) -> Any:
+        process = record.get(PROCESS)
+        record = {**record, PROCESS: msgspec.Raw(b"" if process is None else msgspec.json.encode(process))}
         try:
             return msgspec.convert(record, self.kind)
         except (msgspec.MsgspecError, RecursionError):
@@ -174,6 +176,8 @@ class Builder:
         found["line"] = lines
         found["facts"] = self._facts(records)
         found["host"] = _places(tables["host"], ((each.host.host_id, each.host.boot_id) for each in records))
+        processes = (b"" if record.process is None else bytes(record.process) for record in records)
+        found["process"] = _places(tables["process"], processes)
         found["address"] = [_address(record.worker) for record in records]
         found["basis"] = self.windows.take(first, records)
         if self.details:
@@ -259,7 +263,7 @@ class Builder:
 
 TYPES: dict[str, Any] = {
     **dict.fromkeys(("id", "parent", "address", "line"), np.int64),
-    **dict.fromkeys(("host", "facts", "basis", "row", "method", "reason", "part"), np.int32),
+    **dict.fromkeys(("host", "process", "facts", "basis", "row", "method", "reason", "part"), np.int32),
 }
 """The types of columns that are no floats."""
 

@@ -14,11 +14,14 @@ import attrs
 import numpy as np
 
 from greensdk.report.groups import BOUNDARY, SOURCE, by_first
+from greensdk.report.shape import GROUPS
 from greensdk.schema.primary import parts_in
 
 if TYPE_CHECKING:
     from greensdk.report.energy import EnergyReport
     from greensdk.report.groups import Sums
+
+RUNS = GROUPS.index("runs")
 
 
 @attrs.define
@@ -243,4 +246,4 @@ def runs_of(found: EnergyReport) -> int:
     """
     Return how many runs of their functions the calls with a number stand for.
     """
-    return sum((runs or 0) * (group.calls - group.unknown) for runs, group in found.by("runs").items())
+    return sum((runs or 0) * (group.calls - group.unknown) for runs, group in found.sums.by(RUNS).items())

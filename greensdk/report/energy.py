@@ -10,6 +10,8 @@ from functools import cached_property
 from math import isnan
 from typing import Any, Self
 
+import numpy as np
+
 from greensdk.deliver.lines import encode
 from greensdk.logs.read import Problem
 from greensdk.report import groups
@@ -17,10 +19,16 @@ from greensdk.report.columns import hashable, values_of
 from greensdk.report.groups import Facts, Group, Sums
 from greensdk.report.inclusion import Counted, counted
 from greensdk.report.meters import Meter, Shares, shared_out
+from greensdk.report.nested import nested
 from greensdk.report.remarks import remarks
 from greensdk.report.shape import can_take
 from greensdk.report.source import Log, Want, from_records, from_sources
 from greensdk.report.split import CPU, RULES
+from greensdk.report.tree import Calls, Node
+
+NAME = "name"
+"""The key for a call's function, or a block's label."""
+NOTHING = Group(0, 0, None, None, None, 0.0, 0.0, (), None)
 
 
 class EnergyReport:
@@ -31,8 +39,8 @@ class EnergyReport:
         attribution: As below.
         source: The record of each row.
         log: Columns, with a row for each record, copies too.
-        rows: The rows that count.
-        shares: Joules of each row, each meter shared out once.
+        rows: The rows that count, and which call is inside which.
+        shares: Joules of each row that counts, each meter shared out once.
 
     Args:
         records: Dictionaries, as :func:`greensdk.capture` and :func:`greensdk.logs.read` give them.
@@ -91,10 +99,11 @@ class EnergyReport:
         self.attribution = _insist(attribution)
         self.source, self.log = log
         self.rows: Counted = counted(self.log)
-        for name in ("id", "parent", "address"):  # of no use any more, and large
+        for name in ("id", "parent", "address", "process", "monotonic_s"):  # of no use any more, and large
             del self.log.rows[name]
         self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
         self.log = self.log._replace(windows={}, counters={})
+        self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares.calls_j))
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
@@ -106,7 +115,7 @@ class EnergyReport:
     @cached_property
     def counted(self) -> list[dict[str, Any]]:
         """
-        The records that go into sums: a call's joules hold those of the calls inside it.
+        The records whose joules add up to all: a call's hold those of the calls inside it.
         """
         return [self.source[row] for row in self.rows.rows.tolist()]
 
@@ -147,6 +156,13 @@ class EnergyReport:
         """
         Everything.
         """
+        return self.calls.grouped(np.zeros(len(self.rows.once), np.int64), [None]).get(None, NOTHING)
+
+    @cached_property
+    def outermost(self) -> Group:
+        """
+        The same joules, of the calls alone that hold them.
+        """
         return self.sums.group(range(len(self.sums.facts)))
 
     @property
@@ -170,33 +186,62 @@ class EnergyReport:
         """
         return self.total.energy_high_j
 
-    def by(self, key: str) -> dict[Any, Group]:
+    def by(self, key: str = NAME) -> dict[Any, Group]:
         """
-        Return a sum for each value of a key, the most joules first.
+        Return a sum for each value of a key, the most joules first. Calls inside others have theirs, too; what each
+        group alone has is ``own_j``.
 
         Args:
-            key: ``function``, ``label``, ``status``, or a dotted name such as ``worker.job_id`` and ``host.host_id``.
+            key: ``name`` (the function, or a block's label), ``function``, ``label``, ``status``, or a dotted name such
+                as ``worker.job_id`` and ``host.host_id``.
 
         Raises:
             TypeError: A list or an object stands there.
         """
-        facts = self.facts(key)
-        found = (self.sums if key in self.log.keys else self.sums_of(facts)).by(facts.keys.index(key))
-        if any(isinstance(value, tuple) for value in found):
-            raise TypeError(f"{key}: holds several values")
-        return found
+        return self.calls.grouped(*self._named(key))
 
-    def facts(self, *keys: str) -> Facts:
+    def tree(self, key: str = NAME) -> list[Node]:
         """
-        Return what the records that count can be grouped by.
+        Return the calls as a tree: those with one value of a key, inside the same ones, together.
+
+        Args:
+            key: As for :meth:`by`.
+
+        Raises:
+            TypeError: A list or an object stands there.
+        """
+        return self.calls.tree(*self._named(key))
+
+    def _named(self, key: str) -> tuple[Any, list[Any]]:
+        """
+        Return the place of each call's value, and the values.
+        """
+        facts = self.facts(*(("function", "label") if key == NAME else (key,)), rows=self.rows.once)
+        if key == NAME:
+            function, label = map(facts.keys.index, ("function", "label"))
+            values = [each[label] if each[function] is None else each[function] for each in facts.table]
+        else:
+            values = [each[facts.keys.index(key)] for each in facts.table]
+        if any(isinstance(value, tuple) for value in values):
+            raise TypeError(f"{key}: holds several values")
+        found: dict[Any, int] = {}
+        places = np.array([found.setdefault(value, len(found)) for value in values] or [0], np.int64)
+        return places[facts.places], list(found)
+
+    def facts(self, *keys: str, rows: Any = None) -> Facts:
+        """
+        Return what records can be grouped by.
 
         Args:
             keys: Dotted keys that have to be among it.
+            rows: Those of the records; of those that count, if it is None.
         """
-        found = Facts(self.log.keys, self.log.rows["facts"][self.rows.rows], self.log.tables["facts"])
+        rows = self.rows.rows if rows is None else rows
+        found = Facts(self.log.keys, self.log.rows["facts"][rows], self.log.tables["facts"])
         for key in keys:
             if key not in found.keys:
-                found = found.with_key(key, [hashable(value) for value in values_of(self.counted, key)])
+                records = [self.source[row] for row in rows.tolist()]
+                found = found.with_key(key, [hashable(value) for value in values_of(records, key)])
         return found
 
     @cached_property
@@ -220,13 +265,13 @@ class EnergyReport:
             lines.writelines(map(encode, self.records))
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("function", "calls", "J", "90 % interval", "s", "CPU s", "from")]
-        rows += [_row(str(name), group) for name, group in self.by("function").items()]
+        rows: list[tuple[str, ...]] = [("name", "calls", "J", "90 % interval", "own J", "s", "CPU s", "from")]
+        rows += [_row(str(name), group) for name, group in self.by().items()]
         rows.append(_row("total", self.total))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(
-                cell.rjust(width) if place in range(1, 6) else cell.ljust(width)
+                cell.rjust(width) if place in range(1, 7) else cell.ljust(width)
                 for place, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in rows
@@ -261,6 +306,7 @@ def _row(name: str, group: Group) -> tuple[str, ...]:
         str(group.calls),
         "-" if group.energy_j is None else f"{group.energy_j:.4g}",
         "-" if low is None or high is None else f"{low:.4g} .. {high:.4g}",
+        "-" if group.own_j is None else f"{group.own_j:.4g}",
         f"{group.duration_s:.3f}",
         f"{group.cpu_s:.3f}",
         ", ".join(group.sources) or "-",

@@ -27,12 +27,15 @@ class Group:
     Attributes:
         calls: How many.
         unknown: How many of them have no number; they are not in the sum.
-        energy_j: Joules of the others; None when there are none.
+        energy_j: Joules of the others with all calls inside them, those of the same group once; None when there are
+            none.
         energy_low_j: Sum of the lower ends of their intervals.
         energy_high_j: Sum of the upper ends.
-        duration_s: Wall seconds, added up.
-        cpu_s: CPU seconds, added up.
+        duration_s: Wall seconds, added up likewise.
+        cpu_s: CPU seconds, added up likewise.
         sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
+        own_j: Joules without those of the calls inside, of which each group has its own: these add up to all. None
+            where there are none, or where only calls that are in no others were added up.
         parts_j: Joules by what they were counted in: package, dram, gpu, or another boundary. They add up to energy_j.
     """
 
@@ -44,6 +47,7 @@ class Group:
     duration_s: float
     cpu_s: float
     sources: tuple[str, ...]
+    own_j: float | None = None
     parts_j: dict[str, float] = attrs.field(factory=dict)
 
 
@@ -126,7 +130,7 @@ class Sums(NamedTuple):
             fsum(self.duration_s[number] for number in numbers),
             fsum(self.cpu_s[number] for number in numbers),
             tuple(sorted({f"{self.facts[each][SOURCE]} ({self.facts[each][BOUNDARY]})" for each in known})),
-            self._parts(known),
+            parts_j=self._parts(known),
         )
 
     def _parts(self, numbers: Sequence[int]) -> dict[str, float]:

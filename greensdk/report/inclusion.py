@@ -1,5 +1,9 @@
 """
-Which records count: each once, and none whose joules are in another's.
+Which records count, which call is inside which, and whether its joules are in the other's.
+
+A call's joules hold those of the calls inside it in its own process, and of the child processes that it waited for. Of
+other processes' calls (a pool that was there before, a daemon, a worker on another machine) they hold nothing. No
+record says which it was, but the CPU seconds do: those of a child that was waited for are among the outer call's.
 """
 
 from __future__ import annotations
@@ -9,7 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from greensdk.report.ancestry import Calls, Process, around, without_circles
 from greensdk.report.columns import Columns
+from greensdk.report.shape import GROUPS
+
+STATUS = GROUPS.index("status")
+INTERIM = "interim"
+CLOSE, CLOSE_S = 0.01, 1e-3
+"""By so much CPU seconds of two clocks (a call's own, and getrusage(2) of a process that ended) may differ."""
 
 
 class Counted(NamedTuple):
@@ -17,47 +28,108 @@ class Counted(NamedTuple):
     Rows of a log.
 
     Attributes:
-        rows: Those that go into sums, in the order in which records are first seen.
-        once: Those of all records, in the same order; of several with one id the last.
+        rows: Those whose joules add up to the sum: what is not held by another one.
+        once: Those of all records, in the order in which they are first seen; of several with one id the last, but
+            none that is interim where there is a final one.
+        around: For each of `once` the place in it of the innermost call around it; -1 for an outermost one.
+        is_held: Which of `once` are held by the call around them.
     """
 
     rows: Any
     once: Any
+    around: Any
+    is_held: Any
 
 
 def counted(log: Columns) -> Counted:
     """
-    Return the rows that go into sums: a call's joules hold those of the calls inside it.
+    Return the rows that go into sums, each joule once.
+    """
+    once = _once(log)
+    rows = {name: log.rows[name][once] for name in ("id", "parent", "host", "process", "monotonic_s", "duration_s")}
+    pairs, process = np.unique(rows["host"].astype(np.int64) << 32 | rows["process"], return_inverse=True)
+    parsed = [Process.parse(text) for text in log.tables["process"]]
+    machines = [boot or host for host, boot in log.tables["host"]]
+    names = {name: place for place, name in enumerate(dict.fromkeys(machines))}
+    machine = np.array([-1 if each is None else names[each] for each in machines] or [-1], np.int64)[rows["host"]]
+    end_s = rows["monotonic_s"] + rows["duration_s"]
+    processes = [(machines[pair >> 32], parsed[pair & 0xFFFFFFFF]) for pair in pairs.tolist()]
+    calls = Calls(rows["id"], rows["parent"], machine, process.ravel(), rows["monotonic_s"], end_s, processes)
+    found = around(calls)
+    made = list(_made_in_workers(log, once, found))
+    if made:
+        inner, outer = np.array(made).T
+        found[inner] = outer
+        found = without_circles(found)
+    is_held = _held(log, once, found, calls)
+    return Counted(once[~is_held], once, found, is_held)
 
-    A call of an executor made inside a worker is inside only if it ran on the same machine.
+
+def _once(log: Columns) -> Any:
+    """
+    Return one row for each record.
     """
     ids = log.rows["id"]
     number = len(ids)
     known, first = np.unique(ids, return_index=True)
-    once = np.arange(number)
-    if len(known) < number:
-        _, back = np.unique(ids[::-1], return_index=True)
-        once = (number - 1 - back)[np.argsort(first)]
-    inside = np.zeros(number, bool)
-    parents = log.rows["parent"]
-    asked = np.flatnonzero(parents)
-    if len(asked):
-        places = np.minimum(np.searchsorted(known, parents[asked]), len(known) - 1)
-        inside[asked] = known[places] == parents[asked]
-    inside[list(_made_in_workers(log, once))] = True
-    return Counted(once[~inside[once]], once)
+    if len(known) == number:
+        return np.arange(number)
+    is_final = np.array([facts[STATUS] != INTERIM for facts in log.tables["facts"]])[log.rows["facts"]]
+    order = np.lexsort((np.arange(number), is_final, ids))
+    last = np.append(ids[order][1:] != ids[order][:-1], True)
+    return order[last][np.argsort(first)]
 
 
-def _made_in_workers(log: Columns, once: Any) -> Iterator[int]:
+def _made_in_workers(log: Columns, once: Any, found: Any) -> Iterator[tuple[int, int]]:
     """
-    Yield rows whose executor was made by a call of the same machine that has a number.
+    Yield places in `once` of outermost calls whose executor was made by a call, and those of the calls.
     """
     if not log.around:
         return
-    addresses = log.rows["address"]
-    wanted = np.array(sorted({each for _, found in log.around for each in found}), np.int64)
-    rows = once[~np.isnan(log.rows["energy_j"][once]) & np.isin(addresses[once], wanted)]
-    machines = dict(zip(addresses[rows].tolist(), log.rows["host"][rows].tolist(), strict=True))
-    for row, found in log.around:
-        if log.rows["host"][row] in [machines.get(address) for address in found]:
-            yield row
+    addresses = log.rows["address"][once]
+    wanted = np.array(sorted({each for _, above in log.around for each in above}), np.int64)
+    # Of the calls in one worker's call, that which all others are in.
+    is_outer = (found < 0) | (addresses[found] != addresses)
+    rows = np.flatnonzero(is_outer & np.isin(addresses, wanted))
+    known = np.argsort(~np.isnan(log.rows["energy_j"][once[rows]]), kind="stable")
+    places = dict(zip(addresses[rows[known]].tolist(), rows[known].tolist(), strict=True))
+    place_of = {row: place for place, row in enumerate(once.tolist())}
+    for row, above in log.around:
+        inner = place_of.get(row, -1)
+        outer = next((places[address] for address in above[::-1] if address in places), -1)
+        if inner >= 0 and outer >= 0 and found[inner] < 0:
+            yield inner, outer
+
+
+def _held(log: Columns, once: Any, found: Any, calls: Calls) -> Any:
+    """
+    Say which calls' joules are among those of the call around them.
+    """
+    is_inside = found >= 0
+    known = ~np.isnan(log.rows["energy_j"][once])
+    same_process = calls.process[found] == calls.process
+    held = _downwards(is_inside & same_process & known[found], is_inside & same_process, found)
+    same_machine = calls.machine[found] == calls.machine
+    asking = np.flatnonzero(is_inside & ~same_process & same_machine & (known | held)[found])
+    if not len(asking):
+        return held
+    cpu_s = log.rows["cpu_s"][once]
+    room_s = cpu_s - np.bincount(found[held], np.nan_to_num(cpu_s[held]), len(once))
+    slack_s = CLOSE * cpu_s + CLOSE_S
+    # Those that ended first: what was waited for has ended.
+    for place in asking[np.argsort(calls.end_s[asking], kind="stable")].tolist():
+        outer = found[place]
+        left_s = room_s[outer] - cpu_s[place]
+        if not left_s < -slack_s[outer]:  # it has room, or nobody knows
+            held[place] = True
+            room_s[outer] = np.fmax(left_s, 0.0)
+    return _downwards(held, is_inside & same_process, found)
+
+
+def _downwards(held: Any, may_be: Any, found: Any) -> Any:
+    """
+    Add the calls in held ones that have no number, and so on.
+    """
+    while (more := may_be & ~held & held[found]).any():
+        held = held | more
+    return held

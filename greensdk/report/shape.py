@@ -46,17 +46,19 @@ ATTRIBUTES: dict[str, Any] = {
 """What is read of a reading's attributes, which any monitor may use for something else."""
 ADDRESS = ("worker.executor_id", "worker.job_id", "worker.call_id")
 GROUPS = (
-    "function", "status", "runs", "energy_quality", "energy_source", "energy_boundary", "reason", "worker.backend",
-    "host.host_id",
+    "function", "status", "runs", "energy_quality", "energy_source", "energy_boundary", "reason", "label",
+    "worker.backend", "host.host_id",
 )  # fmt: skip
 """Keys that sums can always be asked for by; others have to be named before a log is read."""
 DETAILS = (
-    "label", "worker.stage", "worker.pod", "host.boot_id", "host.cpu_model", "host.cpus_logical", "error_type",
+    "worker.stage", "worker.pod", "host.boot_id", "host.cpu_model", "host.cpus_logical", "error_type",
     "errors", "plugins", "greensdk", "config_digest", "cost.electricity_currency",
 )  # fmt: skip
 """What a page groups calls by besides."""
 AMOUNTS = ("cost.usd", "cost.electricity", "carbon.g_co2e")
 """Numbers that a page adds up besides."""
+PROCESS = "process"
+"""Read as it stands in the line: most records have one that was seen before."""
 OF_READING = ("quality", "call_j", "low_j", "high_j", "reason")
 """What a page shows of each reading besides."""
 
@@ -78,7 +80,9 @@ def can_take(key: str) -> bool:
     """
     top, *below = key.split(".")
     names = [top, *below[:1]] if top in OBJECTS else [top]
-    return all(name.isidentifier() and not iskeyword(name) and not name.startswith("_") for name in names)
+    return top != PROCESS and all(
+        name.isidentifier() and not iskeyword(name) and not name.startswith("_") for name in names
+    )
 
 
 @cache
@@ -90,7 +94,7 @@ def shape(keys: tuple[str, ...] = (), *, details: bool = False) -> Any:
         keys: Dotted keys that are read besides, whatever stands there.
         details: What a page shows is read too.
     """
-    more = [*ADDRESS, *keys]
+    more = [*ADDRESS, PROCESS, "label", *keys]
     if details:
         more += [*DETAILS, *AMOUNTS, "started_at", *(f"readings[].{key}" for key in OF_READING)]
     names = dict.fromkeys(NEEDED, True) | {"schema": False}
@@ -106,7 +110,7 @@ def _class(path: str, names: Mapping[str, bool]) -> Any:
     for full, is_needed in names.items():
         key = full.removeprefix(prefix)
         if full.startswith(prefix) and not set(key) & set(".[*"):
-            kind = _kind(full, names) if is_needed else Any
+            kind = _kind(full, names) if is_needed else msgspec.Raw if full == PROCESS else Any
             fields.append((key, kind) if is_needed and FIELDS[full].required else (key, kind, None))
     return msgspec.defstruct(path.title().strip("[]") or "Record", fields, kw_only=True, gc=False)
 

@@ -14,8 +14,8 @@ from functools import cache
 from reprlib import Repr
 from typing import Any, NamedTuple
 
+from greensdk.schema import SCHEMA
 from greensdk.schema.fields import FIELDS, FORMAT, MAJOR, TIME, Field
-from greensdk.schema.keys import SCHEMA
 
 __all__ = ["FIELDS", "NEWER", "is_newer", "json_schema", "misshapen", "parts_of", "problems"]
 

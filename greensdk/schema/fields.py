@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from greensdk.machine.resources import RESOURCE_FIELDS
-from greensdk.schema.keys import SCHEMA
+from greensdk.schema import SCHEMA
 from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
@@ -22,7 +22,7 @@ READABLE = f"^{FORMAT.replace('.', '[.]')}/({'|'.join(map(str, range(MAJOR + 1))
 TIME = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?Z$"
 """RFC 3339, section 5.6, in UTC."""
 
-STATUSES = ("ok", "error", "cancelled", "lost", "unmeasured")
+STATUSES = ("ok", "error", "cancelled", "lost", "unmeasured", "interim")
 SCOPES = ("machine", "call")
 QUALITIES = ("measured", "attributed", "estimated")
 
@@ -79,7 +79,9 @@ _CALL: dict[str, Field] = {
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
     "status": _text(
-        "How the call ended; lost: its worker died; unmeasured: it ran without being measured.", enum=STATUSES
+        "How the call ended; lost: its worker died; unmeasured: it ran without being measured; interim: it had not "
+        "ended.",
+        enum=STATUSES,
     ),
     "error_type": _maybe_text("Class name of what the call raised."),
     "runs": Field(("integer",), "1", "How many runs of the function the record is about.", least=0),
@@ -113,6 +115,7 @@ _CALL: dict[str, Field] = {
     "resources": Field(("object",), "", "What else the call used.", True),
     "samples": Field(("object", "null"), "", "What was seen while the call ran; null unless sampling was asked for."),
     "host": Field(("object",), "", "The machine.", True),
+    "process": Field(("object", "null"), "", "The process that the call ran in."),
     "worker": Field(("object", "null"), "", "Where the call ran in a larger system; null outside one.", True),
     "cost": Field(("object",), "", "What the call cost, when a plugin tells."),
     "carbon": Field(("object",), "", "What the call emitted, when a plugin tells."),
@@ -208,6 +211,16 @@ _HOST: dict[str, Field] = {
     "tdp_source": _fact("Where tdp_w comes from."),
 }
 
+_PROCESS: dict[str, Field] = {
+    "pid": Field(("integer",), "1", "Process id, in its own pid namespace.", least=0),
+    "started_s": _number("s", "When it began: since the boot on Linux, since 1970 elsewhere.", required=False),
+    "pid_namespace": _count("Inode of its pid namespace: equal pids of two containers are two processes."),
+    "ancestors": Field(("array",), "", "Its parent, its parent's parent and so on, when the meters were opened."),
+    "ancestors[]": Field(("array",), "", "One of them: its pid and its started_s."),
+    "ancestors[][]": Field(("number",), "1", "The pid, or the seconds."),
+    "parent_id": _fact("The record_id that `greensdk run` handed on to its command."),
+}
+
 _WORKER: dict[str, Field] = {
     "adapter": _fact("The adapter that knew where we run."),
     "backend": _fact("Where the workers are: localhost, aws_lambda, k8s."),
@@ -282,6 +295,7 @@ FIELDS: dict[str, Field] = {
     "resources.cpu_percent_per_core[]": Field(("number", "null"), "%", "One logical CPU."),
     **{f"samples.{name}": field for name, field in _SAMPLES.items()},
     **{f"host.{name}": field for name, field in _HOST.items()},
+    **{f"process.{name}": field for name, field in _PROCESS.items()},
     **{f"worker.{name}": field for name, field in _WORKER.items()},
     **{f"cost.{name}": field for name, field in _COST.items()},
     **{f"carbon.{name}": field for name, field in _CARBON.items()},

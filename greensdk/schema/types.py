@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from greensdk.machine.identity import Identity
 from greensdk.monitor import Reading
 
-Status = Literal["ok", "error", "cancelled", "lost", "unmeasured"]
+Status = Literal["ok", "error", "cancelled", "lost", "unmeasured", "interim"]
 
 
 class Statistics(TypedDict):
@@ -245,6 +246,7 @@ class Record(TypedDict):
     resources: Resources
     samples: Samples | None
     host: Host
+    process: NotRequired[Identity | None]
     worker: Worker | None
     cost: Cost
     carbon: Carbon

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from greensdk.configure.resolved import NAMED
+from greensdk.configure.targets import NAMED
 from greensdk.measure.bind import name_of
 from greensdk.measure.calls import Call
 from greensdk.measure.record import Subject

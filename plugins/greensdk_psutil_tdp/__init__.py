@@ -178,11 +178,13 @@ class PsutilTdpEstimator:
         """
         Scale the model by what `greensdk calibrate --reference` read at the plug or the battery of this machine.
 
-        The package keeps its own estimate, but is never more than fits into the wall.
+        The package keeps its own estimate, but is never more than fits into the wall. Where a reading says less of
+        other loads than the model does of machines like this, the model's narrower interval stays.
         """
         if self._of is None:
             return
-        factors = reference.low, reference.high
+        low, high = common(self._of, WALL)
+        factors = max(low, reference.low), min(high, reference.high)
         wall = scaled(curve(self._of, WALL), reference.factor, widen(factors, NOISE))
         package = fitted_into(curve(self._of, PACKAGE), wall, self._of.memory_gb)
         self._draw(

@@ -43,7 +43,9 @@ def test_each_fault_is_a_line_and_the_exit_code_is_1(tmp_path, line):
     assert 1 == done.exit_code
     lines = done.stdout.splitlines()
     assert f"{file}:2: depth: expected integer, found '0'" == lines[0]
-    assert f"{file}:2: status: expected one of ok, error, cancelled, lost, unmeasured, found 'fine'" == lines[1]
+    assert (
+        f"{file}:2: status: expected one of ok, error, cancelled, lost, unmeasured, interim, found 'fine'" == lines[1]
+    )
     assert lines[2].startswith(f"{file}:4: not JSON: ")
     assert f"{file}:5: torn line: its writer was stopped in the middle of it" == lines[3]
     assert "2 good, 3 bad\n" == done.stderr

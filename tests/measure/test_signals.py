@@ -178,7 +178,7 @@ def test_a_sink_that_is_interrupted_gets_the_record_and_the_others_do_too():
         assert Late is type(raised(work))
 
     first, again, second = taken
-    assert first is again is second
+    assert first == again == second
 
 
 def test_an_interrupted_block_is_recorded():

@@ -16,8 +16,8 @@ from greensdk import energy_tracked, track
 from greensdk.deliver.lines import encode
 from greensdk.deliver.sinks import memory
 from greensdk.machine.resources import RESOURCE_FIELDS
+from greensdk.schema import SCHEMA
 from greensdk.schema.check import FIELDS, json_schema, misshapen, problems
-from greensdk.schema.keys import SCHEMA
 
 READING = {
     "monitor": "rapl",
@@ -186,7 +186,7 @@ def test_the_resource_probe_and_the_table_agree():
         ({"energy_j": True}, "energy_j: expected number or null, found True"),
         ({"energy_j": -1.0}, "energy_j: expected at least 0, found -1.0"),
         ({"depth": 1.5}, "depth: expected integer, found 1.5"),
-        ({"status": "fine"}, "status: expected one of ok, error, cancelled, lost, unmeasured, found 'fine'"),
+        ({"status": "fine"}, "status: expected one of ok, error, cancelled, lost, unmeasured, interim, found 'fine'"),
         ({"started_at": "yesterday"}, "started_at: expected something like 2026-01-31T12:00:00Z, found 'yesterday'"),
         ({"schema": "x/1"}, f"schema: expected something like {SCHEMA}, found 'x/1'"),
         ({"errors": {"rapl": None}}, "errors.rapl: expected string, found None"),

@@ -470,7 +470,7 @@ def test_a_reference_scales_the_wall_and_keeps_the_package_inside(of: Machine, l
     wall = scaled(curve(of, WALL), factor, (0.8, 1.25))
     low, middle, high = watts(wall, load)
     assert (low, high) == pytest.approx((0.8 * middle, 1.25 * middle))
-    assert middle == pytest.approx(factor * watts(curve(of, WALL, tuned=True), load)[1])
+    assert middle == pytest.approx(factor * watts(curve(of, WALL), load)[1])
     package_w = watts(fitted_into(curve(of, PACKAGE), wall, of.memory_gb), load)[1]
     memory_w = DRAM_W_PER_GB * of.memory_gb
     assert package_w <= middle

@@ -1,0 +1,154 @@
+"""
+Calls inside calls, added up by name: as a table, and as a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import starmap
+from math import isnan
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from greensdk.report.columns import Columns
+from greensdk.report.groups import BOUNDARY, SOURCE, Group
+from greensdk.report.inclusion import Counted
+from greensdk.report.nested import Nested, levels
+
+
+class Node(NamedTuple):
+    """
+    The calls of one name in one place of the tree.
+
+    Attributes:
+        name: Theirs.
+        group: Their sum.
+        inside: The calls inside them.
+    """
+
+    name: Any
+    group: Group
+    inside: list[Node]
+
+
+class Calls(NamedTuple):
+    """
+    All calls, outer and inner ones.
+
+    Attributes:
+        log: Everything.
+        counted: Which of it are calls, and which is inside which.
+        numbers: What each used.
+    """
+
+    log: Columns
+    counted: Counted
+    numbers: Nested
+
+    def grouped(self, places: Any, names: Sequence[Any]) -> dict[Any, Group]:
+        """
+        Return a sum for each name, the most joules first; what is inside another call of its name adds no joules.
+
+        Args:
+            places: For each call the place of its name.
+            names: Each name once.
+        """
+        sums = self.sums(places, topmost(self.counted.around, places), len(names))
+        found = {name: group for name, group in zip(names, sums, strict=True) if group.calls}
+        return dict(sorted(found.items(), key=lambda item: -(item[1].energy_j or 0.0)))
+
+    def tree(self, places: Any, names: Sequence[Any]) -> list[Node]:
+        """
+        Return the calls as a tree: those of one name inside the same node are a node, the most joules first.
+
+        Args:
+            places: For each call the place of its name.
+            names: Each name once.
+        """
+        around = self.counted.around
+        node = np.full(len(around), -1, np.int64)
+        outer_of: list[int] = []
+        name_of: list[int] = []
+        for some in levels(around):
+            outer = np.where(around[some] >= 0, node[around[some]], -1)
+            pairs, which = np.unique((outer + 1) << 32 | places[some], return_inverse=True)
+            node[some] = which.ravel() + len(outer_of)
+            outer_of += ((pairs >> 32) - 1).tolist()
+            name_of += (pairs & 0xFFFFFFFF).tolist()
+        sums = self.sums(node, np.ones(len(around), bool), len(outer_of))
+        nodes = [Node(names[name], group, []) for name, group in zip(name_of, sums, strict=True)]
+        roots: list[Node] = []
+        for each, outer_place in zip(nodes, outer_of, strict=True):
+            (roots if outer_place < 0 else nodes[outer_place].inside).append(each)
+        for some_nodes in (roots, *(each.inside for each in nodes)):
+            some_nodes.sort(key=lambda each: -(each.group.energy_j or 0.0))
+        return roots
+
+    def sums(self, places: Any, is_top: Any, number: int) -> list[Group]:
+        """
+        Return a sum for each of some places.
+
+        Args:
+            places: For each call its place.
+            is_top: Which calls are in no other of their place.
+            number: How many places there are.
+        """
+        log, numbers, once = self.log, self.numbers, self.counted.once
+        known, own = ~np.isnan(numbers.energy_j), ~np.isnan(numbers.own_j)
+        some = is_top & known
+
+        def added(mask: Any, values: Any = None) -> list[Any]:
+            found: list[Any] = np.bincount(places[mask], None if values is None else values[mask], number).tolist()
+            return found
+
+        counts = added(some)
+        calls, with_number = added(np.ones(len(places), bool)), added(own)
+        columns = [
+            calls,
+            [every - mine for every, mine in zip(calls, with_number, strict=True)],
+            *(_known(added(some, each), counts) for each in (numbers.energy_j, numbers.low_j, numbers.high_j)),
+            added(is_top, np.nan_to_num(log.rows["duration_s"][once])),
+            added(is_top, numbers.cpu_s),
+            _sources(log, once[own], places[own], number),
+            _known(added(own, numbers.own_j), with_number),
+        ]
+        return list(starmap(Group, zip(*columns, strict=True)))
+
+
+def _known(values: Sequence[float], numbers: Sequence[int]) -> list[float | None]:
+    return [value if number and not isnan(value) else None for value, number in zip(values, numbers, strict=True)]
+
+
+def _sources(log: Columns, rows: Any, places: Any, number: int) -> list[tuple[str, ...]]:
+    found: list[set[str]] = [set() for _ in range(number)]
+    table = log.tables["facts"]
+    for pair in np.unique(places.astype(np.int64) << 32 | log.rows["facts"][rows]).tolist():
+        facts = table[pair & 0xFFFFFFFF]
+        found[pair >> 32].add(f"{facts[SOURCE]} ({facts[BOUNDARY]})")
+    return [tuple(sorted(each - {"None (None)"})) for each in found]
+
+
+def topmost(around: Any, places: Any) -> Any:
+    """
+    Say which calls are inside no call of the same name.
+    """
+    found = np.ones(len(around), bool)
+    ahead, going = around.copy(), np.flatnonzero(around >= 0)
+    while len(going):
+        found[going[places[ahead[going]] == places[going]]] = False
+        going = going[found[going]]
+        ahead[going] = around[ahead[going]]
+        going = going[ahead[going] >= 0]
+    return found
+
+
+def lines(nodes: Sequence[Node]) -> Iterator[tuple[int, Node]]:
+    """
+    Yield each node of a tree after the one around it, with how many are around it.
+    """
+    waiting = [(0, node) for node in nodes[::-1]]
+    while waiting:
+        depth, node = waiting.pop()
+        yield depth, node
+        waiting += [(depth + 1, each) for each in node.inside[::-1]]
