@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SinkError,
     )
     from greensdk.measure.decorator import capture, energy_tracked, track
+    from greensdk.measure.notes import annotate, current
     from greensdk.measure.slots import reset
     from greensdk.schema.types import Record
 
@@ -42,14 +43,18 @@ __all__ = [
     "RecordError",
     "SinkError",
     "__version__",
+    "annotate",
     "capture",
+    "current",
     "energy_tracked",
     "reset",
     "track",
 ]
 
 _HOMES = {
+    "annotate": "measure.notes",
     "capture": "measure.decorator",
+    "current": "measure.notes",
     "energy_tracked": "measure.decorator",
     "track": "measure.decorator",
     "reset": "measure.slots",

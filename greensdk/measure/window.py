@@ -22,6 +22,7 @@ from greensdk.monitor import ESTIMATED, Usage
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
+    from greensdk.measure.notes import Notes
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
     from greensdk.schema.types import Record, Resources
@@ -38,11 +39,12 @@ class Window(Stretches):
     Attributes:
         record: The finished record; None before there is one.
         closed: The record is out.
+        notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
     """
 
-    __slots__ = ("closed", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("closed", "notes", "record", "runs", "sent", "started_at", "subject")
 
     def __init__(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
         self.entered_ns = perf_counter_ns()
@@ -52,6 +54,7 @@ class Window(Stretches):
         self.record: Record | None = None
         self.errors = {}
         self.strict_error = None
+        self.notes: Notes | None = None
         self.closed = self.is_lane = False
         self.runs = 1
         self.sent = 0
@@ -231,10 +234,7 @@ class Window(Stretches):
             self._put_energy(record, readings, cpu_s, share)
         else:
             record["reason"] = runtime.nothing
-        if self.sampling is not None:
-            record["samples"] = self.sampling.leave(self)
-        if runtime.enrichers:
-            runtime.enrich(record)
+        self._put_rest(record)
         record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
         self.record = record
         if parent is not None:
@@ -243,6 +243,17 @@ class Window(Stretches):
                 parent.nested = Nested()
             parent.nested.add(readings, cpu_s)
         return record
+
+    def _put_rest(self, record: Record) -> None:
+        """
+        Add what others say of the call: itself, the sampler, and enrichers.
+        """
+        if self.notes is not None:
+            self.notes.put(record)
+        if self.sampling is not None:
+            record["samples"] = self.sampling.leave(self)
+        if self.runtime.enrichers:
+            self.runtime.enrich(record)
 
     def _put_energy(self, record: Record, readings: list[Reading], cpu_s: float, share: Share | None) -> None:
         """

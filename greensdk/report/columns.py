@@ -59,6 +59,7 @@ class Columns(NamedTuple):
         tables: Texts by name.
         around: Row, and addresses of the calls around it, of records whose executor was made in a worker.
         pairs: Row, names and joules of two monitors of one meter.
+        units: Row, unit and amount of work that was counted.
         ids: Each row's record id, where ids were asked for.
     """
 
@@ -72,6 +73,7 @@ class Columns(NamedTuple):
     tables: dict[str, list[Any]]
     around: list[tuple[int, list[int]]]
     pairs: list[tuple[int, drift.Pair]]
+    units: list[tuple[int, str, float]]
     ids: list[str]
 
 
@@ -100,6 +102,7 @@ class Builder:
         self.readings: list[tuple[Any, ...]] = []
         self.around: list[tuple[int, list[int]]] = []
         self.pairs: list[tuple[int, drift.Pair]] = []
+        self.units: list[tuple[int, str, float]] = []
 
     def take_lines(self, path: str, text: bytes, first_byte: int) -> None:
         """
@@ -187,6 +190,8 @@ class Builder:
         for row, record in enumerate(records, first):
             if (worker := record.worker) is not None and str(worker.executor_id).count("-") > 3:
                 self.around.append((row, addresses_around(str(worker.executor_id))))
+            if record.units:
+                self.units += [(row, *each) for each in amounts(record.units)]
             if len(record.readings) > 1:
                 found_pairs = drift.pairs(record.duration_s, map(_COMPARED, record.readings))
                 self.pairs += [(row, pair) for pair in found_pairs]
@@ -239,6 +244,7 @@ class Builder:
             tables,
             self.around,
             self.pairs,
+            self.units,
             self.ids or [],
         )
 
@@ -297,6 +303,15 @@ def hashable(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(hashable, value))
     return () if isinstance(value, msgspec.Struct) else value
+
+
+def amounts(units: Any) -> Iterator[tuple[str, float]]:
+    """
+    Yield the units of a record that are numbers.
+    """
+    for unit, value in units.items() if isinstance(units, dict) else ():
+        if (amount := _amount(value)) is not None:
+            yield unit, amount
 
 
 def _amount(value: Any) -> float | None:

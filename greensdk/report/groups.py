@@ -18,6 +18,20 @@ SOURCE, BOUNDARY = map(GROUPS.index, ("energy_source", "energy_boundary"))
 
 
 @attrs.frozen
+class Work:
+    """
+    Work that some calls counted.
+
+    Attributes:
+        amount: How much in all.
+        j_per_unit: Joules for one, of the calls that have both; None when there are none.
+    """
+
+    amount: float
+    j_per_unit: float | None
+
+
+@attrs.frozen
 class Group:
     """
     Calls added up.
@@ -34,6 +48,7 @@ class Group:
         sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
         own_j: Joules without those of the calls inside, of which each group has its own: these add up to all. None
             where there are none, or where only calls that are in no others were added up.
+        units: What work they did, by unit.
     """
 
     calls: int
@@ -45,6 +60,7 @@ class Group:
     cpu_s: float
     sources: tuple[str, ...]
     own_j: float | None = None
+    units: dict[str, Work] = attrs.field(factory=dict)
 
 
 class Facts(NamedTuple):

@@ -18,8 +18,8 @@ from greensdk.schema.fields import FIELDS, STATUSES
 from greensdk.schema.keys import KEYS
 
 KINDS = {str: "string", float: "number", int: "integer", bool: "boolean", NoneType: "null", list: "array"}
-LATER = {"previous_digest"}
-"""Keys that are added to a line, not to a record."""
+LATER = {"previous_digest", "model_id", "common_factor_low", "common_factor_high"}
+"""Keys that are added to a line, or to the records that rest on a model."""
 
 CLASSES = {
     "": types.Record,
