@@ -22,7 +22,8 @@ from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, rea
 from greensdk.schema import primary as primary_module
 from greensdk.schema.check import problems
 from greensdk.schema.flat import energy
-from greensdk.schema.primary import PARTS, parts_in, primaries_of, widest_of
+from greensdk.schema.primary import PARTS, parts_in, primaries_of
+from greensdk.schema.widest import widest_of
 from greensdk.testing import FakeClock, FakeMonitor, tracked_by
 
 RANKS = {"rapl": 0, "perf": 1, "psutil-tdp": 2}
