@@ -19,7 +19,7 @@ from math import inf
 from typing import Any
 
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Reading, reading
-from greensdk.schema.primary import GPU, parts_in
+from greensdk.schema.primary import GPU, has_gpu, parts_in
 
 NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be shared out"
 NO_METER = "there is no meter here whose joules it could share out"
@@ -229,12 +229,14 @@ def primaries(
 
 def _has_more(best: Reading, readings: Iterable[Reading]) -> bool:
     """
-    Say whether some reading is of a part of the machine that the best one does not hold.
+    Say whether some reading is of a part of the machine that the best one does not hold, and has no part of the best.
+    One of a GPU may: it is not in the sum then, which has to be said.
     """
     mine = parts_in(best["boundary"])
     if mine:
         for each in readings:
-            if mine.isdisjoint(parts_in(each["boundary"]) or mine):
+            parts = parts_in(each["boundary"]) or mine
+            if mine.isdisjoint(parts) or (GPU in parts and GPU not in mine):
                 return True
     return False
 
@@ -249,7 +251,7 @@ def lacking(found: Iterable[Reading], others: Iterable[Reading] = ()) -> str | N
     for each in found:
         missing, reasons, shares = (each["attributes"].get(key) for key in ("missing", "reasons", "shares"))
         if isinstance(missing, list) and isinstance(reasons, dict):  # any monitor may mean something else by it
-            unused = shares if each["boundary"] == GPU and isinstance(shares, dict) else {}
+            unused = shares if has_gpu(each["boundary"]) and isinstance(shares, dict) else {}
             texts += [f"without {key}: {reasons.get(key)}" for key in missing if unused.get(key) != 0]
     texts += [f"without {each['boundary']}: {each['monitor']}: {each['reason']}" for each in others]
     return "; ".join(texts) or None
@@ -341,5 +343,5 @@ class Nested:
             cpu_s: Its CPU seconds.
         """
         known_j, known_cpu_s = self.known.get((primary["monitor"], primary["boundary"]), (0.0, 0.0))
-        unknown_cpu_s = 0.0 if primary["boundary"] == GPU else self.cpu_s - known_cpu_s  # CPU time says nothing of it
+        unknown_cpu_s = 0.0 if has_gpu(primary["boundary"]) else self.cpu_s - known_cpu_s  # CPU time says nothing of it
         return self_energy(primary["call_j"], cpu_s, known_j, unknown_cpu_s)
