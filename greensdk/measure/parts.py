@@ -21,7 +21,7 @@ def beside(
 ) -> tuple[Sequence[Reading], str | None]:
     """
     Return the readings that add up to the call's joules, and what is missing in words; see
-    :func:`greensdk.measure.attribution.primaries`.
+    :func:`greensdk.measure.primaries.primaries`.
 
     Of each part the reading of the first monitor in `ranks` counts. One that overlaps with a better one is left out.
     """

@@ -18,7 +18,8 @@ from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import NONE as NO_POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, primaries, quality_of, reasons, share_of, total
+from greensdk.measure.attribution import Nested, quality_of, reasons, share_of, total
+from greensdk.measure.primaries import primaries
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from nvml_kit import Gpu, machine, ours
 
 from greensdk import capture
-from greensdk.measure.attribution import attribute, primaries, quality_of
+from greensdk.measure.attribution import attribute, quality_of
 from greensdk.measure.parts import added, by_part
+from greensdk.measure.primaries import primaries
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, reading
 from greensdk.schema import primary as primary_module
 from greensdk.schema.check import problems
