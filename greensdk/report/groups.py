@@ -18,6 +18,20 @@ SOURCE, BOUNDARY = map(GROUPS.index, ("energy_source", "energy_boundary"))
 
 
 @attrs.frozen
+class Work:
+    """
+    Work that some calls counted.
+
+    Attributes:
+        amount: How much in all.
+        j_per_unit: Joules for one, of the calls that have both; None when there are none.
+    """
+
+    amount: float
+    j_per_unit: float | None
+
+
+@attrs.frozen
 class Group:
     """
     Calls added up.
@@ -36,6 +50,7 @@ class Group:
             where there are none, or where only calls that are in no others were added up.
         parts_j: Joules by part: package, dram, gpu, or another boundary. They add up to energy_j; empty where no call
             is a sum of parts.
+        units: What work they did, by unit.
     """
 
     calls: int
@@ -48,6 +63,7 @@ class Group:
     sources: tuple[str, ...]
     own_j: float | None = None
     parts_j: dict[str, float] = attrs.field(factory=dict)
+    units: dict[str, Work] = attrs.field(factory=dict)
 
 
 class Facts(NamedTuple):
