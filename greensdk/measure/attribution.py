@@ -19,7 +19,7 @@ from math import inf
 from typing import Any
 
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Reading, reading
-from greensdk.schema.primary import GPU, parts_in
+from greensdk.schema.primary import has_gpu
 
 NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be shared out"
 NO_METER = "there is no meter here whose joules it could share out"
@@ -202,43 +202,6 @@ def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str 
     return best
 
 
-def primaries(
-    readings: Sequence[Reading], ranks: Mapping[str, int], boundary: str | None = None
-) -> tuple[Sequence[Reading], str | None]:
-    """
-    Return the readings whose sum stands for the call, and in words what is not in it and should be.
-
-    Parts of a machine that share no joule add up: the best reading, and of every other part the best beside it. Where
-    the best is of a boundary that adds up with no other (a wall), or a boundary was asked for, it stands alone.
-
-    Args:
-        readings: As for :func:`choose`.
-        ranks: As for :func:`choose`.
-        boundary: What has to be in the sum; None for all that is known.
-    """
-    best = choose(readings, ranks, boundary)
-    if best is None:
-        if boundary is None or len(parts_in(boundary)) < 2:
-            return (), None
-    elif boundary is not None or len(readings) == 1 or not _has_more(best, readings):
-        return (best,), lacking((best,)) if "missing" in best["attributes"] else None
-    from greensdk.measure.parts import beside
-
-    return beside(readings, ranks, boundary)
-
-
-def _has_more(best: Reading, readings: Iterable[Reading]) -> bool:
-    """
-    Say whether some reading is of a part of the machine that the best one does not hold.
-    """
-    mine = parts_in(best["boundary"])
-    if mine:
-        for each in readings:
-            if mine.isdisjoint(parts_in(each["boundary"]) or mine):
-                return True
-    return False
-
-
 def lacking(found: Iterable[Reading], others: Iterable[Reading] = ()) -> str | None:
     """
     Return in words what some readings leave out, and the parts that others were asked for and do not know.
@@ -249,7 +212,7 @@ def lacking(found: Iterable[Reading], others: Iterable[Reading] = ()) -> str | N
     for each in found:
         missing, reasons, shares = (each["attributes"].get(key) for key in ("missing", "reasons", "shares"))
         if isinstance(missing, list) and isinstance(reasons, dict):  # any monitor may mean something else by it
-            unused = shares if each["boundary"] == GPU and isinstance(shares, dict) else {}
+            unused = shares if has_gpu(each["boundary"]) and isinstance(shares, dict) else {}
             texts += [f"without {key}: {reasons.get(key)}" for key in missing if unused.get(key) != 0]
     texts += [f"without {each['boundary']}: {each['monitor']}: {each['reason']}" for each in others]
     return "; ".join(texts) or None
@@ -341,5 +304,5 @@ class Nested:
             cpu_s: Its CPU seconds.
         """
         known_j, known_cpu_s = self.known.get((primary["monitor"], primary["boundary"]), (0.0, 0.0))
-        unknown_cpu_s = 0.0 if primary["boundary"] == GPU else self.cpu_s - known_cpu_s  # CPU time says nothing of it
+        unknown_cpu_s = 0.0 if has_gpu(primary["boundary"]) else self.cpu_s - known_cpu_s  # CPU time says nothing of it
         return self_energy(primary["call_j"], cpu_s, known_j, unknown_cpu_s)

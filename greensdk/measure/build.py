@@ -172,7 +172,8 @@ class Opened:
                 self.missing[part.name] = problem
             if not problem and (part.why != AUTO or source.cheap):
                 self._take(source)
-        self.monitors.sort(key=lambda monitor: monitor.cheap)
+        # A GPU's driver is asked for its processes too, which takes longer than reading a counter.
+        self.monitors.sort(key=lambda monitor: (monitor.cheap, getattr(monitor, "boundary", None) != GPU))
 
     def _take(self, source: Any) -> None:
         self.host.update(getattr(source, "host_facts", {}))

@@ -18,12 +18,13 @@ from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import NONE as NO_POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, primaries, quality_of, reasons, share_of, total
+from greensdk.measure.attribution import Nested, quality_of, reasons, share_of, total
+from greensdk.measure.primaries import primaries
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
-from greensdk.schema.primary import GPU
+from greensdk.schema.primary import has_gpu
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
@@ -354,10 +355,10 @@ class Window(Stretches):
         """
         idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
         machine_j = primary["energy_j"]
-        if primary["boundary"] == GPU and not primary["call_j"]:
+        if has_gpu(primary["boundary"]) and not primary["call_j"]:
             return 0.0
         if idle_w is None or machine_j is None:
             return None
-        if primary["boundary"] == GPU:  # CPU time says nothing of it
+        if has_gpu(primary["boundary"]):  # CPU time says nothing of it
             share = (primary["call_j"] or 0.0) / machine_j
         return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)

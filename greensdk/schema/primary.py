@@ -40,6 +40,13 @@ def parts_in(boundary: str | None) -> frozenset[str]:
     return found if found.issubset(PARTS) else NO_PARTS
 
 
+def has_gpu(boundary: str | None) -> bool:
+    """
+    Say whether a GPU is among the parts of a boundary, of which CPU time says nothing.
+    """
+    return GPU in parts_in(boundary)
+
+
 def joined(parts: Iterable[str]) -> str:
     """
     Return the boundary of some parts.
