@@ -82,6 +82,33 @@ def test_the_last_record_is_as_without(burn):
     assert outer.record["record_id"] == inner.record["parent_id"]
 
 
+def test_the_last_record_comes_last():
+    """
+    A call that ends while an interim record of it is being written waits for that.
+    """
+    written, begun = [], threading.Event()
+
+    class Slow:
+        takes_interim = True
+
+        def emit(self, record):
+            if record["status"] == "interim":
+                begun.set()
+                wait_for(lambda: call._window.stopped_ns)
+            written.append((record["status"], record["duration_s"]))
+
+        def close(self):
+            pass
+
+    with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
+        runtime = call._window.runtime
+        runtime.sinks = (("slow:", Slow()), *runtime.sinks)
+        assert begun.wait(60)
+
+    assert ["interim", "ok"] == [status for status, _ in written]
+    assert written[0][1] < written[1][1]
+
+
 def test_a_call_inside_another_says_so_before_it_ends():
     """
     Parent and depth are those of its last record.
