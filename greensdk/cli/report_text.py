@@ -4,7 +4,7 @@ How ``greensdk report`` looks in a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from greensdk.report.tree import lines
 if TYPE_CHECKING:
     from greensdk.report import EnergyReport, Group
     from greensdk.report.compare import Machine
+    from greensdk.report.groups import Work
     from greensdk.report.tree import Node
 
 
@@ -28,7 +29,7 @@ def print_report(
     key: str,
     groups: Mapping[Any, Group],
     nodes: Sequence[Node] | None,
-    problems: Sequence[Any],
+    remarks: Sequence[str],
     *,
     rank: bool,
 ) -> None:
@@ -40,7 +41,7 @@ def print_report(
         key: What the groups are told apart by.
         groups: The sum of each.
         nodes: The same as a tree, if that is to be shown instead.
-        problems: Lines that could not be read.
+        remarks: What has to be said besides.
         rank: Rank the groups by the joules of one run, instead of adding them up.
     """
     if rank:
@@ -49,7 +50,7 @@ def print_report(
         _print_groups(found, key, list(groups.items()) if nodes is None else _indented(nodes))
     _print_total(found)
     _print_meters(found)
-    for line in _remarks(found, problems):
+    for line in (*found.remarks(), *remarks):
         click.echo(brief(line, LONGEST_LINE))
 
 
@@ -104,6 +105,9 @@ def _print_total(found: EnergyReport) -> None:
         per_run = f", {outer.energy_j / runs:.4g} J per run" if runs else ""
         what = "call" if outer.calls == total.calls else "outermost call"
         click.echo(f"each      {outer.energy_j / apart:.4g} J per {what}{per_run}")
+    for unit, (name, work) in _works(found):
+        each = "-" if work.j_per_unit is None else f"{work.j_per_unit:.4g} J for each of {work.amount:.10g} {unit}"
+        click.echo(shown(f"units     {each} ({name})"))
     qualities = [f"{group.calls} {name}" for name, group in found.by("energy_quality").items() if name is not None]
     if qualities:
         click.echo(f"known by  {shown(', '.join(qualities))}")
@@ -118,6 +122,14 @@ def parts_text(group: Group) -> str:
     """
     parts = sorted(group.parts_j.items(), key=lambda item: -item[1])
     return ", ".join(f"{shown(name)} {joules_j:.4g} J" for name, joules_j in parts)
+
+
+def _works(found: EnergyReport) -> Iterator[tuple[str, tuple[Any, Work]]]:
+    """
+    Yield each unit with the calls that counted it, by their names: those of different functions are no sum.
+    """
+    for name, group in found.by().items():
+        yield from ((unit, (name, work)) for unit, work in group.units.items())
 
 
 def _share(part: float, whole: float) -> str:
@@ -165,9 +177,3 @@ def _print_meters(found: EnergyReport) -> None:
                 for machine, meter, _, _, meter_j, calls_j, unattributed_j in found.meters
             ],
         )
-
-
-def _remarks(found: EnergyReport, problems: Sequence[Any]) -> Iterable[str]:
-    yield from found.remarks()
-    if problems:
-        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"

@@ -20,7 +20,7 @@ from greensdk.configure.uris import path_of
 from greensdk.deliver.lines import encode
 from greensdk.deliver.logfile import LogFile
 from greensdk.errors import SinkError
-from greensdk.machine.signals import is_from_signal_here
+from greensdk.machine.signals import is_from_signal, is_from_signal_here
 
 MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
@@ -111,6 +111,8 @@ class JsonlSink:
             if self._fsync:
                 os.fsync(fd)
         except OSError as error:
+            if is_from_signal(error):
+                raise
             raise SinkError(f"{self.path}: {error.strerror}") from error
         file.torn = written != wanted
         if file.torn:

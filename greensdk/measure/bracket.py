@@ -49,7 +49,7 @@ class Bracket(Frame):
             try:
                 self.host0_s = host_clock.read()
             except (OSError, ValueError) as error:
-                self.errors[host_clock.name] = describe(error)
+                self.fault(host_clock.name, "read", error)
         self.clock_token: Any = None if cpu_clock is None else self._start(cpu_clock)
         self.tokens: list[Any] = []
         for monitor in runtime.monitors:
@@ -80,7 +80,7 @@ class Bracket(Frame):
         try:
             return None, host_clock.read() - self.host0_s, host_clock.resolution_s
         except (OSError, ValueError) as error:
-            self.errors[host_clock.name] = describe(error)
+            self.fault(host_clock.name, "read", error)
             return None, None, 0.0
 
     def _count(self, clock: CpuClock) -> CpuTime | None:

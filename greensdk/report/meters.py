@@ -16,6 +16,9 @@ from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
 from greensdk.schema.primary import GPU, parts_in
 
+NEAR = 0.99
+"""A call that a split gives so much of what its GPU's driver said is given all of it."""
+
 
 class Meter(NamedTuple):
     """
@@ -92,24 +95,25 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
             rows, own_j = log.windows["row"][mine], log.windows["own_j"][mine]
             found.calls_j[rows] = found.calls_j[rows] - own_j + calls_j
             if len(found.parts_j):
-                _rescale(
-                    log, found.parts_j, boundary, rows, np.divide(calls_j, own_j, where=own_j > 0.0, out=own_j * 0)
-                )
+                _put_parts(log, found.parts_j, boundary, rows, calls_j)
             found.meters.append(Meter(machine, name, source, boundary, meter_j, float(calls_j.sum()), rest_j))
     return found
 
 
-def _rescale(log: Columns, parts_j: Any, boundary: str, rows: Any, ratios: Any) -> None:
+def _put_parts(log: Columns, parts_j: Any, boundary: str, rows: Any, calls_j: Any) -> None:
     """
-    Give the parts of some rows that one meter counts what its split has left of them.
+    Give what a meter's split has left some rows to the parts that it counts, in the ratio that their records say.
     """
+    number = len(log.rows["facts"])
+    of_row = np.full(number, np.nan)
+    of_row[rows] = calls_j
     names = {boundary, *parts_in(boundary)}
-    of_row = np.full(len(log.rows["facts"]), np.nan)
-    of_row[rows] = ratios
     counted = np.array([name in names for name in log.tables["part"]])
-    ratio = of_row[log.parts["row"]]
-    mine = counted[log.parts["part"]] & ~np.isnan(ratio)
-    parts_j[mine] *= ratio[mine]
+    mine = np.flatnonzero(counted[log.parts["part"]] & ~np.isnan(of_row[log.parts["row"]]))
+    row = log.parts["row"][mine]
+    whole_j, several = np.bincount(row, parts_j[mine], number)[row], np.bincount(row, minlength=number)[row]
+    ratio = np.divide(parts_j[mine], whole_j, out=1.0 / several, where=whole_j > 0.0)
+    parts_j[mine] = ratio * of_row[row]
 
 
 def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> Split:
@@ -126,7 +130,11 @@ def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> S
     if boundary != GPU:
         return split(seen, rule)
     own_j, endless = log.windows["own_j"][mine], np.full(len(mine), inf)
-    return split(seen._replace(cpu_s=own_j, began_s=start_j, busy_s=stop_j - start_j, cpus=endless), CPU)
+    found = split(seen._replace(cpu_s=own_j, began_s=start_j, busy_s=stop_j - start_j, cpus=endless), CPU)
+    # Where there is room for all, fitting ends a little short of it.
+    calls_j = np.where(found.calls_j > NEAR * own_j, own_j, found.calls_j)
+    rest_j = found.meter_j - float(calls_j.sum())
+    return found if rest_j < 0.0 else Split(calls_j, found.meter_j, rest_j)
 
 
 def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:

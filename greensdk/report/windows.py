@@ -64,7 +64,13 @@ class Windows:
         """
         bases, table = [-1] * len(records), self._tables["basis"]
         for row, record in enumerate(records):
-            found = chosen(record.readings, record.energy_source, record.energy_boundary, _names)
+            found = chosen(
+                record.readings,
+                record.energy_source,
+                record.energy_boundary,
+                _names,
+                is_sum=record.energy_parts_j is not None,
+            )
             if record.energy_quality == ESTIMATED and found:
                 reading = next((each for each in found if each.attributes.basis), found[0])
                 bases[row] = table.setdefault((reading.monitor, reading.attributes.basis or ""), len(table))

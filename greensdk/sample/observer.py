@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.machine.processes import Process, tree
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE
 from greensdk.sample.samples import Sample, compare, parts
 
@@ -47,6 +48,8 @@ class Observer:
         try:
             self._processes = tree(ours_ns * 1e-9)
         except Exception as error:
+            if is_from_signal(error):
+                raise
             self._processes = ()
             problems.append(f"processes: {type(error).__name__}: {error}")
         watts_of = {id(monitor): self._watts(monitor, problems) for monitor in monitors}
@@ -81,5 +84,7 @@ class Observer:
             watts = float(joules) / ((ended_ns - held[1]) * 1e-9)
             return watts if 0.0 <= watts < inf else f"{joules!r} is no number of joules"
         except BaseException as error:  # a plugin's SystemExit is no more ours to raise than its OSError
+            if is_from_signal(error):
+                raise
             problems.append(f"{monitor.name}: {type(error).__name__}: {error}")
             return problems[-1]

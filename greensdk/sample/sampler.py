@@ -23,6 +23,7 @@ from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.errors import describe
+from greensdk.machine.signals import is_from_signal
 from greensdk.sample.observer import Observer
 from greensdk.sample.samples import Sample, summary
 
@@ -142,6 +143,8 @@ class Subscription:
         try:
             return self._leave(window)
         except Exception as error:
+            if is_from_signal(error):
+                raise
             window.errors["sampling"] = f"{type(error).__name__}: {error}"
             return None
 
@@ -209,6 +212,8 @@ class Sampler:
             self._ensure(runtime.sample_every_s)
         except Exception as error:
             self.dismiss(subscription)
+            if is_from_signal(error):
+                raise
             subscription.why_none = window.errors["sampling"] = f"{type(error).__name__}: {error}"
         return subscription
 

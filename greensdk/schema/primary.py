@@ -65,7 +65,8 @@ def primaries_of(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     Return the readings that `energy_j` of a record is the sum of.
     """
     source, boundary = record.get("energy_source"), record.get("energy_boundary")
-    return chosen(record.get("readings") or (), source, boundary, _names)
+    readings = record.get("readings") or ()
+    return chosen(readings, source, boundary, _names, is_sum=record.get("energy_parts_j") is not None)
 
 
 def call_quality(scope: str, quality: str) -> str:
@@ -80,7 +81,12 @@ def call_quality(scope: str, quality: str) -> str:
 
 
 def chosen(
-    readings: Iterable[Reading], source: str | None, boundary: str | None, names: Callable[[Reading], tuple[Any, Any]]
+    readings: Iterable[Reading],
+    source: str | None,
+    boundary: str | None,
+    names: Callable[[Reading], tuple[Any, Any]],
+    *,
+    is_sum: bool = False,
 ) -> Sequence[Reading]:
     """
     Return the first reading of a monitor and a boundary, or those whose parts together are the boundary.
@@ -90,16 +96,17 @@ def chosen(
         source: The record's `energy_source`; None for a call without energy.
         boundary: The record's `energy_boundary`; None, where a part of a record lacks it, stands for any.
         names: Returns monitor and boundary of a reading.
+        is_sum: The record's `energy_parts_j` says that there are several. No monitor counts a part twice.
     """
     if source is None:
         return ()
-    for reading in readings:
-        monitor, here = names(reading)
-        if monitor == source and (here == boundary or boundary is None):
-            return (reading,)
-    wanted = parts_in(boundary)
-    if len(wanted) < 2:
+    if not is_sum:
+        for reading in readings:
+            monitor, here = names(reading)
+            if monitor == source and (here == boundary or boundary is None):
+                return (reading,)
         return ()
+    wanted = parts_in(boundary)
     several = [(*names(reading), reading) for reading in readings]
     monitors = frozenset(source.split("+"))
     return next((found for found, used in _covers(several, monitors, wanted) if used == monitors), ())

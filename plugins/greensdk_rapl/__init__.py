@@ -12,6 +12,7 @@ from math import inf
 from os import close, pread
 from typing import TYPE_CHECKING, Any
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
 from greensdk_rapl.access import LENGTH, judge
 from greensdk_rapl.meter import Meter, describe, open_meter
@@ -145,12 +146,14 @@ class RaplMonitor:
         try:
             for fd in self._fds:
                 raws.append(pread(fd, LENGTH, 0))  # noqa: PERF401 - a comprehension costs a call in Python 3.11
-        except OSError:
+        except OSError as error:
+            if is_from_signal(error):
+                raise
             raws = self._read_each()
         # The cell is taken after the reads: a poll that fills it later has read later, too.
         return raws, self._cell, self.clock()
 
-    def stop(self, token: Any) -> Reading:
+    def stop(self, token: Any) -> Reading:  # noqa: PLR0912 - one frame, for the bracket is hot
         """
         Read every counter again and say what it counted.
         """
@@ -163,7 +166,9 @@ class RaplMonitor:
         try:
             for fd in self._fds:
                 after.append(pread(fd, LENGTH, 0))  # noqa: PERF401
-        except OSError:
+        except OSError as error:
+            if is_from_signal(error):
+                raise
             after = self._read_each()
         elapsed_ns = ended_ns - began_ns
         if polled or not self._shortest_ns <= elapsed_ns <= self._longest_ns:
@@ -321,4 +326,6 @@ def _read(fd: int) -> bytes | OSError:
     try:
         return pread(fd, LENGTH, 0)
     except OSError as error:
+        if is_from_signal(error):
+            raise
         return error

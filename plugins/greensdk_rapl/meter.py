@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, Metric
 from greensdk_rapl.access import open_counter
 from greensdk_rapl.zones import COUNTED, ONE_CORE, PACKAGE, Zone, explain, find
@@ -67,6 +68,8 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
             try:
                 opened[zone] = open_counter(zone)
             except OSError as error:
+                if is_from_signal(error):
+                    raise
                 lost[zone] = f"energy_uj could not be opened: {explain(error)}"
     same, waiting = mirrored(opened)
     for zone in [zone for zone in opened if zone.key in same]:
