@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -252,8 +253,11 @@ def ended(number, *words, before="", inside="", **variables):
     Return the exit code and the records of a program that a signal ends.
     """
     program = [sys.executable, "-c", PROGRAM.format(before=before, inside=inside)]
-    environment = {**os.environ, **variables}
-    with subprocess.Popen([*words, *program], env=environment, stdout=subprocess.PIPE, text=True) as child:
+    made = {"env": {**os.environ, **variables}, "stdout": subprocess.PIPE, "text": True}
+    # Under nohup it is ignored, which is inherited.
+    with subprocess.Popen(
+        [*words, *program], **made, preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    ) as child:
         assert "ready\n" == child.stdout.readline()
         child.send_signal(number)
         code = child.wait(60)
