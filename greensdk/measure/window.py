@@ -153,6 +153,8 @@ class Window(Stretches):
             try:
                 if self.gpu is not None:
                     self._wait(self.gpu)
+                if self.sampling is not None:
+                    self.sampling.is_ending = True
                 self.pause()
                 self.leave()
                 self.hand_over(self.record or self.measure(error))
