@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +27,7 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
     "--by",
     "key",
     metavar="KEY",
-    help="A key of the record: label, tags.team, host.host_id ... Default: name, the function or a block's label.",
+    help="A key: label, tags.team, host.host_id ... Default: name, the function or a block's label.",
 )
 @click.option("--tree", is_flag=True, help="Show calls inside the calls around them, in other processes too.")
 @click.option("--rank", is_flag=True, help="Rank machines (or --by KEY) by the joules that one run takes them.")
@@ -67,12 +67,35 @@ def report(
     nodes = found.tree(key) if tree else None
     if page is not None:
         _write(page, found, sources, problems)
+    waiting = _undelivered(sources)
     if as_json:
-        show.json(_plain(found, key, groups, nodes, len(problems), rank))
+        show.json(_plain(found, key, groups, nodes, rank) | {"undelivered": waiting, "unreadable_lines": len(problems)})
     else:
-        print_report(found, key, groups, nodes, problems, rank=rank)
+        print_report(found, key, groups, nodes, list(_remarks(problems, waiting)), rank=rank)
         if page is not None:
             click.echo(f"page      {page}")
+
+
+def _undelivered(sources: Sequence[str]) -> list[dict[str, Any]]:
+    """
+    Return what waits in the spool to be written to one of these logs; what others left there is theirs.
+    """
+    from greensdk.configure.uris import path_of
+    from greensdk.deliver import spool
+
+    logs = {os.path.abspath(source) for source in sources}
+    return [
+        {"path": str(path), "uri": uri, "records": count}
+        for path, uri, count in spool.waiting()
+        if os.path.abspath(path_of(uri)) in logs
+    ]
+
+
+def _remarks(problems: Sequence[Problem], waiting: Sequence[dict[str, Any]]) -> Iterator[str]:
+    if problems:
+        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"
+    for each in waiting:
+        yield f"{each['records']} records for {each['uri']} wait in {each['path']}: greensdk report {each['path']}"
 
 
 def _groups(found: EnergyReport, key: str) -> dict[Any, Group]:
@@ -121,7 +144,6 @@ def _plain(
     key: str,
     groups: dict[Any, Group],
     nodes: list[Node] | None,
-    unreadable: int,
     rank: bool,
 ) -> dict[str, Any]:
     import attrs
@@ -147,7 +169,6 @@ def _plain(
         ],
         "unattributed_j": found.unattributed_j,
         "remarks": list(found.remarks()),
-        "unreadable_lines": unreadable,
     }
 
 

@@ -4,7 +4,7 @@ How ``greensdk report`` looks in a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def print_report(
     key: str,
     groups: Mapping[Any, Group],
     nodes: Sequence[Node] | None,
-    problems: Sequence[Any],
+    remarks: Sequence[str],
     *,
     rank: bool,
 ) -> None:
@@ -40,7 +40,7 @@ def print_report(
         key: What the groups are told apart by.
         groups: The sum of each.
         nodes: The same as a tree, if that is to be shown instead.
-        problems: Lines that could not be read.
+        remarks: What has to be said besides.
         rank: Rank the groups by the joules of one run, instead of adding them up.
     """
     if rank:
@@ -49,7 +49,7 @@ def print_report(
         _print_groups(found, key, list(groups.items()) if nodes is None else _indented(nodes))
     _print_total(found)
     _print_meters(found)
-    for line in _remarks(found, problems):
+    for line in (*found.remarks(), *remarks):
         click.echo(brief(line, LONGEST_LINE))
 
 
@@ -165,9 +165,3 @@ def _print_meters(found: EnergyReport) -> None:
                 for machine, meter, _, _, meter_j, calls_j, unattributed_j in found.meters
             ],
         )
-
-
-def _remarks(found: EnergyReport, problems: Sequence[Any]) -> Iterable[str]:
-    yield from found.remarks()
-    if problems:
-        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"

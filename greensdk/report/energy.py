@@ -24,7 +24,7 @@ from greensdk.report.remarks import remarks
 from greensdk.report.shape import can_take
 from greensdk.report.source import Log, Want, from_records, from_sources
 from greensdk.report.split import CPU, RULES
-from greensdk.report.tree import Calls, Node
+from greensdk.report.tree import Calls, Node, names
 
 NAME = "name"
 """The key for a call's function, or a block's label."""
@@ -198,7 +198,7 @@ class EnergyReport:
         Raises:
             TypeError: A list or an object stands there.
         """
-        return self.calls.grouped(*self._named(key))
+        return self.calls.grouped(*self.named(key))
 
     def tree(self, key: str = NAME) -> list[Node]:
         """
@@ -210,18 +210,17 @@ class EnergyReport:
         Raises:
             TypeError: A list or an object stands there.
         """
-        return self.calls.tree(*self._named(key))
+        return self.calls.tree(*self.named(key))
 
-    def _named(self, key: str) -> tuple[Any, list[Any]]:
+    def named(self, key: str) -> tuple[Any, list[Any]]:
         """
-        Return the place of each call's value, and the values.
+        Return the place of each call's value of a key among the values, and these.
+
+        Raises:
+            TypeError: A list or an object stands there.
         """
-        facts = self.facts(*(("function", "label") if key == NAME else (key,)), rows=self.rows.once)
-        if key == NAME:
-            function, label = map(facts.keys.index, ("function", "label"))
-            values = [each[label] if each[function] is None else each[function] for each in facts.table]
-        else:
-            values = [each[facts.keys.index(key)] for each in facts.table]
+        facts = self.facts(*[key] * (key != NAME), rows=self.rows.once)
+        values = names(facts) if key == NAME else [each[facts.keys.index(key)] for each in facts.table]
         if any(isinstance(value, tuple) for value in values):
             raise TypeError(f"{key}: holds several values")
         found: dict[Any, int] = {}

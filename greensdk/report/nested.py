@@ -54,14 +54,14 @@ def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     """
     once, around, is_held = counted[1:]
     found_j = calls_j[once]
-    low_j, high_j = ends(log, once, found_j)
+    low_j, high_j = ends(log, once, calls_j)
     cpu_s = log.rows["cpu_s"][once]
     if not (around >= 0).any():
         return Nested(found_j, low_j, high_j, found_j, cpu_s)
-    depths = levels(around)
+    ordered = levels(around)
     parts = _Parts(log, counted, found_j, cpu_s)
     own_j = found_j.copy()
-    for inner in depths[1:]:
+    for inner in ordered[1:]:
         held = inner[is_held[inner]]
         outer = around[held]
         parts.share_out(held, [low_j, high_j])
@@ -71,7 +71,7 @@ def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     # Where a call has a number, an end that it lacks is missed in sums.
     whole = [np.nan_to_num(found_j), *(np.where(known, each, 0.0) for each in (low_j, high_j)), np.nan_to_num(cpu_s)]
     beside = [np.zeros(len(once)) for _ in whole]
-    for inner in depths[:0:-1]:
+    for inner in ordered[:0:-1]:
         outer, apart = around[inner], ~is_held[inner]
         for more, values in zip(beside, whole, strict=True):
             np.add.at(more, outer, more[inner] + np.where(apart, values[inner], 0.0))
@@ -81,16 +81,24 @@ def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     return Nested(energy_j, low_j, high_j, np.maximum(own_j, 0.0), sums[3])
 
 
+def depths(around: Any) -> Any:
+    """
+    Return how many calls are around each one.
+    """
+    found = np.zeros(len(around), np.int64)
+    ahead, going = around.copy(), np.flatnonzero(around >= 0)
+    while len(going):
+        found[going] += 1
+        ahead[going] = around[ahead[going]]
+        going = going[ahead[going] >= 0]
+    return found
+
+
 def levels(around: Any) -> list[Any]:
     """
     Return the outermost calls, those directly inside them, and so on.
     """
-    depth = np.zeros(len(around), np.int64)
-    ahead, going = around.copy(), np.flatnonzero(around >= 0)
-    while len(going):
-        depth[going] += 1
-        ahead[going] = around[ahead[going]]
-        going = going[ahead[going] >= 0]
+    depth = depths(around)
     order = np.argsort(depth, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(depth[order])) + 1)
 

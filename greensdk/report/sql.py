@@ -41,35 +41,59 @@ CALLS = {
     "cold_start": "BOOLEAN",
 }
 """
-The columns of ``calls`` with their types: the calls that :class:`greensdk.report.EnergyReport` counts, each once and
-with its part of a meter that several of them read.
+The columns of ``calls`` with their types: the calls whose joules :class:`greensdk.report.EnergyReport` adds up, each
+once and with its part of a meter that several of them read. Those inside them are in ``all_calls``.
 """
 
+INNER = {
+    "parent_id": "VARCHAR",
+    "depth": "BIGINT",
+    "name": "VARCHAR",
+    "own_j": "DOUBLE",
+    "is_top": "BOOLEAN",
+}
+"""
+The further columns of ``all_calls``: the call around it, in other processes too; how many are around it; its function
+or label; its joules without those of the calls inside it, where ``energy_j`` is with them; it is in none of its name.
+"""
+_COUNTED = ("energy_j", "energy_low_j", "energy_high_j", "cpu_s")
+_BESIDE = {**{f"counted_{name}": "DOUBLE" for name in _COUNTED}, "is_counted": "BOOLEAN"}
+"""The numbers of ``calls``, which are without those of inner calls that are in it themselves."""
+
+_SUMMED = ", ".join(f"counted_{name} AS {name}" if name in _COUNTED else name for name in CALLS)
+
 VIEWS = {
+    "calls": f"SELECT {_SUMMED} FROM greensdk_calls WHERE is_counted",  # noqa: S608 - our own names
+    "all_calls": f"SELECT {', '.join([*CALLS, *INNER])} FROM greensdk_calls",  # noqa: S608 - our own names
     "lines": "SELECT json->>'$.record_id' AS record_id, json AS line FROM {objects} WHERE json IS NOT NULL",
     "readings": """
         SELECT record_id, parent_id, function, duration_s, unnest(readings, max_depth := 2) FROM records""",
     "functions": """
-        SELECT function, {sums} FROM calls GROUP BY function""",
+        SELECT name AS function, {sums} FROM all_calls GROUP BY name""",
     "workers": """
         SELECT host_id, backend, pod, cpu_model, count(*) FILTER (cold_start) AS cold_starts, {sums}
-        FROM calls GROUP BY ALL""",
+        FROM (SELECT *, true AS is_top, energy_j AS own_j FROM calls) GROUP BY ALL""",
 }
 """Name to SQL."""
 
-_SUMS = """
-    count(*) AS calls, sum(runs)::BIGINT AS runs, count(energy_j) AS known, sum(energy_j) AS joules,
-    CASE WHEN count(energy_low_j) = count(energy_j) THEN sum(energy_low_j) END AS low_j,
-    CASE WHEN count(energy_high_j) = count(energy_j) THEN sum(energy_high_j) END AS high_j,
-    sum(duration_s) AS seconds, sum(cpu_s) AS cpu_s,
-    sum(energy_j) / nullif(sum(runs) FILTER (energy_j IS NOT NULL), 0) AS joules_per_run"""
+AMOUNTS = {"duration_s": "duration_s", "started_s": "started_s", "cost.usd": "usd", "carbon.g_co2e": "g_co2e"}
+"""Columns of the report, and what they are called here."""
 
-_OF_CALLS = re.compile(r"\b(calls|functions|workers)\b", re.IGNORECASE)
+_SUMS = """
+    count(*) AS calls, sum(runs)::BIGINT AS runs, count(own_j) AS known, sum(energy_j) FILTER (is_top) AS joules,
+    CASE WHEN count(energy_low_j) = count(energy_j) THEN sum(energy_low_j) FILTER (is_top) END AS low_j,
+    CASE WHEN count(energy_high_j) = count(energy_j) THEN sum(energy_high_j) FILTER (is_top) END AS high_j,
+    sum(duration_s) FILTER (is_top) AS seconds, sum(cpu_s) FILTER (is_top) AS cpu_s,
+    sum(energy_j) FILTER (is_top)
+        / nullif(sum(runs) FILTER (is_top AND energy_j IS NOT NULL), 0) AS joules_per_run,
+    sum(own_j) AS own_j"""
+
+_OF_CALLS = re.compile(r"\b(calls|all_calls|functions|workers)\b", re.IGNORECASE)
 """What a query is looked for before calls are added up: a word too many costs a reading, no answer."""
 _INSERT = f"""
-    INSERT INTO calls SELECT {", ".join(CALLS)} FROM (
+    INSERT INTO greensdk_calls SELECT {", ".join([*CALLS, *INNER, *_BESIDE])} FROM (
         SELECT *, make_timestamp(round(started_s * 1e6)::BIGINT) AS started_at,
-            energy_j / nullif(duration_s, 0) AS power_w
+            counted_energy_j / nullif(duration_s, 0) AS power_w
         FROM greensdk_rows JOIN greensdk_facts USING (place))"""  # noqa: S608 - our own names
 
 _READABLE = ", ".join(f"'{FORMAT}/{number}'" for number in range(MAJOR + 1))
@@ -95,8 +119,8 @@ class Tables:
         connection.execute(f"CREATE TEMP SEQUENCE {_LEFT_OUT}")
         is_record = f"CASE WHEN schema IN ({_READABLE}) THEN true ELSE nextval('{_LEFT_OUT}') < 0 END"
         connection.execute(f"CREATE TEMP VIEW records AS SELECT * FROM {self._read} WHERE {is_record}")  # noqa: S608
-        columns = ", ".join(f"{name} {kind}" for name, kind in CALLS.items())
-        connection.execute(f"CREATE TEMP TABLE calls ({columns})")
+        columns = ", ".join(f"{name} {kind}" for name, kind in {**CALLS, **INNER, **_BESIDE}.items())
+        connection.execute(f"CREATE TEMP TABLE greensdk_calls ({columns})")
         for name, sql in VIEWS.items():
             found = sql.format(objects=f"read_ndjson_objects({options})", sums=_SUMS)
             connection.execute(f"CREATE TEMP VIEW {name} AS {found}")
@@ -169,25 +193,39 @@ def _columns(found: EnergyReport) -> dict[str, dict[str, Any]]:
     """
     import numpy as np
 
-    log, rows, facts = found.log, found.rows.rows, found.facts()
-    low_j, high_j = ends(log, rows, found.shares.calls_j)
-    numbers = {"duration_s": "duration_s", "cpu_s": "cpu_s", "started_s": "started_s"}
-    numbers |= {"cost.usd": "usd", "carbon.g_co2e": "g_co2e"}
+    from greensdk.report.energy import NAME
+    from greensdk.report.nested import depths
+    from greensdk.report.tree import names, topmost
+
+    log, counted, numbers = found.log, found.rows, found.calls.numbers
+    rows, facts = counted.once, found.facts(rows=counted.once)
+    places, _ = found.named(NAME)
+    ids = np.array([log.ids[row] for row in rows.tolist()], object)
+    own = ends(log, rows, found.shares.calls_j)
+    summed = dict(zip(_COUNTED, (found.shares.calls_j[rows], *own, log.rows["cpu_s"][rows]), strict=True))
     columns = list(zip(*facts.table, strict=True)) or [()] * len(facts.keys)
     values = {key.rpartition(".")[2]: column for key, column in zip(facts.keys, columns, strict=True)}
     texts = {name: _texts(values[name]) for name, kind in CALLS.items() if kind == "VARCHAR" and name in values}
     return {
         "greensdk_rows": {
             "place": facts.places.astype(np.int64),
-            "record_id": np.array([log.ids[row] for row in rows.tolist()], object),
-            "energy_j": found.shares.calls_j[rows],
-            "energy_low_j": low_j,
-            "energy_high_j": high_j,
-            **{name: log.rows[key][rows] for key, name in numbers.items()},
+            "record_id": ids,
+            "parent_id": np.where(counted.around >= 0, ids[counted.around], None),
+            "depth": depths(counted.around),
+            "own_j": numbers.own_j,
+            "is_top": topmost(counted.around, places),
+            "is_counted": ~counted.is_held,
+            "energy_j": numbers.energy_j,
+            "energy_low_j": numbers.low_j,
+            "energy_high_j": numbers.high_j,
+            "cpu_s": numbers.cpu_s,
+            **{f"counted_{name}": column for name, column in summed.items()},
+            **{name: log.rows[key][rows] for key, name in AMOUNTS.items()},
         },
         "greensdk_facts": {
             "place": np.arange(len(facts.table)),
             "runs": np.array([1 if runs is None else runs for runs in values["runs"]], np.int64),
+            "name": _texts(names(facts)),
             "cold_start": np.array([each is True for each in values["cold_start"]], bool),
             **texts,
         },

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from greensdk.report.columns import Columns
-from greensdk.report.groups import BOUNDARY, SOURCE, Group
+from greensdk.report.groups import BOUNDARY, SOURCE, Facts, Group
 from greensdk.report.inclusion import Counted
 from greensdk.report.nested import Nested, levels
 
@@ -114,6 +114,14 @@ class Calls(NamedTuple):
             _known(added(own, numbers.own_j), with_number),
         ]
         return list(starmap(Group, zip(*columns, strict=True)))
+
+
+def names(facts: Facts) -> list[Any]:
+    """
+    Return what calls with the same facts are called: their function, or the label of a block.
+    """
+    function, label = map(facts.keys.index, ("function", "label"))
+    return [each[label] if each[function] is None else each[function] for each in facts.table]
 
 
 def _known(values: Sequence[float], numbers: Sequence[int]) -> list[float | None]:

@@ -103,11 +103,21 @@ class TestText:
         With the command that reads it.
         """
         with pytest.warns(RuntimeWarning, match="could not write"):
-            spool.keep(call(9), "s3://bucket/x", SinkError("no route"))
+            spool.keep(call(9), log, SinkError("full"))
         line = invoke(log)[-1]
 
-        assert line.startswith("1 records for s3://bucket/x wait in ")
+        assert line.startswith(f"1 records for {log} wait in ")
         assert "greensdk report" in line
+
+    def test_what_others_left_in_the_spool_is_theirs(self, log):
+        """
+        Another program's records have no part in this log.
+        """
+        with pytest.warns(RuntimeWarning, match="could not write"):
+            spool.keep(call(9), "s3://bucket/x", SinkError("no route"))
+
+        assert not any("wait in" in line for line in invoke(log))
+        assert [] == json.loads("\n".join(invoke(log, "--json")))["undelivered"]
 
     def test_names_can_do_nothing_to_a_terminal(self, tmp_path):
         """
@@ -137,7 +147,7 @@ class TestText:
         assert 0 == done.returncode
         assert framed == ("─" in out)
         assert framed != ("  energy (90 %)  20 J [18, 22]" in out)
-        assert framed != out.startswith("function:")
+        assert framed != out.startswith("function or block:")
         assert max(map(len, out.splitlines())) <= columns
 
 

@@ -116,12 +116,24 @@ class TestAnswers:
 
     def test_functions_have_their_sums(self, log):
         """
-        Joules per run count only runs whose joules are known.
+        Joules per run count only runs whose joules are known. Calls inside others have theirs, too.
         """
-        (_, small) = query("from functions order by function", log)
+        big, small = query("from functions order by function", log)
 
-        assert {"function": "small", "calls": 2, "runs": 3, "known": 1, "joules": 1.0} == dict(list(small.items())[:5])
-        assert (2.0, 0.5, 2.0) == (small["seconds"], small["joules_per_run"], small["high_j"])
+        assert {"function": "small", "calls": 3, "runs": 4, "known": 2, "joules": 4.0} == dict(list(small.items())[:5])
+        assert (3.0, 4.0 / 3, 8.0) == (small["seconds"], small["joules_per_run"], small["high_j"])
+        assert (8.0, 5.0, 4.0) == (big["joules"], big["own_j"], small["own_j"])
+
+    def test_all_calls_know_what_is_around_them(self, log):
+        """
+        And their own joules add up to those of `calls`.
+        """
+        rows = query("select name, depth, parent_id, energy_j, own_j from all_calls order by record_id", log)
+
+        assert ("big", 0, None, 8.0, 5.0) == tuple(rows[0].values())
+        assert ("small", 1, f"{1:032x}", 3.0, 3.0) == tuple(rows[1].values())
+        assert [{"own": 9.0}] == query("select sum(own_j) own from all_calls", log)
+        assert [{"all": 9.0}] == query('select sum(energy_j) "all" from calls', log)
 
     def test_workers_are_counted(self, log):
         """
