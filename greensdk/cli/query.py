@@ -24,9 +24,9 @@ def query(sql: str, sources: tuple[str, ...], form: str) -> None:
     Ask logs in SQL.
 
     The table is called records, its columns are the keys of a record: worker.backend, host.arch, cost.usd ... The
-    views calls, functions, workers and readings have the usual sums; all_calls has the calls inside others too; lines has
-    each line as JSON. SOURCE is a file of
-    JSON lines (also .gz), a folder, a glob, - for standard input, or s3://...
+    views calls, functions, workers and readings have the usual sums; all_calls has the calls inside others too; lines
+    has each line as JSON. SOURCE is a file of JSON lines (also .gz), a folder, a glob, - for standard input, or
+    s3://...
 
     The query can read these logs and nothing else. Lines that are no records are counted and left out.
     """

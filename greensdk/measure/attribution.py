@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Reading, reading
-from greensdk.schema.primary import GPU, parts_in
+from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, Reading, reading
+from greensdk.schema.primary import GPU, doubt_of, lacking, parts_in
 
 NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be shared out"
 NO_METER = "there is no meter here whose joules it could share out"
@@ -32,12 +32,6 @@ the part if they erred in its favour.
 """
 
 KEYS = len(Reading.__annotations__)
-
-MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
-"""
-What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
-machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
-"""
 
 
 def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
@@ -172,16 +166,6 @@ def by_clock(
     )
 
 
-def doubt_of(estimate: Reading) -> dict[str, Any]:
-    """
-    Return the `MODEL_KEYS` of a reading; nothing for one that rests on no model.
-    """
-    attributes = estimate["attributes"]
-    if not isinstance(attributes, dict) or "model_id" not in attributes:
-        return {}
-    return {key: attributes.get(key) for key in MODEL_KEYS}
-
-
 def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str | None = None) -> Reading | None:
     """
     Return the primary reading, which stands for the call: of those with a number the first in `ranks`.
@@ -237,41 +221,6 @@ def _has_more(best: Reading, readings: Iterable[Reading]) -> bool:
             if mine.isdisjoint(parts_in(each["boundary"]) or mine):
                 return True
     return False
-
-
-def lacking(found: Iterable[Reading], others: Iterable[Reading] = ()) -> str | None:
-    """
-    Return in words what some readings leave out, and the parts that others were asked for and do not know.
-
-    A GPU that the call's process has not used is not left out.
-    """
-    texts = []
-    for each in found:
-        missing, reasons, shares = (each["attributes"].get(key) for key in ("missing", "reasons", "shares"))
-        if isinstance(missing, list) and isinstance(reasons, dict):  # any monitor may mean something else by it
-            unused = shares if each["boundary"] == GPU and isinstance(shares, dict) else {}
-            texts += [f"without {key}: {reasons.get(key)}" for key in missing if unused.get(key) != 0]
-    texts += [f"without {each['boundary']}: {each['monitor']}: {each['reason']}" for each in others]
-    return "; ".join(texts) or None
-
-
-def quality_of(primary: Reading) -> str:
-    """
-    Return how the call's joules of a reading are known; a model of the whole machine stays one when it is shared out.
-    """
-    return ATTRIBUTED if primary["scope"] == MACHINE and primary["quality"] == MEASURED else primary["quality"]
-
-
-def total(joules: Iterable[float | None]) -> float | None:
-    """
-    Return the sum of some joules; None where one of them is.
-    """
-    found = 0.0
-    for each in joules:
-        if each is None:
-            return None
-        found += each
-    return found
 
 
 def reasons(readings: Iterable[Reading]) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from greensdk.measure.attribution import doubt_of, lacking, quality_of, total
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MEASURED, Reading, reading
 from greensdk.schema.flat import domain_j
-from greensdk.schema.primary import GPU, NO_PARTS, PARTS, joined, parts_in
+from greensdk.schema.primary import GPU, NO_PARTS, PARTS, doubt_of, joined, lacking, parts_in, quality_of, total
 
 WEAKEST = (ESTIMATED, ATTRIBUTED, MEASURED)
 

@@ -18,12 +18,12 @@ from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import NONE as NO_POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, primaries, quality_of, reasons, share_of, total
+from greensdk.measure.attribution import Nested, primaries, reasons, share_of
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
-from greensdk.schema.primary import GPU
+from greensdk.schema.primary import GPU, quality_of, total
 
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share

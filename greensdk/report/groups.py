@@ -141,7 +141,7 @@ class Sums(NamedTuple):
         for number in numbers:
             own = {name: joules[number] for name, joules in self.parts_j.items() if joules[number]}
             rest_j = self.energy_j[number] - fsum(own.values())
-            if not own or rest_j > ROUNDING * self.energy_j[number]:
+            if rest_j > ROUNDING * self.energy_j[number]:
                 own[str(self.facts[number][BOUNDARY])] = rest_j
             for name, joules in own.items():
                 found[name] = found.get(name, 0.0) + joules

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from nvml_kit import Gpu, machine, ours
 
 from greensdk import capture
-from greensdk.measure.attribution import attribute, primaries, quality_of
+from greensdk.measure.attribution import attribute, primaries
 from greensdk.measure.parts import added, by_part
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, reading
 from greensdk.schema import primary as primary_module
 from greensdk.schema.check import problems
 from greensdk.schema.flat import energy
-from greensdk.schema.primary import PARTS, parts_in, primaries_of, widest_of
+from greensdk.schema.primary import PARTS, parts_in, primaries_of, quality_of, widest_of
 from greensdk.testing import FakeClock, FakeMonitor, tracked_by
 
 RANKS = {"rapl": 0, "perf": 1, "psutil-tdp": 2}

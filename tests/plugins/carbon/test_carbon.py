@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import greensdk
 from greensdk.errors import ConfigError
 
-KWH = {"energy_j": 3.6e6, "energy_low_j": 1.8e6, "energy_high_j": 7.2e6}
+KWH = {"energy_j": 3.6e6, "energy_low_j": 1.8e6, "energy_high_j": 7.2e6, "energy_boundary": "package"}
 
 TELLING = (
     *("AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV", "AWS_REGION", "WEBSITE_SITE_NAME", "REGION_NAME"),
@@ -58,6 +58,7 @@ def test_a_kwh_emits_the_intensity_of_the_country():
         "pue_source": "not in a known cloud",
         "embodied_g": None,
         "reason": None,
+        "energy_boundary": "package",
     }
 
     assert expected == Carbon(country="esp")(KWH)
@@ -322,7 +323,7 @@ def test_the_table_of_countries_comes_from_the_script(tmp_path):
 
 def test_the_grams_are_in_the_record_when_they_are_configured():
     """
-    And not when they are not.
+    And not when they are not. They are those of the wall, of which the model knows too.
     """
     with greensdk.track("x", sink="memory:", monitors=["psutil-tdp"], plugins={"carbon": {"country": "ESP"}}) as told:
         sum(range(100_000))
@@ -330,8 +331,9 @@ def test_the_grams_are_in_the_record_when_they_are_configured():
         pass
 
     assert {} == untold.record["carbon"]
-    carbon, energy_j = told.record["carbon"], told.record["energy_j"]
-    assert "ESP" == carbon["country"]
+    carbon = told.record["carbon"]
+    (energy_j,) = [each["call_j"] for each in told.record["readings"] if each["boundary"] == "wall"]
+    assert ("ESP", "wall") == (carbon["country"], carbon["energy_boundary"])
     assert (None if energy_j is None else pytest.approx(energy_j / 3.6e6 * COUNTRIES["ESP"][0])) == carbon["g_co2e"]
 
 
