@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from greensdk.measure.decorator import capture, energy_tracked, track
     from greensdk.measure.gpu import gpu_sync
+    from greensdk.measure.notes import annotate, current
     from greensdk.measure.slots import reset
     from greensdk.schema.types import Record
 
@@ -43,7 +44,9 @@ __all__ = [
     "RecordError",
     "SinkError",
     "__version__",
+    "annotate",
     "capture",
+    "current",
     "energy_tracked",
     "gpu_sync",
     "reset",
@@ -51,7 +54,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "annotate": "measure.notes",
     "capture": "measure.decorator",
+    "current": "measure.notes",
     "energy_tracked": "measure.decorator",
     "track": "measure.decorator",
     "gpu_sync": "measure.gpu",

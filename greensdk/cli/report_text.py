@@ -4,7 +4,7 @@ How ``greensdk report`` looks in a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from greensdk.report.tree import lines
 if TYPE_CHECKING:
     from greensdk.report import EnergyReport, Group
     from greensdk.report.compare import Machine
+    from greensdk.report.groups import Work
     from greensdk.report.tree import Node
 
 
@@ -104,6 +105,9 @@ def _print_total(found: EnergyReport) -> None:
         per_run = f", {outer.energy_j / runs:.4g} J per run" if runs else ""
         what = "call" if outer.calls == total.calls else "outermost call"
         click.echo(f"each      {outer.energy_j / apart:.4g} J per {what}{per_run}")
+    for unit, (name, work) in _works(found):
+        each = "-" if work.j_per_unit is None else f"{work.j_per_unit:.4g} J for each of {work.amount:.10g} {unit}"
+        click.echo(shown(f"units     {each} ({name})"))
     qualities = [f"{group.calls} {name}" for name, group in found.by("energy_quality").items() if name is not None]
     if qualities:
         click.echo(f"known by  {shown(', '.join(qualities))}")
@@ -118,6 +122,14 @@ def parts_text(group: Group) -> str:
     """
     parts = sorted(group.parts_j.items(), key=lambda item: -item[1])
     return ", ".join(f"{shown(name)} {joules_j:.4g} J" for name, joules_j in parts)
+
+
+def _works(found: EnergyReport) -> Iterator[tuple[str, tuple[Any, Work]]]:
+    """
+    Yield each unit with the calls that counted it, by their names: those of different functions are no sum.
+    """
+    for name, group in found.by().items():
+        yield from ((unit, (name, work)) for unit, work in group.units.items())
 
 
 def _share(part: float, whole: float) -> str:

@@ -29,6 +29,7 @@ from greensdk.configure.spec import Spec, make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.measure.calls import open_window
+from greensdk.measure.notes import Annotated, Notes
 from greensdk.measure.record import Subject, unmeasured
 from greensdk.measure.slots import slot_for
 from greensdk.measure.state import shared
@@ -297,7 +298,7 @@ def _async_generator(fn: Any, spec: Spec) -> Any:
     return wrapper
 
 
-class track:  # noqa: N801 - used like a function
+class track(Annotated):  # noqa: N801 - used like a function
     """
     Measure a block instead of a function.
 
@@ -311,8 +312,9 @@ class track:  # noqa: N801 - used like a function
     Example:
         >>> with track("sum", sink="memory:") as call:
         ...     total = sum(range(1000))
-        >>> call.record["label"], call.record["status"]
-        ('sum', 'ok')
+        ...     call.add(numbers=1000)
+        >>> call.record["label"], call.record["status"], call.record["units"]
+        ('sum', 'ok', {'numbers': 1000})
     """
 
     def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
@@ -322,6 +324,7 @@ class track:  # noqa: N801 - used like a function
         # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
         self._subject = Subject(None, label, self._spec.pop("tags", None))
         self._window: Window | None = None
+        self._said: Notes | None = None
         self._record = unmeasured(label, NOT_ENDED)
 
     @property
@@ -339,6 +342,13 @@ class track:  # noqa: N801 - used like a function
         """
         return self._record["energy_j"]
 
+    def _notes(self) -> Notes:
+        if self._said is None:
+            self._said = Notes()
+            if self._window is not None:
+                self._window.notes = self._said
+        return self._said
+
     def __enter__(self) -> track:
         if is_disabled():
             self._record["reason"] = SWITCHED_OFF
@@ -347,6 +357,7 @@ class track:  # noqa: N801 - used like a function
         if window is None:
             self._record["reason"] = FAILED
             return self
+        window.notes = self._said
         try:
             window.resume()
         except BaseException as error:
@@ -362,7 +373,7 @@ class track:  # noqa: N801 - used like a function
             window.close(error)
         finally:  # a signal handler may have raised before the first line of that
             window.close(error)
-            self._window = None
+            self._window = self._said = None
             self._record = window.record or unmeasured(self._subject.label, FAILED)
         if error is None and window.strict_error is not None:
             raise window.strict_error

@@ -102,6 +102,7 @@ def blank() -> Record:
     """
     record: Any = dict.fromkeys(KEYS)
     record.update(schema=SCHEMA, depth=0, status="ok", runs=1, tags={}, readings=[], resources={}, host={})
+    record.update(units={}, energy_per_unit_j={})
     record.update(cost={}, carbon={}, errors={}, phases={}, greensdk=__version__, plugins={})
     made: Record = record
     return made

@@ -28,6 +28,7 @@ from greensdk.schema.primary import GPU, quality_of, total
 if TYPE_CHECKING:
     from greensdk.measure.attribution import Share
     from greensdk.measure.gpu import Waiting, Watching
+    from greensdk.measure.notes import Notes
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
     from greensdk.schema.types import GpuSync, Record, Resources
@@ -43,18 +44,20 @@ class Window(Stretches):
 
     Attributes:
         record: The finished record; None before there is one.
+        notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
         gpu: What waits for GPUs at the end; None once it has.
         gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("gpu", "gpu_sync", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("gpu", "gpu_sync", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     record: Record | None
     runs: int
     sent: int
+    notes: Notes | None
     gpu: type[Waiting | Watching] | None
     gpu_sync: GpuSync | None
 
@@ -70,7 +73,8 @@ class Window(Stretches):
         self.gpu = runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
-        self.record = self.context = self.lane = self.below = self.home = self.nested = self.strict_error = None
+        self.record = self.context = self.lane = self.below = self.home = None
+        self.nested = self.notes = self.strict_error = None
         self.errors = {}
         self.unshared = ""
         self.is_foreign = False
@@ -273,10 +277,7 @@ class Window(Stretches):
             self._put_energy(record, readings, cpu_s, share)
         else:
             record["reason"] = runtime.nothing
-        if self.sampling is not None:
-            record["samples"] = self.sampling.leave(self)
-        if runtime.enrichers:
-            runtime.enrich(record)
+        self._put_rest(record)
         record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
         self.record = record
         self.settle()
@@ -286,6 +287,17 @@ class Window(Stretches):
                 parent.nested = Nested()
             parent.nested.add(readings, cpu_s)
         return record
+
+    def _put_rest(self, record: Record) -> None:
+        """
+        Add what others say of the call: itself, the sampler, and enrichers.
+        """
+        if self.notes is not None:
+            self.notes.put(record)
+        if self.sampling is not None:
+            record["samples"] = self.sampling.leave(self)
+        if self.runtime.enrichers:
+            self.runtime.enrich(record)
 
     def _put_energy(self, record: Record, readings: list[Reading], cpu_s: float, share: Share | None) -> None:
         """

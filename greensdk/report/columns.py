@@ -61,6 +61,7 @@ class Columns(NamedTuple):
         tables: Texts by name.
         around: Row, and addresses of the calls around it, of records whose executor was made in a worker.
         pairs: Row, names and joules of two monitors of one meter.
+        units: Row, unit and amount of work that was counted.
         ids: Each row's record id, where ids were asked for.
     """
 
@@ -75,6 +76,7 @@ class Columns(NamedTuple):
     tables: dict[str, list[Any]]
     around: list[tuple[int, list[int]]]
     pairs: list[tuple[int, drift.Pair]]
+    units: list[tuple[int, str, float]]
     ids: list[str]
 
 
@@ -104,6 +106,7 @@ class Builder:
         self.parts: list[tuple[int, int, float]] = []
         self.around: list[tuple[int, list[int]]] = []
         self.pairs: list[tuple[int, drift.Pair]] = []
+        self.units: list[tuple[int, str, float]] = []
 
     def take_lines(self, path: str, text: bytes, first_byte: int) -> None:
         """
@@ -193,6 +196,8 @@ class Builder:
                 self.parts += self._parts(row, record.energy_parts_j)
             if (worker := record.worker) is not None and str(worker.executor_id).count("-") > 3:
                 self.around.append((row, addresses_around(str(worker.executor_id))))
+            if record.units:
+                self.units += [(row, *each) for each in amounts(record.units)]
             if len(record.readings) > 1:
                 found_pairs = drift.pairs(record.duration_s, map(_COMPARED, record.readings))
                 self.pairs += [(row, pair) for pair in found_pairs]
@@ -257,6 +262,7 @@ class Builder:
             tables,
             self.around,
             self.pairs,
+            self.units,
             self.ids or [],
         )
 
@@ -315,6 +321,15 @@ def hashable(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(hashable, value))
     return () if isinstance(value, msgspec.Struct) else value
+
+
+def amounts(units: Any) -> Iterator[tuple[str, float]]:
+    """
+    Yield the units of a record that are numbers.
+    """
+    for unit, value in units.items() if isinstance(units, dict) else ():
+        if (amount := _amount(value)) is not None:
+            yield unit, amount
 
 
 def _amount(value: Any) -> float | None:

@@ -28,6 +28,7 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
     columns: dict[tuple[str, str], _Column] = {}
     around: list[tuple[int, list[int]]] = []
     pairs: list[tuple[int, Pair]] = []
+    units: list[tuple[int, str, float]] = []
     ids: list[str] = []
     here, line, lines, first = -1, 0, 0, 0
     keys: tuple[str, ...] = ()
@@ -45,13 +46,14 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
                 columns.setdefault((part, name), _Column(values.dtype)).take(values)
         around += [(row + first, found) for row, found in piece.around]
         pairs += [(row + first, pair) for row, pair in piece.pairs]
+        units += [(row + first, unit, amount) for row, unit, amount in piece.units]
         ids += piece.ids
         first += len(piece.rows["id"])
     made: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     for (part, name), column in columns.items():
         made[part][name] = column.values[: column.length]
     listed = {name: list(table) for name, table in tables.items()}
-    return Columns(keys, lines, [], **made, tables=listed, around=around, pairs=pairs, ids=ids)
+    return Columns(keys, lines, [], **made, tables=listed, around=around, pairs=pairs, units=units, ids=ids)
 
 
 class _Column:

@@ -20,6 +20,20 @@ SOURCE, BOUNDARY = map(GROUPS.index, ("energy_source", "energy_boundary"))
 
 
 @attrs.frozen
+class Work:
+    """
+    Work that some calls counted.
+
+    Attributes:
+        amount: How much in all.
+        j_per_unit: Joules for one, of the calls that have both; None when there are none.
+    """
+
+    amount: float
+    j_per_unit: float | None
+
+
+@attrs.frozen
 class Group:
     """
     Calls added up.
@@ -37,6 +51,7 @@ class Group:
         own_j: Joules without those of the calls inside, of which each group has its own: these add up to all. None
             where there are none, or where only calls that are in no others were added up.
         parts_j: Joules by what they were counted in: package, dram, gpu, or another boundary. They add up to energy_j.
+        units: What work they did, by unit.
     """
 
     calls: int
@@ -49,6 +64,7 @@ class Group:
     sources: tuple[str, ...]
     own_j: float | None = None
     parts_j: dict[str, float] = attrs.field(factory=dict)
+    units: dict[str, Work] = attrs.field(factory=dict)
 
 
 class Facts(NamedTuple):

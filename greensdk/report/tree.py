@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from greensdk.report.columns import Columns
-from greensdk.report.groups import BOUNDARY, SOURCE, Facts, Group
+from greensdk.report.groups import BOUNDARY, SOURCE, Facts, Group, Work
 from greensdk.report.inclusion import Counted
 from greensdk.report.nested import Nested, levels
 
@@ -113,8 +113,28 @@ class Calls(NamedTuple):
             _sources(log, once[own], places[own], number),
             _known(added(own, numbers.own_j), with_number),
             _parts({name: added(some, part_j) for name, part_j in numbers.parts_j.items()}, number),
+            self._work(places, is_top, number),
         ]
         return list(starmap(Group, zip(*columns, strict=True)))
+
+    def _work(self, places: Any, is_top: Any, number: int) -> list[dict[str, Work]]:
+        """
+        Return what each place's calls did, those inside others of it apart: the outer one's joules are of all.
+        """
+        found: list[dict[str, list[float]]] = [{} for _ in range(number)]
+        place_of = {row: place for place, row in enumerate(self.counted.once.tolist())} if self.log.units else {}
+        for row, unit, amount in self.log.units:
+            call = place_of.get(row)
+            if call is None or not is_top[call]:
+                continue
+            sums = found[places[call]].setdefault(unit, [0.0, 0.0, 0.0])
+            energy_j = float(self.numbers.energy_j[call])
+            known = 0.0 if isnan(energy_j) else 1.0
+            sums[:] = sums[0] + amount, sums[1] + known * amount, sums[2] + (energy_j if known else 0.0)
+        return [
+            {unit: Work(amount, joules / of if of else None) for unit, (amount, of, joules) in units.items()}
+            for units in found
+        ]
 
 
 def names(facts: Facts) -> list[Any]:

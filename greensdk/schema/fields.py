@@ -109,6 +109,8 @@ _CALL: dict[str, Field] = {
     "model_id": _fact("Which model of which machine energy_j is from; the same in all records that share its factor."),
     "common_factor_low": _number("1", "Lower 90 % factor of the error that they share.", least=0, required=False),
     "common_factor_high": _number("1", "Upper 90 % factor of it; it cancels in ratios.", least=0, required=False),
+    "units": Field(("object",), "", "How much work the call did, by the name of the unit: tokens, rows, requests."),
+    "energy_per_unit_j": Field(("object",), "J", "energy_j over each of them."),
     "active_j": _number("J", "Joules above the machine's calibrated idle power.", required=False),
     "reason": _maybe_text("Why energy_j is null, or what is not in it that should be."),
     "readings": Field(("array",), "", "What each monitor says about the same call.", True),
@@ -288,6 +290,8 @@ def _resource(name: str, unit: str, text: str) -> Field:
 
 FIELDS: dict[str, Field] = {
     **_CALL,
+    "units.*": Field(("number",), "1", "How much of one unit."),
+    "energy_per_unit_j.*": Field(("number", "null"), "J", "Joules for one of it."),
     "readings[]": Field(("object",), "", "One monitor's word."),
     **{f"readings[].{name}": field for name, field in _READING.items()},
     **{f"resources.{name}": field for name, field in _LIGHT.items()},

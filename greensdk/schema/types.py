@@ -240,6 +240,8 @@ class Record(TypedDict):
     common_factor_high: NotRequired[float | None]
     energy_self_j: float | None
     energy_per_run_j: float | None
+    units: NotRequired[dict[str, float]]
+    energy_per_unit_j: NotRequired[dict[str, float | None]]
     active_j: float | None
     reason: str | None
     readings: list[Reading]

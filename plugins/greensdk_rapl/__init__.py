@@ -153,7 +153,7 @@ class RaplMonitor:
         # The cell is taken after the reads: a poll that fills it later has read later, too.
         return raws, self._cell, self.clock()
 
-    def stop(self, token: Any) -> Reading:
+    def stop(self, token: Any) -> Reading:  # noqa: PLR0912 - one frame, for the bracket is hot
         """
         Read every counter again and say what it counted.
         """
