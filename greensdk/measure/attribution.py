@@ -33,12 +33,6 @@ the part if they erred in its favour.
 
 KEYS = len(Reading.__annotations__)
 
-MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
-"""
-What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
-machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
-"""
-
 
 def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
     """
@@ -170,16 +164,6 @@ def by_clock(
         meter_id=meter["meter_id"],
         attributes={**attributes, "meter": meter["monitor"], **doubt_of(meter)},
     )
-
-
-def doubt_of(estimate: Reading) -> dict[str, Any]:
-    """
-    Return the `MODEL_KEYS` of a reading; nothing for one that rests on no model.
-    """
-    attributes = estimate["attributes"]
-    if not isinstance(attributes, dict) or "model_id" not in attributes:
-        return {}
-    return {key: attributes.get(key) for key in MODEL_KEYS}
 
 
 def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str | None = None) -> Reading | None:
