@@ -99,9 +99,11 @@ def _csv(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:
 def _cell(value: Any) -> Any:
     import orjson
 
+    from greensdk.logs.columns import harmless
+
     if isinstance(value, Mapping | list):
         return orjson.dumps(value).decode()
-    return str(value).lower() if isinstance(value, bool) else value
+    return str(value).lower() if isinstance(value, bool) else harmless(value)
 
 
 def _parquet(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:

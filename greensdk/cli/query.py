@@ -70,9 +70,11 @@ def _table(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
 def _csv(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
     import csv
 
+    from greensdk.logs.columns import harmless
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([name for name, _ in columns])
-    writer.writerows([None if cell is None else _text(cell) for cell in row] for row in rows)
+    writer.writerow([harmless(name) for name, _ in columns])
+    writer.writerows([None if cell is None else _text(harmless(cell)) for cell in row] for row in rows)
 
 
 def _json(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -16,7 +16,7 @@ import orjson
 
 from greensdk.errors import RecordError
 from greensdk.logs.pieces import Copies, Piece, opened, side_by_side
-from greensdk.logs.read import Problem
+from greensdk.logs.read import Problem, next_line
 from greensdk.report.columns import Builder, Columns
 from greensdk.report.gather import gathered
 
@@ -113,7 +113,7 @@ def _columns(want: Want, piece: Piece) -> Columns:
             while (place := file.tell()) < piece.behind:
                 text = file.read(min(BATCH_BYTES, piece.behind - place))
                 if file.tell() < piece.behind:
-                    text += file.readline()
+                    text += next_line(file)
                 builder.take_lines(piece.name, text, place)
     except OSError as error:
         raise RecordError(f"{piece.name}: {error.strerror}") from error
