@@ -53,9 +53,11 @@ class _Skipped:
         self.first = self.first or str(problem)
 
     def tell(self) -> None:
+        from greensdk.report.text import shown
+
         if self.count:
             more = f", the first: {self.first}" if self.first else "; greensdk validate says why"
-            click.echo(f"{self.count} lines are no good records and were left out{more}", err=True)
+            click.echo(f"{self.count} lines are no good records and were left out{shown(more)}", err=True)
 
 
 def _records(sources: tuple[str, ...], skip: Callable[[object], None]) -> Iterator[dict[str, Any]]:

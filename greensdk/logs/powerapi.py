@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
@@ -248,10 +248,12 @@ def _power_report(record: Mapping[str, Any]) -> dict[str, Any] | None:
     joules, duration_s = record.get("energy_j"), record.get("duration_s")
     if joules is None or not duration_s:
         return None
-    started = datetime.fromisoformat(record["started_at"]).timestamp()
-    ended = datetime.fromtimestamp(started + duration_s, tz=UTC)
+    try:
+        ended = datetime.fromisoformat(record["started_at"]) + timedelta(seconds=duration_s)
+    except (ValueError, OverflowError):  # no day of the calendar
+        return None
     return {
-        "timestamp": ended.isoformat(timespec="milliseconds"),
+        "timestamp": ended.astimezone(UTC).isoformat(timespec="milliseconds"),
         "sensor": (record.get("host") or {}).get("host_id") or "greensdk",
         "target": record.get("label") or record.get("function") or record["record_id"],
         "metadata": {
