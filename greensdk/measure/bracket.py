@@ -87,7 +87,10 @@ class Bracket(Frame):
         if isinstance(self.clock_token, BaseException):
             return None
         try:
-            return clock.cpu_time(self.clock_token)
+            counted = clock.cpu_time(self.clock_token)
+            if not isinstance(counted, CpuTime):
+                raise TypeError(f"expected a CpuTime, found {counted!r:.60}")
+            return counted
         except BaseException as error:
             self.fault(clock.name, "cpu_time", error)
             return None

@@ -138,7 +138,7 @@ def methods_of(source: Source) -> tuple[str, ...]:
 
 def check_faults(make: Callable[[], Source]) -> int:
     """
-    Let each method of a monitor, an estimator or a CPU clock do everything wrong that it can, each in a call of its own.
+    Have each method of a monitor, an estimator or a CPU clock do all that it can do wrong, each in a call of its own.
 
     The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
     as if nothing had been: a window that never ended leaves nothing behind in the plugin.

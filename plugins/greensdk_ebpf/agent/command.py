@@ -66,8 +66,8 @@ def _protection(coarsen: float, powercap_root: str) -> Iterator[str]:
     from greensdk_ebpf.agent.permissions import counters
 
     yield (
-        f"members can't see how the power changes within {coarsen:g} ms, which is what PLATYPUS needs to read secrets of other "
-        "programs; means over longer times they can see"
+        f"members can't see how the power changes within {coarsen:g} ms, which is what PLATYPUS needs to read "
+        "secrets of other programs; means over longer times they can see"
     )
     readable = [path for path in counters(powercap_root) if os.stat(path).st_mode & (stat.S_IRGRP | stat.S_IROTH)]
     if readable:
