@@ -28,6 +28,7 @@ class Bracket(Frame):
         strict_error: What is to be raised after the call, where the user has asked for that.
         unshared: Why the machine's joules can't be shared out; empty where nothing speaks against it.
         host0_s: What the machine's CPU clock showed at the beginning.
+        entered_ns: When measuring began.
     """
 
     __slots__ = ("clock_token", "errors", "host0_s", "runtime", "strict_error", "tokens", "unshared")
@@ -37,6 +38,7 @@ class Bracket(Frame):
     strict_error: BaseException | None
     unshared: str
     host0_s: float | None
+    entered_ns: int
 
     def start_meters(self) -> None:
         """
@@ -152,7 +154,15 @@ class Bracket(Frame):
             self.errors[name] = reason
             readings.append(failed(name, reason))
         if runtime.poller is not None and runtime.poller.errors:
-            self.errors.update(runtime.poller.errors)
+            self._note_polls(runtime.poller.errors)
+
+    def _note_polls(self, errors: dict[str, tuple[str, int]]) -> None:
+        """
+        Note the polls that failed during this window, also where a later one worked.
+        """
+        for name, (text, at_ns) in errors.copy().items():
+            if at_ns >= self.entered_ns:
+                self.errors[name] = "; ".join(filter(None, (self.errors.get(name), text)))
 
     def fault(self, monitor: str, method: str, error: BaseException) -> BaseException:
         """
