@@ -96,8 +96,7 @@ def attribute(found: Reading, share: Share | None, reason: str = NO_CLOCK) -> bo
         _make_floats(found)
         return False
     if energy.__class__ is not float or not (low.__class__ is high.__class__ is float):
-        _make_floats(found)
-        energy, low, high = found["energy_j"], found["energy_low_j"], found["energy_high_j"]
+        energy, low, high = _make_floats(found)
     if not 0.0 <= energy < inf:
         raise ValueError(f"energy_j = {energy!r} is no number of joules")
     if found["scope"] != MACHINE:
@@ -136,7 +135,7 @@ def _check_words(found: Reading, words: tuple[str, str, str, str, str | None]) -
     if found["scope"] not in _SCOPES or found["quality"] not in _QUALITIES:
         raise ValueError(f"scope {found['scope']!r:.60} or quality {found['quality']!r:.60} is none that there is")
     for key in ("domains", "attributes"):
-        if not isinstance(found[key], Mapping):  # type: ignore[literal-required]
+        if not isinstance(found[key], Mapping):
             raise ValueError(f"{key} is no mapping")
     if len(_known_words) < MOST_WORDS:
         _known_words.add(words)
@@ -151,9 +150,9 @@ def _check_reason(found: Reading) -> None:
         raise ValueError(f"reason is no text: {found['reason']!r:.60}")
 
 
-def _make_floats(found: Reading) -> None:
+def _make_floats(found: Reading) -> tuple[Any, float | None, float | None]:
     """
-    Make floats of other libraries' numbers.
+    Make floats of other libraries' numbers, and return ``energy_j`` and its interval.
 
     Raises:
         ValueError: One is no number; the truth is none.
@@ -165,6 +164,7 @@ def _make_floats(found: Reading) -> None:
         if isinstance(value, bool | str | bytes):
             raise ValueError(f"{key} = {value!r:.60} is no number")
         found[key] = float(value)  # type: ignore[literal-required]
+    return found["energy_j"], found["energy_low_j"], found["energy_high_j"]
 
 
 _NUMBERS = ("energy_j", "energy_low_j", "energy_high_j", "call_j", "low_j", "high_j")

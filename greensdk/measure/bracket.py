@@ -90,8 +90,7 @@ class Bracket(Frame):
             return None
         try:
             counted = clock.cpu_time(self.clock_token)
-            if not isinstance(counted, CpuTime):
-                raise TypeError(f"expected a CpuTime, found {counted!r:.60}")
+            check_counted(counted)
             return counted
         except BaseException as error:
             self.fault(clock.name, "cpu_time", error)
@@ -177,6 +176,22 @@ class Bracket(Frame):
         if self.runtime.strict and self.strict_error is None:
             self.strict_error = error
         return error
+
+
+def check_counted(counted: Any) -> None:
+    """
+    Raises:
+        TypeError: It is no CpuTime, or holds no seconds.
+    """
+    if not isinstance(counted, CpuTime) or not isinstance(counted.attributes, dict):
+        raise TypeError(f"expected a CpuTime, found {counted!r:.60}")
+    for value in (counted.host_s, counted.resolution_s, counted.tree_s or 0.0, counted.host_start_s or 0.0):
+        if value.__class__ not in (float, int) or not -MOST_S < value < MOST_S:
+            raise TypeError(f"expected seconds in a CpuTime, found {value!r:.60}")
+
+
+MOST_S = 1e15
+"""No clock shows more: 30 million years."""
 
 
 def failed(monitor: str, reason: str) -> Reading:

@@ -103,7 +103,8 @@ def _changing(place: int, value: Any) -> Fault:
 
     def change(found: Any) -> Any:
         if isinstance(found, CpuTime):
-            return found._replace(**{found._fields[place % len(found._fields)]: value})
+            fields = {name: getattr(found, name) for name in CpuTime.__slots__}
+            return CpuTime(**{**fields, CpuTime.__slots__[place % len(fields)]: value})
         if isinstance(found, Mapping):
             return {**found, list(found)[place % len(found)]: value}
         return [change(each) for each in found]
