@@ -256,7 +256,9 @@ def ended(number, *words, before="", inside="", **variables):
     made = {"env": {**os.environ, **variables}, "stdout": subprocess.PIPE, "text": True}
     # Under nohup it is ignored, which is inherited.
     with subprocess.Popen(
-        [*words, *program], **made, preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+        [*words, *program],
+        **made,
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     ) as child:
         assert "ready\n" == child.stdout.readline()
         child.send_signal(number)
