@@ -34,6 +34,7 @@ class Stretches(Bracket):
         before: What was under way when its stretch began.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
+        children_s: CPU seconds of child processes among its own; None where nothing tells them apart.
         alone: No other call was under way when it began.
         is_lane: It counts as one under way.
         entered_ns: When measuring began.
@@ -47,6 +48,7 @@ class Stretches(Bracket):
         "born",
         "children0",
         "children_claimed0",
+        "children_s",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
@@ -75,6 +77,7 @@ class Stretches(Bracket):
     children0: struct_rusage
     self0: struct_rusage
     children_claimed0: float
+    children_s: float | None
 
     def resume(self) -> None:
         """
@@ -160,5 +163,6 @@ class Stretches(Bracket):
             process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
-        cpu_s = own_ns * 1e-9 + self.children_claims_s
-        return (max(0.0, cpu_s + living_s) if alone else cpu_s), source
+        children_s = self.children_claims_s + (living_s if alone else 0.0)
+        self.children_s = max(0.0, children_s)
+        return max(0.0, own_ns * 1e-9 + children_s), source

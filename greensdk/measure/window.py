@@ -62,6 +62,7 @@ class Window(Stretches):
         self.lane = None
         self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
+        self.children_s = None
         self.nested = None
         self.sampling = None
 
@@ -222,6 +223,7 @@ class Window(Stretches):
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = cpu_s
         record["cpu_source"] = source
+        record["children_cpu_s"] = self.children_s
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
