@@ -49,6 +49,7 @@ class Stretches(Bracket):
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         owed_ns: What of that the call around it has not seen, which did not run then.
+        children_s: CPU seconds of child processes among its own; None where nothing tells them apart.
         alone: No other call was under way when it began.
         is_lane: It counts as one under way.
         entered_ns: When measuring began.
@@ -64,6 +65,7 @@ class Stretches(Bracket):
         "born",
         "children0",
         "children_claimed0",
+        "children_s",
         "claimed0_ns",
         "context",
         "cpu_ns",
@@ -102,6 +104,7 @@ class Stretches(Bracket):
     home_claimed_ns: int
     claimed0_ns: int
     pool0_s: Mapping[int, float]
+    children_s: float | None
 
     def resume(self) -> None:
         """
@@ -285,8 +288,9 @@ class Stretches(Bracket):
             source = "process"
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
-        cpu_s = own_ns * 1e-9 + self.children_claims_s
-        return (max(0.0, cpu_s + living_s) if alone else cpu_s), source
+        children_s = self.children_claims_s + (living_s if alone else 0.0)
+        self.children_s = max(0.0, children_s)
+        return max(0.0, own_ns * 1e-9 + children_s), source
 
     def _note_others(self, process_ns: int, living_s: float) -> None:
         """

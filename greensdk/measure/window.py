@@ -83,6 +83,7 @@ class Window(Stretches):
         self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
         self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
+        self.children_s = None
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
@@ -267,6 +268,7 @@ class Window(Stretches):
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
         record["cpu_source"] = source
+        record["children_cpu_s"] = self.children_s
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors

@@ -32,7 +32,7 @@ SCHEMA = f"{FORMAT}/{MAJOR}"
 SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
 TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method", "reason", "part")
-NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j")
+NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "children_cpu_s", "energy_j", "energy_low_j", "energy_high_j")
 PLACES = ("id", "parent", "address", "line", "host", "process", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
 _ONCE = attrgetter(*GROUPS[:7])

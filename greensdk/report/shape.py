@@ -95,7 +95,7 @@ def shape(keys: tuple[str, ...] = (), *, details: bool = False) -> Any:
         keys: Dotted keys that are read besides, whatever stands there.
         details: What a page shows is read too.
     """
-    more = [*ADDRESS, PROCESS, "label", "units", *keys]
+    more = [*ADDRESS, PROCESS, "label", "units", "children_cpu_s", *keys]
     if details:
         more += [*DETAILS, *AMOUNTS, "started_at", *(f"readings[].{key}" for key in OF_READING)]
     names = dict.fromkeys(NEEDED, True) | {"schema": False}
