@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         RecordError,
         SinkError,
     )
-    from greensdk.measure.decorator import capture, energy_tracked, track
+    from greensdk.measure.blocks import capture, track
+    from greensdk.measure.decorator import energy_tracked
     from greensdk.measure.slots import reset
     from greensdk.schema.types import Record
 
@@ -49,9 +50,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "capture": "measure.decorator",
+    "capture": "measure.blocks",
     "energy_tracked": "measure.decorator",
-    "track": "measure.decorator",
+    "track": "measure.blocks",
     "reset": "measure.slots",
     "Record": "schema.types",
 }

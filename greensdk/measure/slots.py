@@ -142,9 +142,17 @@ class Process:
             slot = self._slots.setdefault(key, Slot(spec, self.sources))
         return slot
 
+    def end(self) -> None:
+        """
+        End the blocks that nobody has ended, and close all runtimes; at exit.
+        """
+        for window in [*shared.unended][::-1]:
+            window.lose()
+        self.close()
+
     def close(self) -> None:
         """
-        Close all runtimes; at exit.
+        Close all runtimes.
         """
         for slot in list(self._slots.values()):
             slot.close()
@@ -179,6 +187,6 @@ def reset() -> None:
     process.reset()
 
 
-atexit.register(process.close)
+atexit.register(process.end)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=process.forked)

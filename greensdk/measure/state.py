@@ -150,6 +150,12 @@ class Frame:
         """
         raise NotImplementedError
 
+    def lose(self) -> None:
+        """
+        End it, for nobody else has.
+        """
+        raise NotImplementedError
+
     def tangle(self) -> None:
         """
         Note that its CPU time can't be told from that of others.

@@ -12,10 +12,9 @@ from sys import modules
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
-from greensdk.errors import describe, warn_once
+from greensdk.errors import Abandoned, describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
-from greensdk.machine.pools import NONE as NO_POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
     from greensdk.schema.types import Record, Resources
+
+
+ABANDONED = "nobody ended it: the record is of all that happened until this was noticed"
 
 
 class Window(Stretches):
@@ -68,7 +70,9 @@ class Window(Stretches):
         self.unshared = ""
         self.is_foreign = False
         self.runs = 1
-        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = (
+            self.stopped_ns
+        ) = 0
         self.children_claims_s = 0.0
         parent = current.get()
         while parent is not None and parent.closed:
@@ -89,7 +93,7 @@ class Window(Stretches):
                 poller.watch(self.entered_ns)
             self.start_meters()
             self.children_claimed0 = ledger.children_s
-            self.pool0_s = pool_cpu_s() if POOLS in modules and runtime.probe is None else NO_POOLS
+            self.pool0_s = pool_cpu_s() if POOLS in modules else None
             self.claimed0_ns = ledger.claimed_ns
             self.children0 = getrusage(RUSAGE_CHILDREN)
             self.self0 = getrusage(RUSAGE_SELF)
@@ -113,7 +117,11 @@ class Window(Stretches):
         self.closed = True
         if not hasattr(self, "sampling"):  # a signal handler has raised before anything was begun
             return
-        self.leave()
+        if self.is_lane:
+            self.is_lane = False
+            ledger.open -= 1
+        if self.on_loop:
+            self.leave_loop()
         if self.sampling is not None:
             self.sampling.leave(self)
 
@@ -131,9 +139,15 @@ class Window(Stretches):
         while not self.closed:
             try:
                 self.pause()
-                self.leave()
+                if self.is_lane:
+                    self.is_lane = False
+                    ledger.open -= 1
+                if self.on_loop:
+                    self.leave_loop()
                 self.hand_over(self.record or self.measure(error))
                 self.closed = True
+                if shared.unended:
+                    shared.unended.pop(self, None)
                 if shared.threads:
                     shared.rest()
             except BaseException as problem:
@@ -144,6 +158,15 @@ class Window(Stretches):
                     warn_once(f"greensdk could not measure a call: {describe(problem)}")
         if interrupt is not None:
             raise interrupt
+
+    def lose(self) -> None:
+        """
+        End a call that nobody has ended; it is no other call's parent any more.
+        """
+        if self in shared.unended:  # unlike in a forked child
+            self.errors["track"] = ABANDONED
+            self.come_home()
+            self.close(Abandoned())
 
     def hand_over(self, record: Record) -> None:
         """
@@ -183,10 +206,11 @@ class Window(Stretches):
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+        living_s, full = 0.0, None
         if runtime.probe is not None:
             living_s, full = self.stop_probe(runtime.probe, duration_s)
-        else:
-            living_s, full = grown_s(self.pool0_s, pool_cpu_s() if POOLS in modules else NO_POOLS), None
+        elif POOLS in modules:
+            living_s = grown_s(self.pool0_s, pool_cpu_s())
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None
         if host_cpu_s is not None and not self.unshared:
@@ -253,8 +277,8 @@ class Window(Stretches):
             runtime.enrich(record)
         record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
         self.record = record
-        self.settle()
-        if parent is not None:
+        if parent is not None and not parent.closed:
+            parent.elsewhere_ns += self.owed_ns + self.elsewhere_ns
             parent.children_claims_s += self.children_claims_s
             if parent.nested is None:
                 parent.nested = Nested()

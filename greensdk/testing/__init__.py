@@ -24,7 +24,7 @@ says whether a monitor or estimator keeps to its contract.
 
 from __future__ import annotations
 
-from greensdk.measure.decorator import capture
+from greensdk.measure.blocks import capture
 from greensdk.testing.conformance import check_monitor
 from greensdk.testing.fakes import FakeClock, FakeCpuClock, FakeMonitor
 from greensdk.testing.hwmon import FakeHwmon
