@@ -5,7 +5,7 @@ What people use around code that is no function of its own: :class:`track`, and 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 

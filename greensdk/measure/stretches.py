@@ -29,7 +29,10 @@ TANGLED = (
     "blocks in tasks of one event loop overlap, and greensdk can't tell the tasks of this loop apart: decorate the "
     "coroutines instead"
 )
-THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several calls: whose they are is unknown, and cpu_s is without them"
+THREADS_UNSHARED = (
+    "{:.3g} CPU s of threads that no call tracks, beside several calls: whose they are is unknown, and cpu_s is without "
+    "them"
+)
 POOLS_UNSHARED = (
     "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"
 )
@@ -48,7 +51,7 @@ class Stretches(Bracket):
         context: Gives back what was under way before the stretch that runs now.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
-        owed_ns: What of that the call around it has not seen, which did not run then.
+        owed_ns: What of that the call around it is to get at the end, if that has not ended before.
         alone: No other call was under way when it began.
         is_lane: It counts as one under way.
         entered_ns: When measuring began.
@@ -169,7 +172,7 @@ class Stretches(Bracket):
         self.cpu_ns += own_ns
         parent = self.parent
         if parent is not None:
-            if parent.lane is lane:
+            if parent.lane is lane and not self.on_loop:
                 parent.nested_ns += own_ns
             else:
                 self.owed_ns += own_ns
@@ -213,11 +216,16 @@ class Stretches(Bracket):
 
     def leave_loop(self) -> None:
         """
-        Be under way in the event loop no more.
+        Be under way in the event loop no more. Of a call that has ended first it was no part: the next request of a
+        server may be begun by a callback of the one before.
         """
         self.on_loop = False
-        if self.parent is not None:
-            self.parent.inside -= 1
+        parent = self.parent
+        if parent is not None:
+            parent.inside -= 1
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        self.parent, self.depth = parent, 0 if parent is None else parent.depth + 1
 
     def meet(self, top: Frame | None) -> None:
         """
