@@ -28,6 +28,9 @@ from greensdk.configure.resolved import MANY_RUNS, is_disabled
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.errors import ConfigError
 from greensdk.measure.slots import slot_for
+from greensdk.measure.state import ledger
+
+ledger.owed_ns = 0  # imported by the user's program, as its other modules are, and not by a call
 
 # A plain TypeVar instead of ParamSpec: the decorated function keeps its very type, overloads included.
 F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]")
@@ -150,6 +153,7 @@ def _open_early(spec: Spec) -> None:
     try:
         if not is_disabled():
             slot_for(spec).open()
+            ledger.owed_ns = 0  # outside of any call
     except Exception:
         return  # the first call meets the same error, and has somebody to tell
 

@@ -201,6 +201,7 @@ class Shared:
         if self.sampler is not None:
             self.sampler.forget()
         self.unended = {}
+        ledger.owed_ns = 0
         ledger.open = 0 if current.get() is None else 1
 
 
