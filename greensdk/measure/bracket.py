@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import describe
 from greensdk.machine.signals import is_from_signal
-from greensdk.measure.attribution import IDLE_HOST, NO_CLOCK, attribute, by_clock
+from greensdk.measure.attribution import IDLE_HOST, attribute, by_clock
 from greensdk.measure.state import Frame
 from greensdk.monitor import MACHINE, MEASURED, CpuTime, Reading, Usage, reading
 
@@ -123,7 +123,7 @@ class Bracket(Frame):
         Give each of the monitors' readings its call's part, and add those of the estimators and of the CPU clock.
         """
         runtime = self.runtime
-        why_not = self.unshared or (NO_CLOCK if usage.host_cpu_s is None else IDLE_HOST)
+        why_not = self.unshared or (runtime.no_clock if usage.host_cpu_s is None else IDLE_HOST)
         meters: list[Reading] = []
         for number, each in enumerate(readings):
             try:

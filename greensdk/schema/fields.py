@@ -79,8 +79,8 @@ _CALL: dict[str, Field] = {
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
     "status": _text(
-        "How the call ended; lost: its worker died; unmeasured: it ran without being measured; interim: it had not "
-        "ended.",
+        "How the call ended; lost: its worker died, or nobody ended it; unmeasured: it ran without being measured; "
+        "interim: it had not ended.",
         enum=STATUSES,
     ),
     "error_type": _maybe_text("Class name of what the call raised."),

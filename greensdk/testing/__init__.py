@@ -25,7 +25,7 @@ may do wrong.
 
 from __future__ import annotations
 
-from greensdk.measure.decorator import capture
+from greensdk.measure.blocks import capture
 from greensdk.testing.conformance import check_monitor
 from greensdk.testing.fakes import FakeClock, FakeCpuClock, FakeMonitor
 from greensdk.testing.faults import check_faults

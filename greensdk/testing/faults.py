@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from greensdk.deliver.lines import encode
-from greensdk.measure.decorator import capture
+from greensdk.measure.blocks import capture
 from greensdk.monitor import CpuClock, CpuTime, Estimator, Monitor
 from greensdk.schema.check import problems
 from greensdk.testing.tracking import tracked_by
