@@ -68,7 +68,7 @@ def _interrupting() -> int:
     """
     Return the first signal that Python's own handler of Ctrl-C handles: a job in the background ignores Ctrl-C itself.
     """
-    import _signal
+    import _signal  # type: ignore[import-not-found]  # the module that `signal` is made of
 
     numbers = (number for number in range(1, _signal.NSIG) if _signal.getsignal(number) is _signal.default_int_handler)
     return next(numbers, _SIGINT)

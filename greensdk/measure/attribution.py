@@ -33,6 +33,12 @@ the part if they erred in its favour.
 
 KEYS = len(Reading.__annotations__)
 
+MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
+"""
+What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
+machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
+"""
+
 
 def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
     """
@@ -81,27 +87,90 @@ def attribute(found: Reading, share: Share | None, reason: str = NO_CLOCK) -> bo
     """
     if len(found) != KEYS:
         _complete(found)
-    energy = found["energy_j"]
+    words = found["monitor"], found["scope"], found["quality"], found["boundary"], found["meter_id"]
+    if words not in _known_words or found["domains"].__class__ is not dict or found["attributes"].__class__ is not dict:
+        _check_words(found, words)
+    energy, low, high = found["energy_j"], found["energy_low_j"], found["energy_high_j"]
     if energy is None:
-        if not found["reason"]:
+        if not found["reason"] or not isinstance(found["reason"], str):
             raise ValueError("energy_j is None without a reason")
+        _make_floats(found)
         return False
+    if energy.__class__ is not float or not (low.__class__ is high.__class__ is float):
+        energy, low, high = _make_floats(found)
     if not 0.0 <= energy < inf:
         raise ValueError(f"energy_j = {energy!r} is no number of joules")
-    low, high = found["energy_low_j"], found["energy_high_j"]
     if found["scope"] != MACHINE:
         found["call_j"], found["low_j"], found["high_j"] = energy, low, high
+        _check_reason(found)
         return False
     if found["call_j"] is not None or found["reason"]:
+        _make_floats(found)
+        _check_reason(found)
         _check_own_share(found, energy)
         return False
+    found["reason"] = None
     if share is None:
+        found["low_j"] = found["high_j"] = None
         found["reason"] = reason
         return False
     found["call_j"] = energy * share[0]
     found["low_j"] = (energy if low is None else low) * share[1]
     found["high_j"] = (energy if high is None else high) * share[2]
     return True
+
+
+_known_words: set[tuple[str, str, str, str, str | None]] = set()
+"""Those of readings that were right: a meter's are always the same."""
+MOST_WORDS = 1000
+
+
+def _check_words(found: Reading, words: tuple[str, str, str, str, str | None]) -> None:
+    """
+    Raises:
+        ValueError: A text of a reading is none, or none of those that its key may hold.
+    """
+    *texts, meter_id = words
+    if not all(isinstance(each, str) for each in texts) or not (meter_id is None or isinstance(meter_id, str)):
+        raise ValueError(f"not the texts of a reading: {words!r:.200}")
+    if found["scope"] not in _SCOPES or found["quality"] not in _QUALITIES:
+        raise ValueError(f"scope {found['scope']!r:.60} or quality {found['quality']!r:.60} is none that there is")
+    for key in ("domains", "attributes"):
+        if not isinstance(found[key], Mapping):
+            raise ValueError(f"{key} is no mapping")
+    if len(_known_words) < MOST_WORDS:
+        _known_words.add(words)
+
+
+def _check_reason(found: Reading) -> None:
+    """
+    Raises:
+        ValueError: It is no text.
+    """
+    if not (found["reason"] is None or isinstance(found["reason"], str)):
+        raise ValueError(f"reason is no text: {found['reason']!r:.60}")
+
+
+def _make_floats(found: Reading) -> tuple[Any, float | None, float | None]:
+    """
+    Make floats of other libraries' numbers, and return ``energy_j`` and its interval.
+
+    Raises:
+        ValueError: One is no number; the truth is none.
+    """
+    for key in _NUMBERS:
+        value: Any = found[key]  # type: ignore[literal-required]
+        if value is None:
+            continue
+        if isinstance(value, bool | str | bytes):
+            raise ValueError(f"{key} = {value!r:.60} is no number")
+        found[key] = float(value)  # type: ignore[literal-required]
+    return found["energy_j"], found["energy_low_j"], found["energy_high_j"]
+
+
+_NUMBERS = ("energy_j", "energy_low_j", "energy_high_j", "call_j", "low_j", "high_j")
+_SCOPES = frozenset({MACHINE, CALL})
+_QUALITIES = frozenset({MEASURED, ATTRIBUTED, ESTIMATED})
 
 
 def _complete(found: Reading) -> None:
@@ -164,6 +233,16 @@ def by_clock(
         meter_id=meter["meter_id"],
         attributes={**attributes, "meter": meter["monitor"], **doubt_of(meter)},
     )
+
+
+def doubt_of(estimate: Reading) -> dict[str, Any]:
+    """
+    Return the `MODEL_KEYS` of a reading; nothing for one that rests on no model.
+    """
+    attributes = estimate["attributes"]
+    if not isinstance(attributes, dict) or "model_id" not in attributes:
+        return {}
+    return {key: attributes.get(key) for key in MODEL_KEYS}
 
 
 def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str | None = None) -> Reading | None:

@@ -1,5 +1,5 @@
 """
-What people use: :func:`energy_tracked`, :class:`track`, :class:`capture`.
+The decorator: :func:`energy_tracked`.
 
 A decorated function must survive being pickled by value (Lithops does that to everything in
 ``__main__``), so its wrapper reaches nothing but the function, a specification that pickles as a
@@ -18,29 +18,19 @@ from types import (
     ClassMethodDescriptorType,
     MethodDescriptorType,
     MethodWrapperType,
-    TracebackType,
     WrapperDescriptorType,
 )
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import greensdk.calls  # noqa: F401 - so that a first call finds it where no descriptor is left
 from greensdk.configure.builtin import LAMBDA
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
-from greensdk.measure.calls import open_window
-from greensdk.measure.notes import Annotated, Notes
-from greensdk.measure.record import Subject, unmeasured
 from greensdk.measure.slots import slot_for
-from greensdk.measure.state import shared
-from greensdk.measure.window import Window
+from greensdk.measure.state import ledger
 
-if TYPE_CHECKING:
-    from greensdk.schema.types import Record
-
-NOT_ENDED = "the block has not ended"
-SWITCHED_OFF = "GREENSDK_DISABLED switches measuring off"
-FAILED = "greensdk itself failed; a warning has said how"
+ledger.owed_ns = 0  # imported by the user's program, as its other modules are, and not by a call
 
 # A plain TypeVar instead of ParamSpec: the decorated function keeps its very type, overloads included.
 F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]")
@@ -166,6 +156,7 @@ def _open_early(spec: Spec) -> None:
     try:
         if not is_disabled():
             slot_for(spec).open()
+            ledger.owed_ns = 0  # outside of any call
     except Exception:
         return  # the first call meets the same error, and has somebody to tell
 
@@ -296,109 +287,3 @@ def _async_generator(fn: Any, spec: Spec) -> Any:
             raise
 
     return wrapper
-
-
-class track(Annotated):  # noqa: N801 - used like a function
-    """
-    Measure a block instead of a function.
-
-    In a coroutine the block's CPU time is its thread's between the two ends, other calls' excepted;
-    a decorated coroutine is told apart better, step by step.
-
-    Args:
-        label: A name for the block.
-        arguments: As for :func:`energy_tracked`.
-
-    Example:
-        >>> with track("sum", sink="memory:") as call:
-        ...     total = sum(range(1000))
-        ...     call.add(numbers=1000)
-        >>> call.record["label"], call.record["status"], call.record["units"]
-        ('sum', 'ok', {'numbers': 1000})
-    """
-
-    def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
-        self._spec = make_spec(arguments, plugins)
-        if wrong := sorted(MANY_RUNS & self._spec.keys()):
-            raise ConfigError(f"track: {wrong[0]} is for functions: a block runs once")
-        # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
-        self._subject = Subject(None, label, self._spec.pop("tags", None))
-        self._window: Window | None = None
-        self._said: Notes | None = None
-        self._record = unmeasured(label, NOT_ENDED)
-
-    @property
-    def record(self) -> Record:
-        """
-        The block's record. As long as there is none - before the block has ended, with ``GREENSDK_DISABLED=1``, or
-        when greensdk itself failed - one with the status ``unmeasured`` and the reason.
-        """
-        return self._record
-
-    @property
-    def energy_j(self) -> float | None:
-        """
-        The block's joules; None where they are unknown.
-        """
-        return self._record["energy_j"]
-
-    def _notes(self) -> Notes:
-        if self._said is None:
-            self._said = Notes()
-            if self._window is not None:
-                self._window.notes = self._said
-        return self._said
-
-    def __enter__(self) -> track:
-        if is_disabled():
-            self._record["reason"] = SWITCHED_OFF
-            return self
-        self._window = window = open_window(slot_for(self._spec), self._subject, "block")
-        if window is None:
-            self._record["reason"] = FAILED
-            return self
-        window.notes = self._said
-        try:
-            window.resume()
-        except BaseException as error:
-            window.close(error)
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        window = self._window
-        if window is None:
-            return
-        try:
-            window.close(error)
-        finally:  # a signal handler may have raised before the first line of that
-            window.close(error)
-            self._window = self._said = None
-            self._record = window.record or unmeasured(self._subject.label, FAILED)
-        if error is None and window.strict_error is not None:
-            raise window.strict_error
-
-
-class capture:  # noqa: N801 - used like a function
-    """
-    Collect the records of the whole process, of all its threads, while the block is open.
-
-    The records go to their sinks as well.
-
-    Example:
-        >>> with capture() as records, track("nothing", sink="memory:"):
-        ...     pass
-        >>> [record["label"] for record in records]
-        ['nothing']
-    """
-
-    def __init__(self) -> None:
-        self._records: list[Record] = []
-
-    def __enter__(self) -> list[Record]:
-        shared.captures.append(self._records)
-        return self._records
-
-    def __exit__(self, *_: object) -> None:
-        # By identity: two captures with equal contents are still two.
-        shared.captures[:] = [records for records in shared.captures if records is not self._records]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from greensdk.measure.attribution import doubt_of, lacking, quality_of, total
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MEASURED, Reading, reading
 from greensdk.schema.flat import domain_j
 from greensdk.schema.primary import GPU, NO_PARTS, PARTS, has_gpu, joined, parts_in

@@ -12,10 +12,9 @@ from sys import modules
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
-from greensdk.errors import describe, warn_once
+from greensdk.errors import Abandoned, describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
-from greensdk.machine.pools import NONE as NO_POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, quality_of, reasons, share_of, total
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
     from greensdk.schema.types import GpuSync, Record, Resources
 
 
+ABANDONED = "nobody ended it: the record is of all that happened until this was noticed"
+
+
 class Window(Stretches):
     """
     A call under way. :meth:`begin` reads the meters; :meth:`resume` and :meth:`pause` bracket each stretch in which it
@@ -52,12 +54,13 @@ class Window(Stretches):
         gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("gpu", "gpu_sync", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     record: Record | None
     runs: int
     sent: int
+    made_ns: int
     notes: Notes | None
     gpu: type[Waiting | Watching] | None
     gpu_sync: GpuSync | None
@@ -83,6 +86,7 @@ class Window(Stretches):
         self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
         self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
+        self.children_s = None
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
@@ -122,7 +126,7 @@ class Window(Stretches):
             poller.watch(self.entered_ns)
         self.start_meters()
         self.children_claimed0 = ledger.children_s
-        self.pool0_s = pool_cpu_s() if POOLS in modules and runtime.probe is None else NO_POOLS
+        self.pool0_s = pool_cpu_s() if POOLS in modules else None
         self.claimed0_ns = ledger.claimed_ns
         self.children0 = getrusage(RUSAGE_CHILDREN)
         self.self0 = getrusage(RUSAGE_SELF)
@@ -134,7 +138,11 @@ class Window(Stretches):
         self.closed = True
         if not hasattr(self, "sampling"):  # a signal handler has raised before anything was begun
             return
-        self.leave()
+        if self.is_lane:
+            self.is_lane = False
+            ledger.open -= 1
+        if self.on_loop:
+            self.leave_loop()
         if self.sampling is not None:
             self.sampling.leave(self)
 
@@ -156,11 +164,18 @@ class Window(Stretches):
                 if self.sampling is not None:
                     self.sampling.is_ending = True
                 self.pause()
-                self.leave()
+                if self.is_lane:
+                    self.is_lane = False
+                    ledger.open -= 1
+                if self.on_loop:
+                    self.leave_loop()
                 self.hand_over(self.record or self.measure(error))
                 self.closed = True
+                if shared.unended:
+                    shared.unended.pop(self, None)
                 if shared.threads:
                     shared.rest()
+                ledger.owed_ns += perf_counter_ns() - self.made_ns
             except BaseException as problem:
                 if is_from_signal(problem):
                     interrupt = problem
@@ -176,6 +191,15 @@ class Window(Stretches):
         """
         self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
         self.gpu_sync = gpu.end()
+
+    def lose(self) -> None:
+        """
+        End a call that nobody has ended; it is no other call's parent any more.
+        """
+        if self in shared.unended:  # unlike in a forked child
+            self.errors["track"] = ABANDONED
+            self.come_home()
+            self.close(Abandoned())
 
     def hand_over(self, record: Record) -> None:
         """
@@ -198,6 +222,10 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
+            if len(sinks) > 1:  # the next one is told what this one took
+                done_ns = perf_counter_ns()
+                record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
+                self.made_ns = done_ns
 
     def measure(self, error: BaseException | None) -> Record:
         """
@@ -215,10 +243,11 @@ class Window(Stretches):
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+        living_s, full = 0.0, None
         if runtime.probe is not None:
             living_s, full = self.stop_probe(runtime.probe, duration_s)
-        else:
-            living_s, full = grown_s(self.pool0_s, pool_cpu_s() if POOLS in modules else NO_POOLS), None
+        elif POOLS in modules:
+            living_s = grown_s(self.pool0_s, pool_cpu_s())
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None
         if host_cpu_s is not None and not self.unshared:
@@ -267,6 +296,7 @@ class Window(Stretches):
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
         record["cpu_source"] = source
+        record["children_cpu_s"] = self.children_s
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
@@ -281,10 +311,12 @@ class Window(Stretches):
         else:
             record["reason"] = runtime.nothing
         self._put_rest(record)
-        record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
+        owed_ns, ledger.owed_ns = ledger.owed_ns, 0
+        self.made_ns = made_ns = perf_counter_ns()
+        record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
         self.record = record
-        self.settle()
-        if parent is not None:
+        if parent is not None and not parent.closed:
+            parent.elsewhere_ns += self.owed_ns + self.elsewhere_ns
             parent.children_claims_s += self.children_claims_s
             if parent.nested is None:
                 parent.nested = Nested()

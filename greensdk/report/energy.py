@@ -99,7 +99,14 @@ class EnergyReport:
         self.attribution = _insist(attribution)
         self.source, self.log = log
         self.rows: Counted = counted(self.log)
-        for name in ("id", "parent", "address", "process", "monotonic_s"):  # of no use any more, and large
+        for name in (
+            "id",
+            "parent",
+            "address",
+            "process",
+            "monotonic_s",
+            "children_cpu_s",
+        ):  # of no use any more, and large
             del self.log.rows[name]
         self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
         self.log = self.log._replace(windows={}, counters={})

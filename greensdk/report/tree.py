@@ -4,7 +4,7 @@ Calls inside calls, added up by name: as a table, and as a tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import starmap
 from math import isnan
 from typing import Any, NamedTuple
@@ -174,10 +174,6 @@ def names(facts: Facts) -> list[Any]:
 
 def _known(values: Sequence[float], numbers: Sequence[int]) -> list[float | None]:
     return [value if number and not isnan(value) else None for value, number in zip(values, numbers, strict=True)]
-
-
-def _parts(sums: Mapping[str, Sequence[float]], number: int) -> list[dict[str, float]]:
-    return [{name: each[place] for name, each in sums.items() if each[place]} for place in range(number)]
 
 
 def _sources(log: Columns, rows: Any, places: Any, number: int) -> list[tuple[str, ...]]:

@@ -79,8 +79,8 @@ _CALL: dict[str, Field] = {
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
     "status": _text(
-        "How the call ended; lost: its worker died; unmeasured: it ran without being measured; interim: it had not "
-        "ended.",
+        "How the call ended; lost: its worker died, or nobody ended it; unmeasured: it ran without being measured; "
+        "interim: it had not ended.",
         enum=STATUSES,
     ),
     "error_type": _maybe_text("Class name of what the call raised."),
@@ -90,6 +90,7 @@ _CALL: dict[str, Field] = {
     "duration_s": _number("s", "Wall seconds of the call.", least=0),
     "cpu_s": _number("s", "CPU seconds of the call and of the children it waited for.", least=0),
     "cpu_source": _maybe_text("The clock that cpu_s comes from.", required=False),
+    "children_cpu_s": _number("s", "CPU seconds of child processes in cpu_s.", least=0, required=False),
     "host_cpu_s": _number("s", "Busy CPU seconds of the whole machine in the same window.", least=0, required=False),
     "host_cpu_start_s": _number("s", "What that clock showed at the beginning.", required=False),
     "host_cpu_source": _maybe_text("The clock that host_cpu_s comes from.", required=False),

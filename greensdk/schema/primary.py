@@ -24,12 +24,6 @@ WALL = "wall"
 ESTIMATED = "estimated"
 NO_PARTS: frozenset[str] = frozenset()
 
-MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
-"""
-What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
-machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
-"""
-
 _names = itemgetter("monitor", "boundary")
 
 
@@ -91,51 +85,6 @@ def call_quality(scope: str, quality: str) -> str:
         ('attributed', 'measured')
     """
     return "attributed" if (scope, quality) == ("machine", "measured") else quality
-
-
-def quality_of(primary: Mapping[str, Any]) -> str:
-    """
-    Return how the call's joules of a reading are known; a model of the whole machine stays one when it is shared out.
-    """
-    return call_quality(primary["scope"], primary["quality"])
-
-
-def doubt_of(estimate: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return the `MODEL_KEYS` of a reading; nothing for one that rests on no model.
-    """
-    attributes = estimate["attributes"]
-    if not isinstance(attributes, dict) or "model_id" not in attributes:
-        return {}
-    return {key: attributes.get(key) for key in MODEL_KEYS}
-
-
-def lacking(found: Iterable[Mapping[str, Any]], others: Iterable[Mapping[str, Any]] = ()) -> str | None:
-    """
-    Return in words what some readings leave out, and the parts that others were asked for and do not know.
-
-    A GPU that the call's process has not used is not left out.
-    """
-    texts = []
-    for each in found:
-        missing, reasons, shares = (each["attributes"].get(key) for key in ("missing", "reasons", "shares"))
-        if isinstance(missing, list) and isinstance(reasons, dict):  # any monitor may mean something else by it
-            unused = shares if each["boundary"] == GPU and isinstance(shares, dict) else {}
-            texts += [f"without {key}: {reasons.get(key)}" for key in missing if unused.get(key) != 0]
-    texts += [f"without {each['boundary']}: {each['monitor']}: {each['reason']}" for each in others]
-    return "; ".join(texts) or None
-
-
-def total(joules: Iterable[float | None]) -> float | None:
-    """
-    Return the sum of some joules; None where one of them is.
-    """
-    found = 0.0
-    for each in joules:
-        if each is None:
-            return None
-        found += each
-    return found
 
 
 def chosen(

@@ -347,7 +347,7 @@ def test_the_first_record_of_a_failing_look_is_the_last():
             pass
 
     with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
-        runtime = call._window.runtime
+        runtime = call._blocks[-1].window.runtime
         runtime.sinks = (("broken:", Broken()), *runtime.sinks)
         wait_for(lambda: call._window.errors and interim())
 

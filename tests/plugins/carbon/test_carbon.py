@@ -21,7 +21,7 @@ import greensdk
 from greensdk.errors import ConfigError
 from greensdk.schema.primary import widest_of
 
-KWH = {"energy_j": 3.6e6, "energy_low_j": 1.8e6, "energy_high_j": 7.2e6, "energy_boundary": "package"}
+KWH = {"energy_j": 3.6e6, "energy_low_j": 1.8e6, "energy_high_j": 7.2e6}
 
 TELLING = (
     *("AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV", "AWS_REGION", "WEBSITE_SITE_NAME", "REGION_NAME"),
@@ -60,7 +60,6 @@ def test_a_kwh_emits_the_intensity_of_the_country():
         "pue_source": "not in a known cloud",
         "embodied_g": None,
         "reason": None,
-        "energy_boundary": "package",
     }
 
     assert expected == Carbon(country="esp")(KWH)
@@ -325,7 +324,7 @@ def test_the_table_of_countries_comes_from_the_script(tmp_path):
 
 def test_the_grams_are_in_the_record_when_they_are_configured():
     """
-    And not when they are not. They are those of the wall, of which the model knows too.
+    And not when they are not.
     """
     with greensdk.track("x", sink="memory:", monitors=["psutil-tdp"], plugins={"carbon": {"country": "ESP"}}) as told:
         sum(range(100_000))
