@@ -8,6 +8,8 @@ What nothing tells is None, never a guess.
 :func:`greensdk.machine.cpu_class.classify` sorts the CPU's name into one of `CPU_CLASSES`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable, Mapping
