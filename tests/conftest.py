@@ -16,7 +16,6 @@ from greensdk.deliver import sinks as sink
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
 
-
 settings.register_profile("patient", deadline=None)  # a busy machine is no fault
 settings.load_profile("patient")
 
