@@ -50,6 +50,12 @@ class Reference:
         self.high = high
         self.words = words
 
+    def as_dict(self) -> dict[str, Any]:
+        """
+        Return all of it by name.
+        """
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def default_path() -> str:
     """
