@@ -105,8 +105,7 @@ def energy_tracked(
             files and ``memory:`` take it, and reports replace it by the final one. Default: never.
         signals: When SIGTERM or SIGHUP ends the process, leave the records of the calls under way first. Default: no,
             except in a command of ``greensdk run``.
-        gpu_sync: Wait for what torch, cupy and jax have a GPU do, before and at the end of each call; see
-            :func:`greensdk.gpu_sync`. Default: no.
+        gpu_sync: Wait for GPUs before and at the end of each call; see :func:`greensdk.gpu_sync`. Default: no.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
             last run's. For plain functions only, like the next.
