@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -255,11 +254,10 @@ def ended(number, *words, before="", inside="", **variables):
     program = [sys.executable, "-c", PROGRAM.format(before=before, inside=inside)]
     made = {"env": {**os.environ, **variables}, "stdout": subprocess.PIPE, "text": True}
     # Under nohup it is ignored, which is inherited.
-    with subprocess.Popen(
-        [*words, *program],
-        **made,
-        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
-    ) as child:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    child = subprocess.Popen([*words, *program], **made)
+    signal.signal(signal.SIGHUP, before)
+    with child:
         assert "ready\n" == child.stdout.readline()
         child.send_signal(number)
         code = child.wait(60)
