@@ -46,6 +46,8 @@ LIMIT_S = 60
 HEADS = ("greensdk: calls + unattributed", "truth known to", "its calls alone", "off the fair share")
 
 DECORATED = "50 coroutines, decorated"
+GATHER = "gather in 4 coroutines"
+BLOCKS = "50 blocks on one loop"
 
 
 def lithops(tool: law_kit.Tool, number: int, workers: int, seconds: float) -> None:
@@ -69,7 +71,12 @@ SCENARIOS: dict[str, Callable[[law_kit.Tool], None]] = {
     DECORATED: partial(law_kit.coroutines, number=50, seconds=0.025),
     "3 levels, one inside the other": partial(law_kit.nested, levels=3, seconds=0.4),
     "4 processes": partial(law_kit.processes, number=4, seconds=0.5),
+    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.025),
+    GATHER: partial(law_kit.gathering, calls=4, number=5, seconds=0.05),
+    "a thread pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.3, method="threads"),
     "a process pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4),
+    "a fork server's pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="forkserver"),
+    "loky inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="loky"),
     "8 Lithops calls on 2 workers": partial(lithops, number=8, workers=2, seconds=1.0),
 }
 
@@ -138,8 +145,10 @@ def run(tool: str, scenario: str) -> Found | str:
     """
     if tool != OURS and not importlib.util.find_spec(tool):
         return "not installed"
-    if scenario == DECORATED and tool not in {OURS, *DECORATORS}:
+    if scenario in {DECORATED, GATHER} and tool not in {OURS, *DECORATORS}:
         return "no decorator"
+    if scenario == BLOCKS and tool != OURS:
+        return "as 50 coroutines"
     with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
         log = Path(folder, "law.jsonl")
         with law_kit.turning(in_place(Path(folder, "sys")), {"package-0": Power(IDLE_W, BUSY_W)}) as truth:
@@ -192,9 +201,9 @@ def be(tool: str, scenario: str, log: str) -> None:
     """
     make: law_kit.Tool
     if tool == OURS:
-        make = partial(law_kit.greensdk_tool, POWERCAP, log)
+        make = partial(law_kit.greensdk_blocks if scenario == BLOCKS else law_kit.greensdk_tool, POWERCAP, log)
     else:
-        make = partial(decorator_tool if scenario == DECORATED else peer_tool, tool, log)
+        make = partial(decorator_tool if scenario in {DECORATED, GATHER} else peer_tool, tool, log)
     SCENARIOS[scenario](make)
 
 
