@@ -139,7 +139,11 @@ def track_function(fn: Any, spec: Spec) -> Any:
         return fn
     if isinstance(fn, type):
         raise ConfigError(f"energy_tracked measures functions: decorate the methods of {fn.__qualname__} instead")
-    if wrong := [] if isinstance(fn, FunctionType | partial) else [name for name in RUNS_ELSEWHERE if hasattr(fn, name)]:
+    if (
+        wrong := []
+        if isinstance(fn, FunctionType | partial)
+        else [name for name in RUNS_ELSEWHERE if hasattr(fn, name)]
+    ):
         raise ConfigError(
             f"energy_tracked: {fn!r} has its function run by others ({wrong[0]}): put energy_tracked below the decorator "
             "that made it"

@@ -30,8 +30,8 @@ TANGLED = (
     "coroutines instead"
 )
 THREADS_UNSHARED = (
-    "{:.3g} CPU s of threads that no call tracks, beside several calls: whose they are is unknown, and cpu_s is without "
-    "them"
+    "{:.3g} CPU s of threads that no call tracks, beside several calls: whose they are is unknown, and cpu_s is "
+    "without them"
 )
 POOLS_UNSHARED = (
     "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"

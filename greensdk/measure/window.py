@@ -50,6 +50,7 @@ class Window(Stretches):
     __slots__ = ("made_ns", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
+    made_ns: int
     record: Record | None
     runs: int
     sent: int

@@ -120,7 +120,9 @@ _CALL: dict[str, Field] = {
     "phases": Field(("object",), "", "How long measuring took before and after the call."),
     "phases.start_s": _number("s", "From the wrapper's first instruction to the call's.", required=False),
     "phases.stop_s": _number("s", "From the call's end to the last meter's reading.", required=False),
-    "overhead_s": _number("s", "Seconds that measuring added; what handing it over took is in the process's next record.", least=0),
+    "overhead_s": _number(
+        "s", "Seconds that measuring added; what handing it over took is in the process's next record.", least=0
+    ),
     "greensdk": _text("Version of greensdk that wrote the record."),
     "config_digest": _fact("12 hex digits of the SHA-256 of the settings in force."),
     "plugins": Field(("object",), "", "Version of each plugin at work; null where it has none."),

@@ -10,10 +10,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
+from law_kit import burn
 
 from greensdk import capture, track
 from greensdk.machine.pools import grown_s, pool_cpu_s
-from law_kit import burn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other processes' CPU clocks are Linux's")
 METHODS = ["fork", "spawn", "forkserver"]
