@@ -59,6 +59,7 @@ class Window(Stretches):
     __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
+    made_ns: int
     record: Record | None
     runs: int
     sent: int
