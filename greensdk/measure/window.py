@@ -63,7 +63,6 @@ class Window(Stretches):
     record: Record | None
     runs: int
     sent: int
-    made_ns: int
     notes: Notes | None
     gpu: type[Waiting | Watching] | None
     gpu_sync: GpuSync | None
