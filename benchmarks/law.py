@@ -49,6 +49,8 @@ HEADS = ("greensdk: calls + unattributed", "truth known to", "its calls alone", 
 DECORATED = "50 coroutines, decorated"
 ON_GPU = "GPU + CPU, 2 processes"
 GPU_W = 300.0
+GATHER = "gather in 4 coroutines"
+BLOCKS = "50 blocks on one loop"
 
 
 def lithops(tool: law_kit.Tool, number: int, workers: int, seconds: float) -> None:
@@ -72,8 +74,13 @@ SCENARIOS: dict[str, Callable[[law_kit.Tool], None]] = {
     DECORATED: partial(law_kit.coroutines, number=50, seconds=0.025),
     "3 levels, one inside the other": partial(law_kit.nested, levels=3, seconds=0.4),
     "4 processes": partial(law_kit.processes, number=4, seconds=0.5),
+    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.025),
+    GATHER: partial(law_kit.gathering, calls=4, number=5, seconds=0.05),
+    "a thread pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.3, method="threads"),
     "a process pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4),
     ON_GPU: partial(law_gpu.on_gpu, number=2, seconds=4.0),
+    "a fork server's pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="forkserver"),
+    "loky inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="loky"),
     "8 Lithops calls on 2 workers": partial(lithops, number=8, workers=2, seconds=1.0),
 }
 
@@ -162,8 +169,10 @@ def run(tool: str, scenario: str) -> Found | str:
     """
     if tool != OURS and not importlib.util.find_spec(tool):
         return "not installed"
-    if scenario == DECORATED and tool not in {OURS, *DECORATORS}:
+    if scenario in {DECORATED, GATHER} and tool not in {OURS, *DECORATORS}:
         return "no decorator"
+    if scenario == BLOCKS and tool != OURS:
+        return "as 50 coroutines"
     with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
         log = Path(folder, "law.jsonl")
         if scenario == ON_GPU:
@@ -218,10 +227,10 @@ def be(tool: str, scenario: str, log: str) -> None:
     """
     make: law_kit.Tool
     if tool == OURS:
-        tool_of = law_gpu.gpu_tool if scenario == ON_GPU else law_kit.greensdk_tool
-        make = partial(tool_of, POWERCAP, log)
+        tool_of = law_kit.greensdk_blocks if scenario == BLOCKS else law_kit.greensdk_tool
+        make = partial(law_gpu.gpu_tool if scenario == ON_GPU else tool_of, POWERCAP, log)
     else:
-        make = partial(decorator_tool if scenario == DECORATED else peer_tool, tool, log)
+        make = partial(decorator_tool if scenario in {DECORATED, GATHER} else peer_tool, tool, log)
     SCENARIOS[scenario](make)
 
 

@@ -41,7 +41,7 @@ def later_overhead_s(record: dict[str, Any], future: Any) -> float | None:
     """
     text = (getattr(future, "stats", None) or {}).get(RECORD_KEY)
     with suppress(ValueError, TypeError, AttributeError, KeyError):
-        kept = json.loads(str(text))
+        kept = json.loads(text or "")
         if kept["record_id"] == record["record_id"]:
             return float(kept["overhead_s"])
     own: float | None = record["overhead_s"]

@@ -104,7 +104,7 @@ def _calibration(path: str | None) -> dict[str, Any]:
 
     file = path or default_path()
     idle_w, reason = load(file, hardware.host_id())
-    scales = {name: each._asdict() for name, each in references(file, hardware.host_id()).items()}
+    scales = {name: each.as_dict() for name, each in references(file, hardware.host_id()).items()}
     return {"path": file, "idle_w": idle_w, "reason": reason, "references": scales}
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from math import exp, hypot, inf, log
 from time import strftime, time
-from typing import Any, NamedTuple
+from typing import Any
 
 SCHEMA = "greensdk.calibration/1"
 FRESH_DAYS = 90
@@ -31,7 +31,7 @@ UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, Arith
 """What a file raises that is no calibration, whatever it holds."""
 
 
-class Reference(NamedTuple):
+class Reference:
     """
     What reference meters read over what a model said, on this machine.
 
@@ -42,10 +42,19 @@ class Reference(NamedTuple):
         words: How the model is scaled, by what and when, for a person.
     """
 
-    factor: float
-    low: float
-    high: float
-    words: str
+    __slots__ = ("factor", "high", "low", "words")
+
+    def __init__(self, factor: float, low: float, high: float, words: str) -> None:
+        self.factor = factor
+        self.low = low
+        self.high = high
+        self.words = words
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        Return all of it by name.
+        """
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def default_path() -> str:

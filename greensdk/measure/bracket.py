@@ -185,7 +185,8 @@ def check_counted(counted: Any) -> None:
     """
     if not isinstance(counted, CpuTime) or not isinstance(counted.attributes, dict):
         raise TypeError(f"expected a CpuTime, found {counted!r:.60}")
-    for value in (counted.host_s, counted.resolution_s, counted.tree_s or 0.0, counted.host_start_s or 0.0):
+    known = [each for each in (counted.tree_s, counted.host_start_s) if each is not None]
+    for value in (counted.host_s, counted.resolution_s, *known):
         if value.__class__ not in (float, int) or not -MOST_S < value < MOST_S:
             raise TypeError(f"expected seconds in a CpuTime, found {value!r:.60}")
 

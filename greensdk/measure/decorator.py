@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from functools import WRAPPER_ASSIGNMENTS, wraps
+from functools import WRAPPER_ASSIGNMENTS, partial, wraps
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
+    FunctionType,
     MethodDescriptorType,
     MethodWrapperType,
     WrapperDescriptorType,
@@ -27,6 +28,7 @@ from greensdk.configure.builtin import LAMBDA
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
+from greensdk.measure.in_place import InPlace, is_in_place
 from greensdk.measure.slots import slot_for
 from greensdk.measure.state import ledger
 
@@ -37,6 +39,12 @@ F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmetho
 
 MARK = "__greensdk__"
 """The attribute by which a wrapper is known; it holds the specification."""
+
+RUNS_ELSEWHERE = ("apply_async", "send_with_options", "remote", "callback", "submit")
+"""
+What only an object has that has registered its function, and has that run without the wrapper: a task of Celery or
+Dramatiq, a remote function of Ray, a command of click, a flow of Prefect.
+"""
 
 _UNWRAPPABLE = (
     BuiltinFunctionType,
@@ -105,8 +113,7 @@ def energy_tracked(
             files and ``memory:`` take it, and reports replace it by the final one. Default: never.
         signals: When SIGTERM or SIGHUP ends the process, leave the records of the calls under way first. Default: no,
             except in a command of ``greensdk run``.
-        gpu_sync: Wait for what torch, cupy and jax have a GPU do, before and at the end of each call; see
-            :func:`greensdk.gpu_sync`. Default: no.
+        gpu_sync: Wait for GPUs before and at the end of each call; see :func:`greensdk.gpu_sync`. Default: no.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
             last run's. For plain functions only, like the next.
@@ -121,16 +128,28 @@ def energy_tracked(
         ConfigError: An argument is unknown or of the wrong kind, or `fn` can't be called.
     """
     spec = make_spec(arguments, plugins)
-    return _track(fn, spec) if fn is not None else lambda function: _track(function, spec)
+    return track_function(fn, spec) if fn is not None else lambda function: track_function(function, spec)
 
 
-def _track(fn: Any, spec: Spec) -> Any:
+def track_function(fn: Any, spec: Spec) -> Any:
+    """
+    Return the measured version of anything that can be called; see :func:`energy_tracked`.
+    """
     if isinstance(fn, staticmethod | classmethod):
-        return type(fn)(_track(fn.__func__, spec))
+        return type(fn)(track_function(fn.__func__, spec))
     if isinstance(fn, _UNWRAPPABLE):
         return fn
     if isinstance(fn, type):
         raise ConfigError(f"energy_tracked measures functions: decorate the methods of {fn.__qualname__} instead")
+    if (
+        wrong := []
+        if isinstance(fn, FunctionType | partial)
+        else [name for name in RUNS_ELSEWHERE if hasattr(fn, name)]
+    ):
+        raise ConfigError(
+            f"energy_tracked: {fn!r} has its function run by others ({wrong[0]}): put energy_tracked below the "
+            "decorator that made it"
+        )
     if not callable(fn):
         raise ConfigError(f"energy_tracked: {fn!r} is not a function")
     if hasattr(fn, MARK):
@@ -143,6 +162,8 @@ def _track(fn: Any, spec: Spec) -> Any:
     if spec.keys() >= MANY_RUNS:
         raise ConfigError("energy_tracked: repeat and every_s are two ways of the same: give one of them")
     wrapper = make(fn, spec)
+    if make is _function and is_in_place(fn):
+        wrapper = InPlace(wrapper, fn, track_function, spec if isinstance(spec, Spec) else Spec(spec))
     setattr(wrapper, MARK, spec)
     if LAMBDA in os.environ:
         _open_early(spec)

@@ -17,7 +17,7 @@ from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, quality_of, reasons, share_of, total
+from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
@@ -26,6 +26,8 @@ from greensdk.monitor import ESTIMATED, Usage
 from greensdk.schema.primary import has_gpu
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from greensdk.measure.attribution import Share
     from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.notes import Notes
@@ -57,10 +59,10 @@ class Window(Stretches):
     __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
+    made_ns: int
     record: Record | None
     runs: int
     sent: int
-    made_ns: int
     notes: Notes | None
     gpu: type[Waiting | Watching] | None
     gpu_sync: GpuSync | None
@@ -339,11 +341,14 @@ class Window(Stretches):
         Fill the keys of the call's energy from its primary reading.
         """
         runtime, runs = self.runtime, self.runs
-        parts, record["reason"] = primaries(readings, runtime.ranks, runtime.boundary)
-        if not parts:
-            record["reason"] = reasons(readings)
-            return
-        primary = parts[0]
+        primary = choose(readings, runtime.ranks, runtime.boundary)
+        parts: Sequence[Reading] = ()
+        if primary is None or len(readings) > 1 or "missing" in primary["attributes"]:
+            parts, record["reason"] = primaries(primary, readings, runtime.ranks, runtime.boundary)
+            if not parts:
+                record["reason"] = reasons(readings)
+                return
+            primary = parts[0]
         if len(parts) > 1:
             from greensdk.measure.parts import added, by_part
 
@@ -362,13 +367,13 @@ class Window(Stretches):
         if share is not None and runtime.idle_w:
             record["active_j"] = (
                 self._active(primary, share[0])
-                if len(parts) == 1
+                if len(parts) < 2
                 else total(self._active(each, share[0]) for each in parts)
             )
         if self.nested is not None:
             left_of = self.nested.left_of
             record["energy_self_j"] = (
-                left_of(primary, cpu_s) if len(parts) == 1 else total(left_of(each, cpu_s) for each in parts)
+                left_of(primary, cpu_s) if len(parts) < 2 else total(left_of(each, cpu_s) for each in parts)
             )
 
     def _ask_worker(self, record: Record) -> None:

@@ -57,7 +57,7 @@ def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     low_j, high_j = ends(log, once, calls_j)
     cpu_s = log.rows["cpu_s"][once]
     if not (around >= 0).any():
-        return Nested(found_j, low_j, high_j, found_j, cpu_s)
+        return Nested(found_j, low_j, high_j, found_j, np.nan_to_num(cpu_s))
     ordered = levels(around)
     parts = _Parts(log, counted, found_j, cpu_s)
     own_j = found_j.copy()

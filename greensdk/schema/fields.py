@@ -132,7 +132,9 @@ _CALL: dict[str, Field] = {
     "gpu_sync.libraries[]": Field(("string",), "", "One library."),
     "gpu_sync.waited_s": _number("s", "Seconds of the call that waiting took.", least=0, required=False),
     "gpu_sync.reason": _fact("Why one was not waited for: its work may lie outside of the call."),
-    "overhead_s": _number("s", "Seconds that measuring added, this record's making included.", least=0),
+    "overhead_s": _number(
+        "s", "Seconds that measuring added; what handing it over took is in the process's next record.", least=0
+    ),
     "greensdk": _text("Version of greensdk that wrote the record."),
     "config_digest": _fact("12 hex digits of the SHA-256 of the settings in force."),
     "plugins": Field(("object",), "", "Version of each plugin at work; null where it has none."),

@@ -234,6 +234,7 @@ def test_a_damaged_archive_is_one_line(tmp_path, command, damage):
 LIMIT_BYTES = 1 << 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "verify", "report", "export", "advise"])
 def test_a_bomb_takes_no_memory(tmp_path, command):
     """

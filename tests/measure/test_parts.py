@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from nvml_kit import Gpu, machine, ours
 
 from greensdk import capture
-from greensdk.measure.attribution import attribute, quality_of
+from greensdk.measure import primaries as module
+from greensdk.measure.attribution import attribute, choose, quality_of
 from greensdk.measure.parts import added, by_part
-from greensdk.measure.primaries import primaries
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, reading
 from greensdk.schema import primary as primary_module
 from greensdk.schema.check import problems
@@ -28,6 +28,13 @@ from greensdk.schema.widest import widest_of
 from greensdk.testing import FakeClock, FakeMonitor, tracked_by
 
 RANKS = {"rapl": 0, "perf": 1, "psutil-tdp": 2}
+
+
+def primaries(readings, ranks, boundary=None):
+    """
+    What stands for a call with these readings.
+    """
+    return module.primaries(choose(readings, ranks, boundary), readings, ranks, boundary)
 
 
 def said(monitor, boundary, joules, quality=MEASURED, **more):
