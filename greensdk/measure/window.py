@@ -72,23 +72,20 @@ class Window(Stretches):
         Read everything for the first time. The window is made without it: what Python has made and not yet handed
         over is lost when a signal handler raises.
         """
-        self.is_lane = self.closed = self.on_loop = False
+        self.is_lane = self.closed = self.on_loop = self.is_foreign = False
         self.sampling = self.gpu_sync = None
         self.entered_ns = perf_counter_ns()
-        self.runtime = runtime
-        self.gpu = runtime.gpu
+        self.runtime, self.gpu = runtime, runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
-        self.record = self.context = self.lane = self.below = self.home = None
+        self.record = self.context = self.lane = self.below = self.home = self.children_s = None
         self.nested = self.notes = self.strict_error = None
         self.errors = {}
         self.unshared = ""
-        self.is_foreign = False
         self.runs = 1
         self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
         self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
-        self.children_s = None
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
