@@ -5,6 +5,7 @@ Sweeps over worker counts, and jobs cut up as the advisor says.
 from __future__ import annotations
 
 import json
+import re
 import os
 import subprocess
 import sys
@@ -176,7 +177,8 @@ print(json.dumps([len(records), by_list, fexec.get_result(again) == plain, len(f
         assert 1 <= found[3] <= 8
         assert "time" == found[4]
         assert [1, 2, 4, 8] == sorted(jobs.values())
-        assert " workers for greensdk_workloads.pi.count_inside (energy); expected: time_s" in log
+        # How many is best depends on the machine.
+        assert re.search(r" [1248] workers? for greensdk_workloads\.pi\.count_inside \(energy\); expected: time_s", log)
 
     def test_get_result_of_everything_takes_parts_apart(self, tmp_path):
         """
@@ -206,7 +208,7 @@ except Exception as error:
         (kind, text), _ = run(body, tmp_path)
 
         assert "ConfigError" == kind
-        assert "call profile() before, or name a log" in text
+        assert "call profile() first, or give a log" in text
 
     def test_the_rest_of_the_sweep_confirms_the_advice(self, tmp_path):
         """
