@@ -365,16 +365,11 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            record["active_j"] = (
-                self._active(primary, share[0])
-                if len(parts) < 2
-                else total(self._active(each, share[0]) for each in parts)
-            )
+            found = [self._active(each, share[0]) for each in parts or (primary,)]
+            record["active_j"] = found[0] if len(found) == 1 else total(found)
         if self.nested is not None:
-            left_of = self.nested.left_of
-            record["energy_self_j"] = (
-                left_of(primary, cpu_s) if len(parts) < 2 else total(left_of(each, cpu_s) for each in parts)
-            )
+            found = [self.nested.left_of(each, cpu_s) for each in parts or (primary,)]
+            record["energy_self_j"] = found[0] if len(found) == 1 else total(found)
 
     def _ask_worker(self, record: Record) -> None:
         """
