@@ -50,10 +50,11 @@ def counter() -> tuple[str, tuple[int, int]]:
     Return a name and the event of a counter for each CPU.
     """
     from greensdk_ebpf.load import CPU_CYCLES
-    from greensdk_ebpf.syscall import perf_event_open
+    from greensdk_perf.pmu import Event
+    from greensdk_perf.syscall import perf_open
 
     try:
-        os.close(perf_event_open(*CPU_CYCLES, 0))
+        os.close(perf_open(Event("cycles", CPU_CYCLES[0], (CPU_CYCLES[1], 0, 0)), 0))
     except OSError:
         return "raw, cpu-clock for cycles", CPU_CLOCK
     return "raw, cycles", CPU_CYCLES

@@ -189,7 +189,7 @@ def _point(row: dict[str, str]) -> Point:
         kind=kind,
         tdp_w=socket_w * int(row["sockets"]),
         sockets=int(row["sockets"]),
-        peak=peak_of(kind, socket_w, year, None),
+        peak=peak_of(kind, socket_w, year, None, socket_w * int(row["sockets"]) / int(row["threads"])),
         load=float(row["load"]),
         watts=float(row["pkg_w"]),
         trust=row["trust"],

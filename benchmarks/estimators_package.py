@@ -3,7 +3,7 @@ Fits the package model, and says how far off it is for CPU models that it has no
 
 Least squares of the logarithms with a soft loss. Each CPU model counts once at rest, once below 10 % load and once from
 there on, however many points it has; points that were read off somebody's fit or off the lowest of many samples (trust
-C) count half. The exponent is not fitted: 0.5 to 0.8 do as well as 0.6 on models left out.
+C) count `DOUBTFUL`. The exponent is not fitted: 0.5 to 0.8 do as well as 0.6 on models left out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ EXPONENT = 0.6
 START = (0.14, 0.25, 0.9, 0.02, 12.0, 0.87)
 MOST = (1.0, 1.0, 3.0, 1.0, 60.0, 3.0)
 SOFT = 0.1
+DOUBTFUL = 0.5
+"""Weight of a reading of trust C."""
+
 QUANTILES = (0.04, 0.96)
 """Four of a hundred on either side: with so few models, those of 5 and 95 % hold less than nine of ten new ones."""
 
@@ -50,7 +53,7 @@ def fit_package(points: Sequence[Point]) -> Any:
     keys = [(point.part, point.load >= REST, point.load >= AWAKE) for point in points]
     counts = Counter(keys)
     weights = [
-        counts[key] ** -0.5 * (0.5 if each.trust == "C" else 1.0) for key, each in zip(keys, points, strict=True)
+        counts[key] ** -0.5 * (DOUBTFUL if each.trust == "C" else 1.0) for key, each in zip(keys, points, strict=True)
     ]
     logs = np.log([point.watts for point in points])
 
@@ -74,16 +77,27 @@ def package_left_out(points: Sequence[Point]) -> Any:
     return found
 
 
-def errors(points: Sequence[Point], said: Any, keep: Callable[[Point], bool]) -> tuple[int, float, float]:
+def errors(
+    points: Sequence[Point], said: Any, keep: Callable[[Point], bool], doubtful: float = 1.0
+) -> tuple[int, float, float]:
     """
     Return how many CPU models there are, the mean over them of their mean error, and of their bias, in %.
+
+    Args:
+        points: The readings.
+        said: The watts that a model gives to them.
+        keep: Which readings count.
+        doubtful: What a CPU model counts of which all readings are of trust C.
     """
     by_part: dict[str, list[float]] = defaultdict(list)
+    weights: dict[str, float] = defaultdict(float)
     for point, watts in zip(points, said, strict=True):
         if keep(point):
             by_part[point.part].append(100 * (watts / point.watts - 1))
-    off = [np.mean(np.abs(each)) for each in by_part.values()]
-    return len(by_part), float(np.mean(off)), float(np.mean([np.mean(each) for each in by_part.values()]))
+            weights[point.part] = max(weights[point.part], doubtful if point.trust == "C" else 1.0)
+    each = [(np.mean(np.abs(off)), np.mean(off)) for off in by_part.values()]
+    mean, bias = np.average(each, axis=0, weights=[weights[part] for part in by_part])
+    return len(by_part), float(mean), float(bias)
 
 
 def load_range(point: Point) -> int:

@@ -12,6 +12,7 @@ from estimators_data import LOADS, TEADS, Point, Server, measured_w, modern, old
 from estimators_fit import WALL_START, by_threads, factors, fit, inside, left_out, old, wall
 from estimators_package import (
     AWAKE,
+    DOUBTFUL,
     errors,
     fit_package,
     load_range,
@@ -109,12 +110,15 @@ def _package(rapl: Sequence[Point], said: Any) -> Iterator[str]:
     for name, watts in formulas.items():
         yield f"{name:44}{_package_line(rapl, watts)}"
     yield "(*) the average of the EC2 machines among these"
-    weak = lambda point: point.load >= AWAKE  # noqa: E731
-    ours = [errors(rapl, said, lambda p, s=server: weak(p) and p.server is s) for server in (True, False)]  # type: ignore[misc]
-    yield "with readings of trust C (off somebody's fit, machine doubtful): " + ", ".join(
-        f"{name} {off:.1f} ({bias:+.1f}, {count} models)"
-        for name, (count, off, bias) in zip(("servers", "clients"), ours, strict=True)
-    )
+    yield "all of these are of trust A and B; with those of trust C (off somebody's fit, machine doubtful):"
+    for words, doubtful in (("that count half, as in the fit", DOUBTFUL), ("that count as much", 1.0)):
+        yield f"{f'greensdk, package, with trust C {words}':64}" + "".join(_with_doubtful(rapl, said, doubtful))
+
+
+def _with_doubtful(rapl: Sequence[Point], said: Any, doubtful: float) -> Iterator[str]:
+    for server, name in ((True, "servers"), (False, "clients")):
+        count, off, bias = errors(rapl, said, lambda p, s=server: p.load >= AWAKE and p.server is s, doubtful)  # type: ignore[misc]
+        yield f"  {name}{off:5.1f} ({bias:+.0f}, {count} models)"
 
 
 def _package_line(rapl: Sequence[Point], watts: Any) -> str:

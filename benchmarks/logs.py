@@ -31,7 +31,7 @@ FAILED = 0.02
 MOST_ON_A_PAGE = 100_000
 RANGE_UJ = 262_143_328_850
 BUSY_W = {"package-0": 95.0, "dram-0": 8.0}
-BASIS = "package model (RAPL of five hosts), TDP 240 W"
+BASIS = "package model for Intel servers before 2021 (RAPL of 8 CPU models), TDP 240 W from exact match"
 READ = "import sys, collections; from greensdk.logs import read; collections.deque(read(sys.argv[1]), 0)"
 SQL = "select function, sum(energy_j) from records group by 1"
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         RecordError,
         SinkError,
     )
-    from greensdk.measure.decorator import capture, energy_tracked, track
+    from greensdk.measure.blocks import capture, track
+    from greensdk.measure.decorator import energy_tracked
+    from greensdk.measure.gpu import gpu_sync
     from greensdk.measure.notes import annotate, current
     from greensdk.measure.slots import reset
     from greensdk.schema.types import Record
@@ -47,16 +49,18 @@ __all__ = [
     "capture",
     "current",
     "energy_tracked",
+    "gpu_sync",
     "reset",
     "track",
 ]
 
 _HOMES = {
     "annotate": "measure.notes",
-    "capture": "measure.decorator",
+    "capture": "measure.blocks",
     "current": "measure.notes",
     "energy_tracked": "measure.decorator",
-    "track": "measure.decorator",
+    "gpu_sync": "measure.gpu",
+    "track": "measure.blocks",
     "reset": "measure.slots",
     "Record": "schema.types",
 }

@@ -9,6 +9,7 @@ The exceptions that greensdk raises where a person can act on them, and its warn
     ├── MonitorUnavailable   a monitor can't measure here; ``reason`` and ``fix`` say why and what helps
     ├── SinkError            a record could not be handed over
     ├── RecordError          a line is not a record
+    ├── Abandoned            nobody ended a block; in records only, as ``error_type``
     └── Terminated           a signal ended the call; in records only, as ``error_type``
 
 None of them ever leaves a measured call: there they become texts in ``record["errors"]``.
@@ -107,6 +108,12 @@ class RecordError(GreensdkError):
     """
 
 
+class Abandoned(GreensdkError):
+    """
+    Nobody ended a block. It is never raised: it is the record's ``error_type``, beside the status ``lost``.
+    """
+
+
 class Terminated(GreensdkError):
     """
     A signal (SIGTERM, SIGHUP, a typed interrupt) ended the call. It is never raised: it is the record's ``error_type``.
@@ -142,8 +149,16 @@ def describe(error: BaseException) -> str:
     """
     Return class and text of an exception in one short text, also where its own ``str()`` fails.
     """
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text can't be read)"
+    text = str(error) if has_text(error) else "(its text can't be read)"
     return f"{type(error).__name__}: {text}"[:TEXT_LIMIT]
+
+
+def has_text(error: BaseException) -> bool:
+    """
+    Say whether ``str()`` of an exception works.
+    """
+    try:
+        str(error)
+    except Exception:
+        return False
+    return True

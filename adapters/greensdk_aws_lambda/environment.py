@@ -20,7 +20,7 @@ def function() -> dict[str, str | None]:
 
 def request_id() -> str | None:
     """
-    Return the id of this invocation, which the log's START, END and REPORT lines carry; None where nobody tells.
+    Return the id of this invocation, which the log's START, END and REPORT lines carry; None if unknown.
 
     AWS' runtime client keeps it for its own log lines, in a global of this name since it has been published.
     """

@@ -93,7 +93,7 @@ def in_parallel(work: Callable[[Item], Found], items: Iterable[Item], until_s: f
     """
     Return what `work` makes of each item; None of one at which it failed, or did not come to in time.
 
-    Storage clients have timeouts of minutes. A thread that waits for one is left behind, and holds nobody up.
+    Storage clients have timeouts of minutes. A thread that waits for one is left behind.
     """
     import threading
 

@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from greensdk.configure.config import resolve
-from greensdk.configure.resolved import DISABLED, SPEC_VARIABLE
 from greensdk.configure.settings import KEYS
+from greensdk.configure.targets import DISABLED, SPEC_VARIABLE
 from greensdk.measure.decorator import MARK, energy_tracked
 from greensdk_lithops.trampoline import unfold
 
@@ -119,6 +119,7 @@ def measured(fn: Any, energy: Mapping[str, Any], modules: Iterable[str], config:
         tracked = energy_tracked(plugins=plugins, **{key: extra[key] for key in extra.keys() & KEYS.keys()})(fn)
         if tracked is fn:
             return fn
+        tracked = getattr(tracked, "function", tracked)  # a worker without greensdk can load that
     carrier = _with_modules(tracked, closure_chain([*functions_of(fn), *map(Needed, modules)]))
     if config[config["lithops"]["backend"]].get("runtime_include_function"):
         # Lithops names the runtime after the file of the function's code: it must not be this file.

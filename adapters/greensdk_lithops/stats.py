@@ -25,8 +25,8 @@ TEXT_LIMIT = 120
 
 KEPT = (
     "record_id", "function", "label", "tags", "status", "error_type", "started_at", "duration_s", "cpu_s", "cpu_source",
-    "energy_j", "energy_low_j", "energy_high_j", "energy_source", "energy_quality", "energy_boundary", "energy_self_j",
-    "reason", "overhead_s", "greensdk",
+    "energy_j", "energy_low_j", "energy_high_j", "energy_parts_j", "energy_source", "energy_quality", "energy_boundary",
+    "energy_self_j", "reason", "overhead_s", "greensdk",
 )  # fmt: skip
 KEPT_OF_HOST = ("host_id", "boot_id", "arch", "cpu_model", "cpus_logical")
 KEPT_OF_READING = (
@@ -93,7 +93,7 @@ class Statistics:
 
     def finish(self, _: None = None) -> None:
         """
-        Write what is held back; at the end of the process nobody is left to hear of an error.
+        Write what is held back; at the end of the process an error can no longer be reported.
         """
         with suppress(OSError, ValueError):
             self._write()
@@ -160,9 +160,17 @@ def added(sums: Sums, more: Sums) -> Sums:
     if "energy_j" in both:
         both.setdefault("energy_quality", "estimated")
     both["status"], both["error_type"] = more[1]["status"], more[1].get("error_type")
-    if unknown := [each["reason"] for each in (sums[1], more[1]) if "reason" in each]:
+    if unknown := [each["reason"] for each in (sums[1], more[1]) if "reason" in each and "energy_j" not in each]:
         both["reason"] = unknown[0] if "energy_j" not in both else f"a call is missing in the sum: {unknown[0]}"
+    if "energy_parts_j" in both:
+        both["energy_parts_j"] = _added_parts(sums[1].get("energy_parts_j"), more[1].get("energy_parts_j"))
     return flats, both
+
+
+def _added_parts(one: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, float] | None:
+    if one is None or other is None:
+        return None
+    return {name: (one.get(name) or 0.0) + (other.get(name) or 0.0) for name in {**one, **other}}
 
 
 def _joined(one: str | None, other: str | None) -> str:

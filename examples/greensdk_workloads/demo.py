@@ -37,7 +37,7 @@ def demo(points: int, workers: int | None, out: str) -> int:
     from shlex import quote
 
     from greensdk.cli.extras import need
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
     from greensdk.deliver import spool
     from greensdk.deliver.sinks import JsonlSink
     from greensdk_workloads.pi import SIGMAS, estimate

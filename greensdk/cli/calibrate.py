@@ -9,21 +9,21 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from greensdk.cli.models import WINDOW_S, Modelled, listed, modelled, place, said
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from greensdk.measure.cputime import HostClock
-    from greensdk.monitor import Estimator, Monitor, Reading
+    from greensdk.monitor import Monitor, Reading
     from greensdk.report.drift import Drift
 
-    Meter: TypeAlias = "Monitor | Modelled"
+    Meter: TypeAlias = Monitor | Modelled
 
 NOTHING = "calibrate: no meter and no model of the whole machine works here; `greensdk doctor` tells why"
-WINDOW_S = 1.0
 QUIET = 0.05
 """A machine whose CPUs are busy for more than this part of the time is not at rest."""
 WATCH_S = 0.1
@@ -82,25 +82,6 @@ def calibrate(seconds: int, out: str | None, reference: str | None, as_json: boo
     said(path)
 
 
-def said(path: str) -> None:
-    """
-    Tell where a calibration is kept, and how to use it from there.
-    """
-    click.echo(f"kept in {path}")
-    if path != place():
-        click.echo(f'to use it: calibration = "{path}" in the configuration, or GREENSDK_CALIBRATION={path}')
-
-
-def place() -> str:
-    """
-    Return the configured place of the calibration.
-    """
-    from greensdk.configure.config import layers
-    from greensdk.machine.calibration import default_path
-
-    return str(layers({}, os.environ, ".").values.get("calibration") or default_path())
-
-
 def _check(path: str) -> None:
     """
     Say at once, and not after the measurement, that the file can't be written.
@@ -119,52 +100,6 @@ def _meters() -> list[Monitor]:
     from greensdk.measure.slots import slot_for
 
     return list(slot_for({"sink": []}).open().monitors)
-
-
-class Modelled:
-    """
-    An estimator of the whole machine, read like a meter.
-
-    Args:
-        estimator: Open.
-        clock: The machine's CPU time.
-    """
-
-    def __init__(self, estimator: Estimator, clock: HostClock) -> None:
-        self.name = estimator.name
-        self._estimator = estimator
-        self._clock = clock
-
-    def start(self) -> tuple[float, float]:
-        """
-        Read both clocks.
-        """
-        return time.perf_counter(), self._clock.read()
-
-    def stop(self, token: tuple[float, float]) -> Reading | Sequence[Reading]:
-        """
-        Return what the model says of the seconds since.
-        """
-        from greensdk.monitor import Usage
-
-        duration_s, host_cpu_s = time.perf_counter() - token[0], self._clock.read() - token[1]
-        return self._estimator.estimate(Usage(duration_s, None, host_cpu_s, self._clock.name))
-
-
-def modelled(calibration: str | None = None) -> list[Modelled]:
-    """
-    Return the estimators that a call would be measured with.
-
-    Args:
-        calibration: The file that scales them; None for the configured one.
-    """
-    from greensdk.measure.cputime import host_clock
-    from greensdk.measure.slots import slot_for
-
-    clock = host_clock()
-    own = {} if calibration is None else {"calibration": calibration}
-    estimators = slot_for({"sink": [], **own}).open().estimators
-    return [Modelled(each, clock) for each in estimators] if clock else []
 
 
 def watch(meters: Sequence[Meter], seconds: float, quiet: bool) -> tuple[list[list[Reading]], float | None]:
@@ -203,13 +138,6 @@ def _one(meters: Sequence[Meter]) -> list[Reading]:
         except Exception:  # noqa: S112
             continue
     return readings[::-1]
-
-
-def listed(made: Reading | Sequence[Reading]) -> Sequence[Reading]:
-    """
-    Return one reading, or several, as several.
-    """
-    return made if isinstance(made, (list, tuple)) else [cast("Reading", made)]
 
 
 def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:

@@ -35,7 +35,7 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     """
     from greensdk.cli import show
     from greensdk.cli.run import find, measure
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
     from greensdk.errors import GreensdkError
 
     program = find(command[0], "compare")
@@ -64,7 +64,7 @@ def _open(out: str | None) -> Slot:
         SinkError: The sink that was asked for can't take records.
     """
     from greensdk.configure.config import resolve
-    from greensdk.configure.resolved import ALL
+    from greensdk.configure.targets import ALL
     from greensdk.errors import SinkError
     from greensdk.measure.build import Unopened
     from greensdk.measure.slots import slot_for
@@ -99,15 +99,15 @@ def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """
     Yield a row for each reading of the run, the primary first.
     """
-    from greensdk.schema.primary import call_quality, primary_of
+    from greensdk.schema.primary import call_quality, primaries_of
 
-    primary = primary_of(record)
-    for reading in sorted(record["readings"], key=lambda each: each is not primary):
+    primaries = [id(each) for each in primaries_of(record)]
+    for reading in sorted(record["readings"], key=lambda each: id(each) not in primaries):
         known_j = reading["call_j"]
         ratio = known_j / record["energy_j"] if known_j is not None and record["energy_j"] else None
         yield {
             "monitor": reading["monitor"],
-            "primary": reading is primary,
+            "primary": id(reading) in primaries,
             "boundary": reading["boundary"],
             "quality": call_quality(reading["scope"], reading["quality"]),
             "energy_j": known_j,
@@ -161,7 +161,7 @@ def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
     )
     cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
     click.echo(f"one run of {record['duration_s']:.3f} s, CPU {cpu_s}")
-    if any(row["comparable"] is False for row in rows):
+    if any(row["comparable"] is False and not row["primary"] for row in rows):
         click.echo(f"{OTHER} the boundary is another than the primary's: these joules hold something else")
     missing = [[row["monitor"], row["reason"], row["fix"]] for row in rows if row["energy_j"] is None]
     if missing:
@@ -171,5 +171,5 @@ def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
 
 def _ratio(row: Mapping[str, Any]) -> str | None:
     if row["primary"]:
-        return "primary"
+        return "primary" if row["comparable"] is not False else f"x{row['ratio']:.3g}, a part"
     return None if row["ratio"] is None else f"x{row['ratio']:.3g}{'' if row['comparable'] else OTHER}"

@@ -31,7 +31,7 @@ def refer(reference: str, path: str, seconds: int, as_json: bool) -> None:
         GreensdkError: It is no number above 0, there is no battery that runs down, or no model of the wall.
     """
     from greensdk.cli import show
-    from greensdk.cli.calibrate import said
+    from greensdk.cli.models import said
     from greensdk.machine.calibration import add_reference
     from greensdk.machine.hardware import host_id
 
@@ -40,7 +40,7 @@ def refer(reference: str, path: str, seconds: int, as_json: bool) -> None:
     source = "battery" if given_w is None else "given by hand"
     found = add_reference(path, host_id(), monitor, read_w, model_w, source)
     if as_json:
-        show.json({"path": path, "monitor": monitor, "watts": read_w, "model_w": model_w, **found._asdict()})
+        show.json({"path": path, "monitor": monitor, "watts": read_w, "model_w": model_w, **found.as_dict()})
         return
     click.echo(f"{monitor}: {model_w:.3g} W at the wall by the model, {read_w:.3g} W by the reference")
     click.echo(f"from now on {found.words}")
@@ -103,7 +103,7 @@ def _watch(seconds: int, given_w: float | None, quiet: bool) -> tuple[str, float
     """
     from rich.progress import track
 
-    from greensdk.cli.calibrate import WINDOW_S, listed, modelled
+    from greensdk.cli.models import WINDOW_S, listed, modelled
 
     models = modelled(os.devnull)
     read_w, model_w, monitor = [], [], ""

@@ -63,10 +63,12 @@ MOST_LINES = 500
 
 def _print_groups(found: EnergyReport, key: str, groups: Sequence[tuple[Any, Group]]) -> None:
     total, rest_j = found.total, found.unattributed_j
-    rows = [_row(name, group, total) for name, group in groups]
+    more = ["parts"] if len(total.parts_j) > 1 else []
+    listed = [*groups, ("total", total)]
+    rows = [[*_row(name, group, total), *(parts_text(group) for _ in more)] for name, group in listed]
     if rest_j is not None:
-        rows.append(["unattributed", None, joules(rest_j, None, None), *[None] * 6])
-    table(["function or block" if key == NAME else key, *COLUMNS], [*rows, _row("total", total, total)])
+        rows.insert(-1, ["unattributed", None, joules(rest_j, None, None), *[None] * (6 + len(more))])
+    table(["function or block" if key == NAME else key, *COLUMNS, *more], rows)
 
 
 def _indented(nodes: Sequence[Node]) -> list[tuple[str, Group]]:
@@ -95,6 +97,8 @@ def _print_total(found: EnergyReport) -> None:
     known, apart = total.calls - total.unknown, outer.calls - outer.unknown
     click.echo()
     click.echo(f"energy    {joules(total.energy_j, total.energy_low_j, total.energy_high_j)} (90 %)")
+    if len(total.parts_j) > 1:
+        click.echo(f"parts     {parts_text(total)}")
     click.echo(f"calls     {total.calls}, {known} with a number" + _share(known, total.calls))
     if outer.energy_j is not None and apart:
         runs = runs_of(found)
@@ -110,6 +114,14 @@ def _print_total(found: EnergyReport) -> None:
     ended = [f"{group.calls} {name}" for name, group in found.by("status").items() if name != "ok"]
     if ended:
         click.echo(f"ended     {shown(', '.join(ended))}")
+
+
+def parts_text(group: Group) -> str:
+    """
+    Return the joules of each part of a sum, the most first.
+    """
+    parts = sorted(group.parts_j.items(), key=lambda item: -item[1])
+    return ", ".join(f"{shown(name)} {joules_j:.4g} J" for name, joules_j in parts)
 
 
 def _works(found: EnergyReport) -> Iterator[tuple[str, tuple[Any, Work]]]:

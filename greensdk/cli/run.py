@@ -42,7 +42,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
 
     Input, output and exit code are the command's own. The record contains the command's name but not its arguments.
     """
-    from greensdk.configure.resolved import is_disabled
+    from greensdk.configure.targets import is_disabled
 
     program = find(command[0], "run")
     if is_disabled():
@@ -162,6 +162,8 @@ def summary(record: Mapping[str, Any]) -> str:
     how = f"{record['energy_source']}, {record['energy_quality']}, {record['energy_boundary']}"
     if record["energy_j"] is None:
         energy, how = "energy unknown", record["reason"]
+    elif record["reason"]:
+        how = f"{how}, {record['reason']}"
     cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
     return f"{energy} ({how}); {record['duration_s']:.3f} s, CPU {cpu_s}"
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.configure import builtin
 from greensdk.configure.plugins import BUILTIN, declared, load_plugins, switches, third_party
-from greensdk.configure.resolved import MANY_RUNS, NAMED
 from greensdk.configure.settings import FOR_ONE, KEYS, SWITCHES, Table, check, checked_table, from_text, plain, unknown
+from greensdk.configure.targets import MANY_RUNS, NAMED
 from greensdk.configure.uris import scheme_of
 from greensdk.errors import ConfigError
 
 if TYPE_CHECKING:
     from greensdk.configure.plugins import Plugins
     from greensdk.configure.registry import Offer
-    from greensdk.configure.resolved import Resolved
+    from greensdk.configure.targets import Resolved
 
 DEFAULTS: dict[str, Any] = {"monitors": "auto", "order": ["rapl", "perf", "lambda-estimator", "psutil-tdp"]}
 DEFAULT_SINK = "energy.jsonl"
@@ -44,7 +44,7 @@ def resolve(
         cwd: Where the search for a file begins.
 
     Returns:
-        See :class:`greensdk.configure.resolved.Resolved`.
+        See :class:`greensdk.configure.targets.Resolved`.
 
     Raises:
         ConfigError: A key is unknown or a value of the wrong kind; the message says where it stands.

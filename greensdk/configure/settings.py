@@ -9,8 +9,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
-from greensdk.configure.resolved import MANY_RUNS
-from greensdk.configure.targets import load
+from greensdk.configure.targets import MANY_RUNS, load
 from greensdk.errors import ConfigError
 
 KEYS: dict[str, tuple[str, str]] = {
@@ -25,6 +24,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "sample_every_s": ("seconds", "power, CPU, memory and I/O once in so many seconds while a call runs, above 0"),
     "checkpoint_s": ("seconds", "an interim record of each call under way once in so many seconds, above 0"),
     "signals": ("yes or no", "leave the records of calls under way when SIGTERM or SIGHUP ends the process"),
+    "gpu_sync": ("yes or no", "wait for what torch, cupy and jax have a GPU do, before and at the end of each call"),
     "strict": ("yes or no", "re-raise a monitor's error after the call"),
     "repeat": ("count", "run the function so often in each call, 1 or more"),
     "every_s": ("seconds", "one record for all calls of a thread in so many seconds, above 0"),

@@ -1,5 +1,5 @@
 """
-A file of records in which each line carries the digest of the one before, so that nobody changes one unseen.
+A file of records in which each line carries the digest of the one before, so that no change goes unnoticed.
 
 ``previous_digest`` is the SHA-256 of the bytes of the line before, its newline left out; that of the first line is
 the digest of nothing. Whoever changes, removes, inserts or moves a line has to write all lines after it anew, which

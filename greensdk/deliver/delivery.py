@@ -127,17 +127,25 @@ class Delivery:
 
         While the interpreter ends, no thread can be born: the end of the process sends what waits then.
         """
-        if self._thread is not None or not self._birth.acquire(blocking=False):
-            return
+        while self._thread is None and self._birth.acquire(blocking=False):
+            try:
+                if self._thread is None:
+                    self._start()
+            except RuntimeError:
+                return
+            finally:
+                self._birth.release()
+            if self._wait_s([]) is None:  # else it may have died already, and left to us what came meanwhile
+                return
+
+    def _start(self) -> None:
+        thread = self._thread = Thread(target=self._run, name=self.thread_name, daemon=True)
+        self.since_s = monotonic()
         try:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name=self.thread_name, daemon=True)
-                self.since_s = monotonic()
-                self._thread.start()
-        except RuntimeError:
-            self._thread = None
-        finally:
-            self._birth.release()
+            thread.start()
+        finally:  # a signal's handler may have raised as well
+            if not thread.is_alive():
+                self._thread = None
 
     def look(self) -> None:
         """
@@ -145,18 +153,24 @@ class Delivery:
         """
         self._mail.put(None)
 
+    def is_held_back(self) -> bool:
+        """
+        Return whether nothing may be tried now, for a call would wait for what has failed a moment ago.
+        """
+        return self.waits and monotonic() < self._retry_s
+
     def request(self) -> Request:
         """
         Have everything sent now, and return what tells when it is.
         """
         request = Request(self.budget_s)
-        if self.due_s() is None or (self.waits and monotonic() < self._retry_s):
+        if self.due_s() is None or self.is_held_back():
             request.answer(self.due_s() is None)
             return request
         self._mail.put(request)
         self.wake()
         if self._thread is None:
-            self._run()
+            self._run(request)
         return request
 
     def flush(self, request: Request | None = None) -> bool:
@@ -207,22 +221,25 @@ class Delivery:
 
         warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
 
-    def _run(self) -> None:
+    def _run(self, request: Request | None = None) -> None:
         """
-        Send until nothing waits: the thread.
+        Send until nothing waits: the thread; without one, until a request is answered.
         """
         asked: list[Request] = []
+        sent = False
         try:
-            while (wait_s := self._wait_s(asked)) is not None:
+            while (wait_s := self._wait_s(asked)) is not None and not (request and request.is_set()):
                 try:
-                    request = self._mail.get(timeout=wait_s)
+                    mail = self._mail.get(timeout=wait_s)
                 except Empty:
                     self._attempt(asked)
                 else:
-                    self._accept(request, asked)
+                    self._accept(mail, asked)
+            sent = self.error is None
         finally:
-            _answer(asked, self.error is None)
-            self._thread = None
+            _answer(asked, sent)
+            if request is None:
+                self._thread = None
         if self._wait_s([]) is not None:
             self.wake()  # somebody has brought something, and found this thread still there
 
@@ -240,7 +257,7 @@ class Delivery:
     def _attempt(self, asked: list[Request]) -> None:
         try:
             self.send()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # client libraries do exit
             self.error = error
             if not self._pauses(error, asked):
                 left = self.rest()
@@ -252,7 +269,7 @@ class Delivery:
             self._pause_s, self._failing_s, self.since_s = FIRST_PAUSE_S, 0.0, monotonic()
             _answer(asked, True)
 
-    def _pauses(self, error: Exception, asked: list[Request]) -> bool:
+    def _pauses(self, error: BaseException, asked: list[Request]) -> bool:
         """
         Settle when the next attempt is, and return whether it follows after a pause, not after a rest.
         """

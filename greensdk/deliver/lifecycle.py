@@ -137,7 +137,7 @@ class Interval:
 
 def _finalize_child() -> None:
     """
-    Have a child of multiprocessing hand over what is left when it ends, which is not told by atexit.
+    Have a child of multiprocessing hand over what is left when it ends, which runs no atexit.
     """
     global _finalized_pid
     if _finalized_pid == os.getpid():

@@ -3,7 +3,8 @@ A log that this process has open: once for each path, and at the path even if so
 
 ``logrotate`` and people rename, remove and truncate logs under running programs. Once in :data:`CHECK_EVERY_S` the file
 at the path is compared with the open one. Where they differ the path is opened anew, and made if it is gone; what this
-process has written to a removed file since the last look is written once more, for nobody can read it there.
+process has written to a removed file since the last look can no longer be read there, and is written once more: to the
+new file, or to the spool where there can be none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from greensdk.deliver.files import make_private, open_private
 
 CHECK_EVERY_S = 1.0
 SETTLED_S = 2.0
-"""Seconds after which nobody is in the middle of a write any more."""
+"""Seconds after which no write is under way any more."""
 
 COPY_BYTES = 1 << 20
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
@@ -31,6 +32,8 @@ class LogFile:
         path: Absolute.
 
     Attributes:
+        fd: Its descriptor; -1 when it is closed.
+        look_s: When to :meth:`look` before the next line (monotonic).
         torn: The last line is not whole: the disk was full.
 
     Raises:
@@ -39,11 +42,11 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._fd = _opened(path)
-        self._end = os.fstat(self._fd).st_size
-        self.torn = _ends_in_a_torn_line(self._fd)
+        self.fd = _opened(path)
+        self._end = os.fstat(self.fd).st_size
+        self.torn = _ends_in_a_torn_line(self.fd)
         self._users = 0
-        self._check_s = time.monotonic() + CHECK_EVERY_S
+        self.look_s = time.monotonic() + CHECK_EVERY_S
 
     @classmethod
     def shared(cls, path: str) -> LogFile:
@@ -54,18 +57,17 @@ class LogFile:
         file._users += 1
         return file
 
-    def current(self) -> int:
+    def look(self) -> int:
         """
-        Return a descriptor of the file at the path, as far as it was looked at a moment ago.
+        Compare the path with the open file, and return the descriptor.
 
         Raises:
             OSError: The file was moved away, and the path can't be opened.
         """
-        if time.monotonic() >= self._check_s and self._fd >= 0:
-            if self._is_elsewhere():
-                self._reopen()
-            self._check_s = time.monotonic() + CHECK_EVERY_S
-        return self._fd
+        if self.fd >= 0 and self._is_elsewhere():
+            self._reopen()
+        self.look_s = time.monotonic() + CHECK_EVERY_S
+        return self.fd
 
     def request(self) -> None:
         """
@@ -79,7 +81,7 @@ class LogFile:
         Raises:
             OSError: The path can't be opened.
         """
-        if self._fd >= 0 and self._is_elsewhere() and self._tail():
+        if self.fd >= 0 and self._is_elsewhere() and self._tail():
             self._reopen()
 
     def forget(self) -> bool:
@@ -93,16 +95,16 @@ class LogFile:
         Let go; the last user closes the file.
         """
         self._users -= 1
-        if self._users <= 0 <= self._fd:
+        if self._users <= 0 <= self.fd:
             try:
                 self.finish()
             finally:
                 lifecycle.discard((LogFile, self.path))
-                fd, self._fd = self._fd, -1
+                fd, self.fd = self.fd, -1
                 os.close(fd)
 
     def _is_elsewhere(self) -> bool:
-        here = os.fstat(self._fd)
+        here = os.fstat(self.fd)
         try:
             if os.path.samestat(os.stat(self.path), here):
                 self._end = here.st_size
@@ -113,23 +115,34 @@ class LogFile:
 
     def _tail(self) -> bytes:
         """
-        Return what was written to a file that nobody can find any more, since it was there last.
+        Return what was written to a removed file since it was at the path last.
         """
-        here = os.fstat(self._fd)
-        return b"" if here.st_nlink else os.pread(self._fd, max(0, here.st_size - self._end), self._end)
+        here = os.fstat(self.fd)
+        return b"" if here.st_nlink else os.pread(self.fd, max(0, here.st_size - self._end), self._end)
 
     def _reopen(self) -> None:
         tail = self._tail()
-        fd = _opened(self.path)
+        try:
+            fd = _opened(self.path)
+        except OSError:
+            self._spool(tail)
+            raise
         try:
             self.torn = _ends_in_a_torn_line(fd)
             # Not close and open: another thread may be about to write, and the number might be another file's by then.
-            os.dup2(fd, self._fd, inheritable=False)
+            os.dup2(fd, self.fd, inheritable=False)
         finally:
             os.close(fd)
         if tail:
-            os.write(self._fd, tail)
-        self._end = os.fstat(self._fd).st_size
+            os.write(self.fd, tail)
+        self._end = os.fstat(self.fd).st_size
+
+    def _spool(self, tail: bytes) -> None:
+        if tail:
+            from greensdk.deliver import spool
+
+            spool.add(self.path, [tail])
+            self._end += len(tail)
 
 
 def _opened(path: str) -> int:

@@ -143,7 +143,7 @@ class Outbox(Delivery):
         Have everything sent now, and then what others have left.
         """
         self._seal()
-        self._looks = True
+        self._looks = not self.is_held_back()
         return super().request()
 
     def send(self) -> None:
@@ -239,7 +239,7 @@ class Outbox(Delivery):
 
     def _send_old(self) -> None:
         """
-        Deliver what nobody holds, once. A call that waits is held up by one batch at most.
+        Deliver batches that no process holds, once. A call that waits is held up by one batch at most.
         """
         try:
             spool.redeliver(self.uri, self._store, 1 if self.waits else None)

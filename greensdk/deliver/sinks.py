@@ -13,13 +13,14 @@ import os
 import sys
 from collections import deque
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Protocol
 
 from greensdk.configure.uris import path_of
 from greensdk.deliver.lines import encode
 from greensdk.deliver.logfile import LogFile
 from greensdk.errors import SinkError
-from greensdk.machine.signals import is_from_signal_here
+from greensdk.machine.signals import is_from_signal, is_from_signal_here
 
 MEMORY_LIMIT = 1_000
 memory: deque[Mapping[str, Any]] = deque(maxlen=MEMORY_LIMIT)
@@ -105,11 +106,13 @@ class JsonlSink:
             return
         file = self._file
         try:
-            fd = file.current()
+            fd = file.fd if monotonic() < file.look_s else file.look()
             written, wanted = self._append(fd, record)
             if self._fsync:
                 os.fsync(fd)
         except OSError as error:
+            if is_from_signal(error):
+                raise
             raise SinkError(f"{self.path}: {error.strerror}") from error
         file.torn = written != wanted
         if file.torn:

@@ -10,7 +10,7 @@ each with a note beside it that names the sink:
     <digest of the sink's URI>-<id>.jsonl      a batch that a process has written ahead of its delivery
 
 A batch is locked (flock(2)) by the process that fills or delivers it, and the kernel lets go when that process ends,
-however it ends. What nobody has locked waits for anybody to :func:`claim` it: two never hold the same batch.
+however it ends. Any process may :func:`claim` what is not locked: two never hold the same batch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from greensdk.deliver.lifecycle import Interval
 from greensdk.errors import SinkError, masked, warn_once
 
 STALE_S = 3600.0
-"""Age after which a note without records is nobody's any more."""
+"""Age after which a note without records is a leftover."""
 
 MOST_TRIES = 1000
 LIMIT_BYTES = 1 << 30
@@ -207,7 +207,7 @@ def begin(uri: str, key: str) -> Batch:
 
 def claim(uri: str) -> Iterator[Batch]:
     """
-    Yield the batches of the sink `uri` that nobody holds, the oldest first; each is the caller's to remove or release.
+    Yield the batches of the sink `uri` that no process holds, the oldest first. The caller removes or releases each.
     """
     place = folder()
     if not (place.exists() and is_own(place)):
@@ -354,6 +354,6 @@ def _read_note(path: Path) -> tuple[str, str | None]:
     """
     try:
         uri, _, key = _note(path).read_text(encoding="utf-8").partition("\n")
-    except (FileNotFoundError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):  # none, or what a crash of the disk made of it
         return "?", None
     return uri or "?", key or None

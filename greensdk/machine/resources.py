@@ -19,6 +19,8 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import clock_gettime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -175,8 +177,8 @@ class ResourceProbe:
                 total += get(child)
             except self._gone:
                 continue
-            except Exception:  # forbidden, or not on this platform: a sum with a hole is no sum
-                return None
+            except Exception as error:  # forbidden, or not on this platform: a sum with a hole is no sum
+                return _unknown(error)
         return total
 
     def _about_tree(self, start: _Sample, now: _Sample, duration_s: float, memory: Any) -> dict[str, Any]:
@@ -223,15 +225,24 @@ def _ask(owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     # psutil leaves functions out where the platform has no such thing, and raises where it may not look.
     try:
         return getattr(owner, name)(*args, **kwargs)
-    except Exception:
-        return None
+    except Exception as error:
+        return _unknown(error)
 
 
 def _try(get: Callable[[Any], float], process: Any) -> float | None:
     try:
         return get(process)
-    except Exception:
-        return None
+    except Exception as error:
+        return _unknown(error)
+
+
+def _unknown(error: Exception) -> float | None:
+    """
+    Take what psutil has raised for "unknown", but let what a signal handler of the user's has raised go on.
+    """
+    if is_from_signal(error):
+        raise error
+    return None
 
 
 def _get(owner: Any, name: str) -> Any:

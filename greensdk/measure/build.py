@@ -10,29 +10,31 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
-from greensdk.configure.resolved import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, parts
-from greensdk.configure.targets import load
-from greensdk.errors import ConfigError
+from greensdk.configure.targets import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, load, parts
+from greensdk.errors import ConfigError, describe, warn_once
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
 from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
-from greensdk.measure.cputime import HostClock, host_clock
+from greensdk.measure.cputime import HostClock, find_host_clock
 from greensdk.measure.record import blank
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared
+from greensdk.schema.primary import GPU
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
     from typing import Protocol
 
     from greensdk.adapter import Adapter
-    from greensdk.configure.resolved import Resolved
+    from greensdk.configure.targets import Resolved
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
+    from greensdk.schema.types import Worker
 
     class Offering(Protocol):
         """
@@ -62,10 +64,10 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         ConfigError: A setting is wrong.
     """
     settings = settle(spec)
-    adapter = _adapter(settings)
+    deployment = Deployment(settings)
     asked = parts(settings["sources"])
     # Clocks only means clocks only, unless the user or the place has said otherwise.
-    detail = settings.get("resources") or (adapter.resources if adapter else "light" if asked else "none")
+    detail = settings.get("resources") or deployment.resources or ("light" if asked else "none")
     opened = Opened(settings, sources)
     enrichers = [(part.name, _enricher(part)) for part in _enrichers(settings)]
     record = blank()
@@ -73,13 +75,13 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     record["tags"] = dict(settings.get("tags") or {})
     record["host"] = opened.host
     record["process"] = identity()
-    record["worker"] = adapter.worker() if adapter else None
+    record["worker"] = deployment.worker
     record["config_digest"] = settings.get("config_digest")
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
-    clock = _clock() if asked and opened.cpu_clock is None else None
+    clock, no_clock = _clock() if asked and opened.cpu_clock is None else (None, "")
     record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
     idle_w = _calibrate(settings.get("calibration") or default_path(), opened)
-    every_s = settings.get("sample_every_s") or getattr(adapter, "sample_every_s", None)
+    every_s = settings.get("sample_every_s") or deployment.sample_every_s
     checkpoint_s, signals = settings.get("checkpoint_s"), bool(settings.get("signals"))
     _watch(every_s is not None, signals or checkpoint_s is not None)
     return Runtime(
@@ -88,6 +90,7 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         estimators=opened.estimators,
         cpu_clock=opened.cpu_clock,
         host_clock=clock,
+        no_clock=no_clock,
         probe=_probe() if detail == "full" else None,
         poller=poller(opened.monitors, detail),
         missing=opened.missing,
@@ -95,14 +98,16 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         boundary=settings.get("boundary"),
         resources=detail,
         strict=bool(settings.get("strict")),
+        gpu=_gpu(bool(settings.get("gpu_sync")), opened.monitors),
         sample_every_s=every_s,
         checkpoint_s=checkpoint_s,
         signals=signals,
         idle_w=idle_w,
         nothing=NONE_WORKS if asked else NONE_ASKED,
         enrichers=enrichers,
-        sinks=list(_open_sinks(settings, adapter)),
-        worker_now=getattr(adapter, "call", None),
+        sinks=[*deployment.sinks, *_open_sinks(settings, usual=not deployment.has_sinks)],
+        worker_now=deployment.call,
+        faults=deployment.faults,
         counts=bool(asked) or detail != "none",
     )
 
@@ -168,7 +173,8 @@ class Opened:
                 self.missing[part.name] = problem
             if not problem and (part.why != AUTO or source.cheap):
                 self._take(source)
-        self.monitors.sort(key=lambda monitor: monitor.cheap)
+        # A GPU's driver is asked for its processes too, which takes longer than reading a counter.
+        self.monitors.sort(key=lambda monitor: (monitor.cheap, getattr(monitor, "boundary", None) != GPU))
 
     def _take(self, source: Any) -> None:
         self.host.update(getattr(source, "host_facts", {}))
@@ -207,6 +213,17 @@ def _versions(names: list[str], foreign: Mapping[str, str | None]) -> dict[str, 
     return {name: __version__ if name in ours else foreign.get(name) for name in names}
 
 
+def _gpu(wait: bool, monitors: list[Monitor]) -> type[Waiting | Watching] | None:
+    """
+    Return what waits for GPUs, or watches them where a monitor counts their joules.
+    """
+    if not wait and all(getattr(monitor, "boundary", None) != GPU for monitor in monitors):
+        return None
+    from greensdk.measure.gpu import Waiting, Watching
+
+    return Waiting if wait else Watching
+
+
 def _watch(samples: bool, checkpoints: bool) -> None:
     """
     See to it that there is a sampler where calls are to be sampled, and one with checkpoints where they are to leave a
@@ -223,16 +240,52 @@ def _watch(samples: bool, checkpoints: bool) -> None:
 
 
 @cache
-def _clock() -> HostClock | None:
-    return host_clock()
+def _clock() -> tuple[HostClock | None, str]:
+    return find_host_clock()
 
 
-def _adapter(settings: Resolved) -> Adapter | None:
-    for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
-        if when in os.environ:
+class Deployment:
+    """
+    What the adapter says, if there is one here. One that fails is named in each record, and does without.
+
+    Attributes:
+        resources: How much to record of resources; None where it does not say.
+        sample_every_s: The sampling period; None for none.
+        worker: The record's.
+        call: Returns what of it differs from call to call; None where nothing does.
+        sinks: URI and sink of each place to which records go from here.
+        has_sinks: It has said what these are; otherwise records go where they go without an adapter.
+        faults: What it has raised.
+    """
+
+    def __init__(self, settings: Resolved) -> None:
+        self.resources: str | None = None
+        self.sample_every_s: float | None = None
+        self.worker: Worker | None = None
+        self.call: Callable[[], Worker] | None = None
+        self.sinks: list[tuple[str, Sink]] = []
+        self.has_sinks = False
+        self.faults: dict[str, str] = {}
+        for target, when in settings.get("adapters") or builtin.ADAPTERS.values():
+            if when in os.environ:
+                self._ask(target, settings)
+                return
+
+    def _ask(self, target: str, settings: Resolved) -> None:
+        try:
             adapter: Adapter = load(target)(settings)
-            return adapter
-    return None
+            self.resources = str(adapter.resources)
+            self.sample_every_s = getattr(adapter, "sample_every_s", None)
+            self.call = getattr(adapter, "call", None)
+            for pair in adapter.sinks(settings):
+                self.sinks.append(pair)
+            self.has_sinks = True
+            self.worker = adapter.worker()
+        except BaseException as error:
+            if is_from_signal(error):
+                raise
+            self.faults["adapter"] = f"{target}: {describe(error)}"
+            warn_once(f"greensdk could not use an adapter: {self.faults['adapter']}")
 
 
 def _probe() -> ResourceProbe | None:
@@ -275,11 +328,12 @@ def _raise(error: BaseException, **_: Any) -> None:
     raise error
 
 
-def _open_sinks(settings: Resolved, adapter: Adapter | None) -> Iterator[tuple[str, Sink]]:
-    if adapter is not None:
-        yield from adapter.sinks(settings)
+def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
+    """
+    Yield the sinks that the user has named; without any the usual ones, if these are wanted.
+    """
     wanted = settings.get("sinks")
-    if wanted is None and adapter is None:
+    if wanted is None and usual:
         wanted = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]
     for part in parts(wanted):
         try:

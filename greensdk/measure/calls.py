@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from greensdk.errors import describe, warn_once
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.record import Subject
+from greensdk.measure.state import shared
 from greensdk.measure.window import Window
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def open_window(slot: Slot, subject: Subject, cpu_source: str = "thread") -> Win
         runtime = slot.runtime or slot.open()
         if subject.runtime is not runtime:
             subject.prepare(runtime)
-        window = Window(runtime, subject, cpu_source)
-        window.begin()
+        window = Window()
+        window.begin(runtime, subject, cpu_source)
     except BaseException as problem:
         _not_begun(slot, subject, window, problem)
         return None
@@ -45,8 +46,8 @@ def _not_begun(slot: Slot, subject: Subject, window: Window | None, problem: Bas
         window.abandon()
     if is_from_signal(problem):
         if subject.runtime is not None and subject.runtime is slot.runtime:
-            again = Window(subject.runtime, subject)
-            again.begin()
+            again = Window()
+            again.begin(subject.runtime, subject)
             again.resume()
             again.close(problem)
         raise problem
@@ -209,6 +210,8 @@ class Opening:
             call, self._call = self._call, None
             if call is not None:
                 self._window = window = open_window(call.slot, call.subject, "steps")
+                if window is not None:
+                    shared.unended[window] = None
         elif window.closed:
             return None
         return window

@@ -15,7 +15,7 @@ from greensdk.measure.state import Lane, lanes, ledger
 from greensdk.measure.window import Window
 
 if TYPE_CHECKING:
-    from greensdk.sample.sampler import Seat
+    from greensdk.sample.sampler import Subscription
     from greensdk.schema.types import Status
 
 
@@ -59,8 +59,8 @@ class _Silent:
     Stands for a call's place with the sampler, and leaves the call there.
     """
 
-    def __init__(self, seat: Seat) -> None:
-        self.spent_ns = seat.spent_ns
+    def __init__(self, subscription: Subscription) -> None:
+        self.spent_ns = subscription.spent_ns
 
     def leave(self, _: Window) -> None:
         """

@@ -10,8 +10,9 @@ from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from greensdk.errors import PluginError, describe, warn_once
+from greensdk.errors import PluginError, SinkError, describe, has_text, warn_once
 from greensdk.machine.signals import is_from_signal
+from greensdk.measure.attribution import NO_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from greensdk.deliver.sinks import Sink
     from greensdk.machine.resources import ResourceProbe
     from greensdk.measure.cputime import HostClock
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.polling import Poller
     from greensdk.monitor import CpuClock, Estimator, Monitor
     from greensdk.schema.types import Record, Worker
@@ -38,13 +40,16 @@ class Runtime:
         estimators: Open estimators.
         cpu_clock: An open CPU clock, which then takes the place of `host_clock`.
         host_clock: The machine's CPU clock.
+        no_clock: Why there is none.
         probe: Takes the full resources.
         poller: Polls those of the meters that wrap around.
+        faults: What went wrong while it was built and belongs into each record.
         missing: Name to reason of each monitor that was asked for by name and can't work here.
         ranks: Monitor name to its position in the order of preference.
         boundary: Only a reading with this boundary may stand for a call.
         resources: ``full``, ``light`` or ``none``.
         strict: Re-raise a monitor's error after the call.
+        gpu: Waits for work on GPUs, or says that it does not; None where nothing counts a GPU.
         sample_every_s: How often to sample the calls; None for not at all.
         checkpoint_s: How often calls under way leave an interim record; None for never.
         signals: Calls under way leave their records when a signal ends the process.
@@ -56,6 +61,7 @@ class Runtime:
         counts: Anything but the clocks of the calling thread is read.
 
     Attributes:
+        deployed: Where we run has something to say of each call.
         spooled: How many records the sinks did not take.
         unfinished: What has to be done before it closes.
         next_id: Returns the next record's id.
@@ -69,13 +75,16 @@ class Runtime:
         estimators: Sequence[Estimator] = (),
         cpu_clock: CpuClock | None = None,
         host_clock: HostClock | None = None,
+        no_clock: str = "",
         probe: ResourceProbe | None = None,
         poller: Poller | None = None,
+        faults: Mapping[str, str] = MappingProxyType({}),
         missing: Mapping[str, str] = MappingProxyType({}),
         ranks: Mapping[str, int] = MappingProxyType({}),
         boundary: str | None = None,
         resources: str = "light",
         strict: bool = False,
+        gpu: type[Waiting | Watching] | None = None,
         sample_every_s: float | None = None,
         checkpoint_s: float | None = None,
         signals: bool = False,
@@ -92,13 +101,16 @@ class Runtime:
         self.estimators = tuple(estimators)
         self.cpu_clock = cpu_clock
         self.host_clock = host_clock
+        self.no_clock = f"{NO_CLOCK}: {no_clock}" if no_clock else NO_CLOCK
         self.probe = probe
         self.poller = poller
+        self.faults = faults
         self.missing = missing
         self.ranks = ranks
         self.boundary = boundary
         self.resources = resources
         self.strict = strict
+        self.gpu = gpu
         self.sample_every_s = sample_every_s
         self.checkpoint_s = checkpoint_s
         self.signals = signals
@@ -108,6 +120,7 @@ class Runtime:
         self.sinks = tuple(sinks)
         self.worker_now = worker_now
         self.counts = counts
+        self.deployed = bool(faults) or worker_now is not None
         self.spooled = 0
         self.unfinished: list[Callable[[], None]] = []
         self.next_id = record_ids()
@@ -137,8 +150,8 @@ class Runtime:
         try:
             from greensdk.deliver import spool
 
-            spool.keep(record, uri, error)
-        except BaseException as problem:  # no descriptor is left, or an error that has no text
+            spool.keep(record, uri, error if has_text(error) else SinkError(describe(error)))
+        except BaseException as problem:  # no descriptor is left
             if is_from_signal(problem):
                 raise
             warn_once(f"greensdk lost records for {uri}: {describe(error)}; nor could the spool: {describe(problem)}")
@@ -155,9 +168,11 @@ class Runtime:
         for uri, sink in sinks:
             try:
                 sink.close()
-            except Exception as error:
+            except BaseException as error:
+                if is_from_signal(error):
+                    raise
                 self.spooled += 1
-                warn_once(f"greensdk could not close {uri}: {describe(error)}")
+                warn_once(f"greensdk could not close {uri}: {describe(error)}", uri)
 
 
 def record_ids() -> Callable[[], str]:

@@ -4,22 +4,37 @@ The CPU time of a call: what its threads and processes took while it ran, and no
 
 from __future__ import annotations
 
-from time import perf_counter_ns, thread_time_ns
+from contextlib import suppress
+from contextvars import Token
+from sys import modules
+from time import clock_gettime_ns, perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.bracket import Bracket
-from greensdk.measure.state import Frame, current, lanes, ledger
+from greensdk.measure.state import Frame, Lane, all_lanes, current, lanes, ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from resource import struct_rusage
 
     from greensdk.machine.resources import ResourceProbe
     from greensdk.monitor import CpuTime
-    from greensdk.sample.sampler import Seat
+    from greensdk.sample.sampler import Subscription
     from greensdk.schema.types import Resources
 
 HELPERS_NS = 50_000
 """CPU time of a call's process beyond its own thread's that counts as helper threads' work, not as our clocks' skew."""
+
+TANGLED = (
+    "blocks in tasks of one event loop overlap, and greensdk can't tell the tasks of this loop apart: decorate the "
+    "coroutines instead"
+)
+THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several calls: in no call's cpu_s"
+POOLS_UNSHARED = (
+    "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"
+)
+NOTED_S = 0.001
+"""CPU seconds of others from which on a record tells of them."""
 
 CHILDREN_UNSEEN = "live child processes can't be looked at here: cpu_s is without theirs until they are waited for"
 
@@ -30,92 +45,207 @@ class Stretches(Bracket):
     really runs: a plain function has one, a coroutine one per step.
 
     Attributes:
-        parent: The call around it.
-        before: What was under way when its stretch began.
+        context: Gives back what was under way before the stretch that runs now.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
+        owed_ns: What of that the call around it is to get at the end, if that has not ended before.
         children_s: CPU seconds of child processes among its own; None where nothing tells them apart.
         alone: No other call was under way when it began.
         is_lane: It counts as one under way.
         entered_ns: When measuring began.
         started_ns: When the call began.
         stopped_ns: When its last stretch ended.
+        home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and its lane
+            showed.
+        claimed0_ns: What all calls had claimed when it began.
     """
 
     __slots__ = (
         "alone",
-        "before",
         "born",
         "children0",
         "children_claimed0",
         "children_s",
+        "claimed0_ns",
+        "context",
         "cpu_ns",
         "cpu_source",
         "entered_ns",
+        "home",
+        "home_claimed_ns",
+        "home_ns",
         "is_lane",
         "lane_claimed0",
         "living0_s",
-        "parent",
+        "owed_ns",
+        "pool0_s",
         "probe_token",
         "sampling",
         "self0",
         "started_ns",
         "stopped_ns",
-        "thread0",
     )
 
-    before: Frame | None
-    parent: Frame | None
+    context: Token[Frame | None] | None
     cpu_source: str
     cpu_ns: int
+    owed_ns: int
     alone: bool
     is_lane: bool
     entered_ns: int
     started_ns: int
     stopped_ns: int
-    sampling: Seat | None
+    sampling: Subscription | None
     children0: struct_rusage
     self0: struct_rusage
     children_claimed0: float
+    home: Lane | None
+    home_ns: int
+    home_claimed_ns: int
+    claimed0_ns: int
+    pool0_s: Mapping[int, float] | None
     children_s: float | None
 
     def resume(self) -> None:
         """
         The call begins to run on this thread.
         """
-        self.before = current.get()
+        lane = lanes.here  # here too in one go, as in go_on(): a call of nothing takes a tenth of all this
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
-        self.lane = lane = lanes.here
+        self.lane = lane
         self.lane_claimed0 = lane.claimed_ns
-        current.set(self)
+        self.below, lane.top = lane.top, self
+        self.context = current.set(self)
         if not self.started_ns:
+            self.home = lane
+            if self.cpu_source == "steps":
+                self.home_ns, self.home_claimed_ns = self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
 
     def pause(self) -> None:
         """
         The call stops running on this thread, for now or for good. Doing so twice is harmless.
         """
-        stopped_ns = perf_counter_ns()
+        self.stopped_ns = perf_counter_ns()
+        if self.lane is None:
+            return
+        self.halt()
+        context, self.context = self.context, None
+        if context is None:
+            if current.get() is self:  # a signal handler has raised before resume() could keep it
+                current.set(self.parent)
+            return
+        # Closed in another context than it was opened in, it is still current there, but has ended and is passed over.
+        try:
+            current.reset(context)
+        except ValueError:
+            return
+
+    def go_on(self, lane: Lane) -> None:
+        """
+        Begin to run on a thread, by the clock alone.
+        """
+        self.nested_ns = 0
+        self.thread0 = thread_time_ns()
+        self.lane = lane
+        self.lane_claimed0 = lane.claimed_ns
+        self.below, lane.top = lane.top, self
+
+    def halt(self) -> None:
+        """
+        Stop running, by the clock alone.
+        """
         thread_ns = thread_time_ns()
-        self.stopped_ns = stopped_ns
-        lane = self.lane
+        lane, self.lane = self.lane, None
         if lane is None:
             return
-        self.lane = None
+        if lane.top is self:
+            lane.top = self.below
+        else:
+            self._take_from(lane)
         fresh_ns = thread_ns - self.thread0 - lane.claimed_ns + self.lane_claimed0
         if fresh_ns < 0:
             fresh_ns = 0
         lane.claimed_ns += fresh_ns
+        ledger.claimed_ns += fresh_ns
         own_ns = fresh_ns + self.nested_ns
         self.cpu_ns += own_ns
         parent = self.parent
         if parent is not None:
-            if parent.lane is lane:
+            if parent.lane is lane and not self.on_loop:
                 parent.nested_ns += own_ns
             else:
-                parent.elsewhere_ns += own_ns
-        current.set(self.before)
+                self.owed_ns += own_ns
+
+    def _take_from(self, lane: Lane) -> None:
+        """
+        Leave the calls that run on a thread from among them: one that it had begun before has gone on longer.
+        """
+        above = lane.top
+        while above is not None and above.below is not self:
+            above.tangle()
+            above = above.below
+        if above is not None:
+            above.below = self.below
+            above.tangle()
+            self.tangle()
+
+    def come_home(self) -> None:
+        """
+        Before it ends: where another thread ends it than has begun it, have it stop by that one's clock.
+        """
+        lane = self.lane
+        if lane is None or lane is lanes.here:
+            return
+        now_ns = self.thread0
+        if lane.clock is not None:
+            with suppress(OSError):  # the thread has ended
+                now_ns = clock_gettime_ns(lane.clock)
+        self.thread0 += thread_time_ns() - now_ns
+
+    def join_loop(self) -> None:
+        """
+        Of a coroutine, generator or block: begin in an event loop, if one runs here.
+        """
+        if "asyncio.events" in modules or "sniffio" in modules:
+            from greensdk.measure.tasks import join
+
+            join(self)
+        if self.cpu_source == "block":
+            self.cpu_source = "steps" if self.on_loop else "thread"
+
+    def leave_loop(self) -> None:
+        """
+        Be under way in the event loop no more. Of a call that has ended first it was no part: the next request of a
+        server may be begun by a callback of the one before.
+        """
+        self.on_loop = False
+        parent = self.parent
+        if parent is not None:
+            parent.inside -= 1
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        self.parent, self.depth = parent, 0 if parent is None else parent.depth + 1
+
+    def meet(self, top: Frame | None) -> None:
+        """
+        Begin where a call runs that is not around this one: if it is a block whose tasks can't be told apart, it has
+        been left in the middle.
+        """
+        around = self.parent
+        while around is not None and around is not top:
+            around = around.parent
+        if top is not None and around is None and top.is_foreign:
+            top.tangle()
+            self.tangle()
+
+    def tangle(self) -> None:
+        """
+        Note that a block's CPU time can't be told from that of others.
+        """
+        if self.is_foreign:
+            self.unshared = TANGLED
 
     def start_probe(self, probe: ResourceProbe) -> None:
         """
@@ -155,14 +285,49 @@ class Stretches(Bracket):
         if fresh_s > 0.0 and source != "runs":
             ledger.children_s += fresh_s
             self.children_claims_s += fresh_s
-        if alone and source == "thread":
+        process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
+        if not alone:
+            self._note_others(process_ns * 1e-9, living_s)
+        elif source == "steps" and self.home is lanes.here:
+            # What the process took and this thread did not: helper threads of a lone call are its own.
+            helpers_ns = process_ns - (thread_time_ns() - self.home_ns)
+            if helpers_ns > HELPERS_NS:
+                own_ns = max(own_ns, own_ns - self.elsewhere_ns + helpers_ns)
+        elif source == "thread":
             clock = self.runtime.cpu_clock
             if clock is not None and counted is not None and counted.tree_s is not None:
                 return max(0.0, counted.tree_s - sampling_s), clock.name
             source = "process"
-            process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
         children_s = self.children_claims_s + (living_s if alone else 0.0)
         self.children_s = max(0.0, children_s)
         return max(0.0, own_ns * 1e-9 + children_s), source
+
+    def _note_others(self, process_s: float, living_s: float) -> None:
+        """
+        Tell what the process has used that may be this call's, and is in no call, where several share the process.
+        """
+        if living_s > NOTED_S:
+            self.errors["processes"] = POOLS_UNSHARED.format(living_s)
+        if process_s > NOTED_S and self.cpu_source != "runs" and self.home is lanes.here:
+            others_s = process_s - self._tracked_s(self.home)
+            if others_s > NOTED_S:
+                self.errors["threads"] = THREADS_UNSHARED.format(others_s)
+
+    def _tracked_s(self, here: Lane) -> float:
+        """
+        Return the CPU seconds since it began of this thread, and of calls on other threads.
+        """
+        sum_ns = ledger.claimed_ns - self.claimed0_ns
+        if self.cpu_source == "steps":
+            sum_ns += thread_time_ns() - self.home_ns - (here.claimed_ns - self.home_claimed_ns)
+        for lane in tuple(all_lanes):
+            outermost = None if lane is here else lane.top
+            if outermost is None or lane.clock is None:
+                continue
+            while outermost.below is not None:
+                outermost = outermost.below
+            with suppress(OSError):  # the thread has ended
+                sum_ns += clock_gettime_ns(lane.clock) - outermost.thread0
+        return sum_ns * 1e-9

@@ -8,24 +8,35 @@ thread, take a lock or touch a file other than the counters of its monitors.
 from __future__ import annotations
 
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from sys import modules
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
-from greensdk.errors import describe, warn_once
+from greensdk.errors import Abandoned, describe, warn_once
 from greensdk.machine.calibration import active, key_of
+from greensdk.machine.pools import MODULE as POOLS
+from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of
+from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
+from greensdk.measure.primaries import primaries
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
-from greensdk.measure.stretches import Stretches
+from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
+from greensdk.schema.primary import has_gpu
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from greensdk.measure.attribution import Share
+    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.notes import Notes
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
-    from greensdk.schema.types import Record, Resources
+    from greensdk.schema.types import GpuSync, Record, Resources
+
+
+ABANDONED = "nobody ended it: the record is of all that happened until this was noticed"
 
 
 class Window(Stretches):
@@ -38,71 +49,99 @@ class Window(Stretches):
 
     Attributes:
         record: The finished record; None before there is one.
-        closed: The record is out.
         notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
+        gpu: What waits for GPUs at the end; None once it has.
+        gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("closed", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
-    def __init__(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+    subject: Subject
+    made_ns: int
+    record: Record | None
+    runs: int
+    sent: int
+    notes: Notes | None
+    gpu: type[Waiting | Watching] | None
+    gpu_sync: GpuSync | None
+
+    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+        """
+        Read everything for the first time. The window is made without it: what Python has made and not yet handed
+        over is lost when a signal handler raises.
+        """
+        self.is_lane = self.closed = self.on_loop = False
+        self.sampling = self.gpu_sync = None
         self.entered_ns = perf_counter_ns()
-        self.cpu_source = cpu_source
         self.runtime = runtime
+        self.gpu = runtime.gpu
         self.subject = subject
-        self.record: Record | None = None
-        self.errors = {}
-        self.strict_error = None
-        self.notes: Notes | None = None
-        self.closed = self.is_lane = False
+        self.cpu_source = cpu_source
+        self.record = self.context = self.lane = self.below = self.home = None
+        self.nested = self.notes = self.strict_error = self.children_s = None
+        self.errors, self.unshared = {}, ""
+        self.is_foreign = False
         self.runs = 1
-        self.sent = 0
-        self.unshared = ""
-        self.lane = None
-        self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = self.stopped_ns = 0
-        self.children_claims_s = 0.0
-        self.children_s = None
-        self.nested = None
-        self.sampling = None
-
-    def begin(self) -> None:
-        """
-        Read everything for the first time.
-        """
-        runtime = self.runtime
-        self.parent = parent = current.get()
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
+        self.stopped_ns, self.children_claims_s = 0, 0.0
+        parent = current.get()
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        self.parent = parent
         self.depth = 0 if parent is None else parent.depth + 1
+        if cpu_source != "thread":
+            self.join_loop()
         self.record_id = runtime.next_id()
         if runtime.probe is not None:
             self.start_probe(runtime.probe)
         if shared.sampler is not None:
             self.sampling = shared.sampler.join(self)
         self.started_at = time()
+        if self.gpu is not None:
+            self.gpu.begin()
         if runtime.counts:
-            poller = runtime.poller
-            if poller is not None and self.entered_ns > poller.due_ns:
-                poller.watch(self.entered_ns)
-            self.start_meters()
-            self.children_claimed0 = ledger.children_s
-            self.children0 = getrusage(RUSAGE_CHILDREN)
-            self.self0 = getrusage(RUSAGE_SELF)
+            self._read_first(runtime)
         # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
-        if parent is None or parent.lane is not lanes.here:
+        lane = lanes.here
+        if lane.top is not parent:
+            self.meet(lane.top)
+        if self.on_loop and parent is not None:
+            parent.inside += 1
+        if parent is None or parent.lane is not lane or (self.on_loop and parent.inside > 1):
             self.is_lane = True
             ledger.open += 1
             ledger.born += 1
         self.born = ledger.born
         self.alone = ledger.open == 1
 
+    def _read_first(self, runtime: Runtime) -> None:
+        """
+        Read every meter and the clocks of the process, the cheapest last.
+        """
+        poller = runtime.poller
+        if poller is not None and self.entered_ns > poller.due_ns:
+            poller.watch(self.entered_ns)
+        self.start_meters()
+        self.children_claimed0 = ledger.children_s
+        self.pool0_s = pool_cpu_s() if POOLS in modules else None
+        self.claimed0_ns = ledger.claimed_ns
+        self.children0 = getrusage(RUSAGE_CHILDREN)
+        self.self0 = getrusage(RUSAGE_SELF)
+
     def abandon(self) -> None:
         """
         Take back what a call that failed to begin has begun.
         """
         self.closed = True
+        if not hasattr(self, "sampling"):  # a signal handler has raised before anything was begun
+            return
         if self.is_lane:
             self.is_lane = False
             ledger.open -= 1
+        if self.on_loop:
+            self.leave_loop()
         if self.sampling is not None:
             self.sampling.leave(self)
 
@@ -119,14 +158,23 @@ class Window(Stretches):
         interrupt = None
         while not self.closed:
             try:
+                if self.gpu is not None:
+                    self._wait(self.gpu)
+                if self.sampling is not None:
+                    self.sampling.is_ending = True
                 self.pause()
                 if self.is_lane:
                     self.is_lane = False
                     ledger.open -= 1
+                if self.on_loop:
+                    self.leave_loop()
                 self.hand_over(self.record or self.measure(error))
                 self.closed = True
+                if shared.unended:
+                    shared.unended.pop(self, None)
                 if shared.threads:
                     shared.rest()
+                ledger.owed_ns += perf_counter_ns() - self.made_ns
             except BaseException as problem:
                 if is_from_signal(problem):
                     interrupt = problem
@@ -135,6 +183,22 @@ class Window(Stretches):
                     warn_once(f"greensdk could not measure a call: {describe(problem)}")
         if interrupt is not None:
             raise interrupt
+
+    def _wait(self, gpu: type[Waiting | Watching]) -> None:
+        """
+        Let GPUs end what the call has given them. A signal handler that raises meanwhile ends the wait.
+        """
+        self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
+        self.gpu_sync = gpu.end()
+
+    def lose(self) -> None:
+        """
+        End a call that nobody has ended; it is no other call's parent any more.
+        """
+        if self in shared.unended:  # unlike in a forked child
+            self.errors["track"] = ABANDONED
+            self.come_home()
+            self.close(Abandoned())
 
     def hand_over(self, record: Record) -> None:
         """
@@ -157,6 +221,10 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
+            if len(sinks) > 1:  # the next one is told what this one took
+                done_ns = perf_counter_ns()
+                record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
+                self.made_ns = done_ns
 
     def measure(self, error: BaseException | None) -> Record:
         """
@@ -174,7 +242,11 @@ class Window(Stretches):
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
-        living_s, full = (0.0, None) if runtime.probe is None else self.stop_probe(runtime.probe, duration_s)
+        living_s, full = 0.0, None
+        if runtime.probe is not None:
+            living_s, full = self.stop_probe(runtime.probe, duration_s)
+        elif POOLS in modules:
+            living_s = grown_s(self.pool0_s, pool_cpu_s())
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None
         if host_cpu_s is not None and not self.unshared:
@@ -216,17 +288,18 @@ class Window(Stretches):
         if error is not None:
             record["status"] = status_of(error)
             record["error_type"] = type(error).__name__
-        if runtime.worker_now is not None:
+        if runtime.deployed:
             self._ask_worker(record)
         record["started_at"] = rfc3339(self.started_at)
         record["monotonic_s"] = started_ns * 1e-9
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
-        record["cpu_s"] = cpu_s
+        record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
         record["cpu_source"] = source
         record["children_cpu_s"] = self.children_s
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
+        record["gpu_sync"] = self.gpu_sync
         record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
         if share is not None:
             record["host_cpu_s"] = host_cpu_s
@@ -237,9 +310,12 @@ class Window(Stretches):
         else:
             record["reason"] = runtime.nothing
         self._put_rest(record)
-        record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
+        owed_ns, ledger.owed_ns = ledger.owed_ns, 0
+        self.made_ns = made_ns = perf_counter_ns()
+        record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
         self.record = record
-        if parent is not None:
+        if parent is not None and not parent.closed:
+            parent.elsewhere_ns += self.owed_ns + self.elsewhere_ns
             parent.children_claims_s += self.children_claims_s
             if parent.nested is None:
                 parent.nested = Nested()
@@ -263,9 +339,17 @@ class Window(Stretches):
         """
         runtime, runs = self.runtime, self.runs
         primary = choose(readings, runtime.ranks, runtime.boundary)
-        if primary is None:
-            record["reason"] = reasons(readings)
-            return
+        parts: Sequence[Reading] = ()
+        if primary is None or len(readings) > 1 or "missing" in primary["attributes"]:
+            parts, record["reason"] = primaries(primary, readings, runtime.ranks, runtime.boundary)
+            if not parts:
+                record["reason"] = reasons(readings)
+                return
+            primary = parts[0]
+        if len(parts) > 1:
+            from greensdk.measure.parts import added, by_part
+
+            primary, record["energy_parts_j"] = added(parts), by_part(parts)
         energy_j = primary["call_j"]
         record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
         if runs != 1:
@@ -278,27 +362,39 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            record["active_j"] = self._active(primary, share[0])
+            record["active_j"] = (
+                self._active(primary, share[0])
+                if len(parts) < 2
+                else total(self._active(each, share[0]) for each in parts)
+            )
         if self.nested is not None:
-            record["energy_self_j"] = self.nested.left_of(primary, cpu_s)
+            left_of = self.nested.left_of
+            record["energy_self_j"] = (
+                left_of(primary, cpu_s) if len(parts) < 2 else total(left_of(each, cpu_s) for each in parts)
+            )
 
     def _ask_worker(self, record: Record) -> None:
         """
         Let the adapter say what of the worker differs from call to call.
         """
-        now = self.runtime.worker_now
-        assert now is not None
+        runtime = self.runtime
+        self.errors.update(runtime.faults)
         try:
-            record["worker"] = {**(record["worker"] or {}), **now()}
+            if runtime.worker_now is not None:
+                record["worker"] = {**(record["worker"] or {}), **runtime.worker_now()}
         except BaseException as error:
             self.fault("worker", "call", error)
 
     def _active(self, primary: Reading, share: float) -> float | None:
         """
-        Return the joules above the machine's rest, where that has been calibrated for the meter of the primary.
+        Return the joules above the machine's rest, where that has been calibrated for the meter of a primary.
         """
         idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
         machine_j = primary["energy_j"]
+        if has_gpu(primary["boundary"]) and not primary["call_j"]:
+            return 0.0
         if idle_w is None or machine_j is None:
             return None
+        if has_gpu(primary["boundary"]):  # CPU time says nothing of it
+            share = (primary["call_j"] or 0.0) / machine_j
         return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)

@@ -31,7 +31,7 @@ NEWLINE = ord("\n")
 SCHEMA = f"{FORMAT}/{MAJOR}"
 SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
-TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method", "reason")
+TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method", "reason", "part")
 NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "children_cpu_s", "energy_j", "energy_low_j", "energy_high_j")
 PLACES = ("id", "parent", "address", "line", "host", "process", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
@@ -56,6 +56,8 @@ class Columns(NamedTuple):
             kind has, and ``counted_j``, what each counted.
         readings: Columns with a number for each reading, where details were asked for: ``row``, ``method`` and
             ``reason`` as places, and :data:`READING`.
+        parts: Columns with a number for each part of the records whose joules are a sum of several: ``row``, ``part``
+            as a place, and ``part_j``.
         tables: Texts by name.
         around: Row, and addresses of the calls around it, of records whose executor was made in a worker.
         pairs: Row, names and joules of two monitors of one meter.
@@ -70,6 +72,7 @@ class Columns(NamedTuple):
     windows: dict[str, Any]
     counters: dict[str, Any]
     readings: dict[str, Any]
+    parts: dict[str, Any]
     tables: dict[str, list[Any]]
     around: list[tuple[int, list[int]]]
     pairs: list[tuple[int, drift.Pair]]
@@ -100,6 +103,7 @@ class Builder:
         self.rows: dict[str, list[Any]] = {name: [] for name in (*PLACES, *NUMBERS, *_detailed(details))}
         self.windows = Windows(self.tables)
         self.readings: list[tuple[Any, ...]] = []
+        self.parts: list[tuple[int, int, float]] = []
         self.around: list[tuple[int, list[int]]] = []
         self.pairs: list[tuple[int, drift.Pair]] = []
         self.units: list[tuple[int, str, float]] = []
@@ -188,6 +192,8 @@ class Builder:
         for name, values in found.items():
             rows[name].append(np.array(list(values), TYPES.get(name, float)))
         for row, record in enumerate(records, first):
+            if record.energy_parts_j is not None:
+                self.parts += self._parts(row, record.energy_parts_j)
             if (worker := record.worker) is not None and str(worker.executor_id).count("-") > 3:
                 self.around.append((row, addresses_around(str(worker.executor_id))))
             if record.units:
@@ -208,6 +214,12 @@ class Builder:
             others = [list(map(hashable, values)) for values in others]
             return _places(table, zip(map(_ONCE, records), *others, strict=True))
 
+    def _parts(self, row: int, joules: Mapping[str, float | None]) -> Iterator[tuple[int, int, float]]:
+        names = self.tables["part"]
+        for name, part_j in joules.items():
+            if part_j is not None:
+                yield row, names.setdefault(name, len(names)), part_j
+
     def _readings(self, first: int, records: list[Any]) -> Iterator[tuple[Any, ...]]:
         methods, reasons = self.tables["method"], self.tables["reason"]
         for row, record in enumerate(records, first):
@@ -218,7 +230,7 @@ class Builder:
                 if each.call_j is None:
                     why = str(each.reason or "it does not say why")
                     reason = reasons.setdefault(why, len(reasons))
-                yield row, method, reason, each.call_j, each.low_j, each.high_j
+                yield row, method, reason, *map(_amount, (each.call_j, each.low_j, each.high_j))
 
     def columns(self) -> Columns:
         """
@@ -233,6 +245,11 @@ class Builder:
         names = ("row", "method", "reason", *READING)
         values = list(zip(*self.readings, strict=True)) or [()] * len(names)
         readings = {name: np.array(each, TYPES.get(name, float)) for name, each in zip(names, values, strict=True)}
+        values = list(zip(*self.parts, strict=True)) or [()] * 3
+        parts = {
+            name: np.array(each, TYPES.get(name, float))
+            for name, each in zip(("row", "part", "part_j"), values, strict=True)
+        }
         return Columns(
             self.keys,
             self.lines,
@@ -241,6 +258,7 @@ class Builder:
             windows,
             counters,
             readings,
+            parts,
             tables,
             self.around,
             self.pairs,
@@ -251,7 +269,7 @@ class Builder:
 
 TYPES: dict[str, Any] = {
     **dict.fromkeys(("id", "parent", "address", "line"), np.int64),
-    **dict.fromkeys(("host", "process", "facts", "basis", "row", "method", "reason"), np.int32),
+    **dict.fromkeys(("host", "process", "facts", "basis", "row", "method", "reason", "part"), np.int32),
 }
 """The types of columns that are no floats."""
 
@@ -315,7 +333,10 @@ def amounts(units: Any) -> Iterator[tuple[str, float]]:
 
 
 def _amount(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def instant(text: Any) -> float | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from greensdk.report.groups import BOUNDARY, SOURCE, by_first
 from greensdk.report.shape import GROUPS
+from greensdk.schema.primary import parts_in
 
 if TYPE_CHECKING:
     from greensdk.report.energy import EnergyReport
@@ -74,13 +75,22 @@ class Side:
         source: The monitor that the calls' joules come from; None for calls without a number.
         boundary: What is inside them.
         calls: How many calls these are.
-        methods: Every method that was asked, the primary first.
+        methods: Every method that was asked, the primary first, or those that it is the sum of.
     """
 
     source: str | None
     boundary: str | None
     calls: int = 0
     methods: list[Method] = attrs.field(factory=list)
+
+    def stands(self, method: Method) -> bool:
+        """
+        Say whether the calls' joules are a method's, or a sum that has them in it.
+        """
+        if self.source is None or method.monitor not in self.source.split("+") or not method.calls:
+            return False
+        parts = parts_in(method.boundary)
+        return method.boundary == self.boundary or bool(parts and parts <= parts_in(self.boundary))
 
 
 def sides(report: EnergyReport) -> list[Side]:
@@ -112,10 +122,7 @@ def sides(report: EnergyReport) -> list[Side]:
         which, method = divmod(place, len(methods.names))
         found[which].methods.append(_method(methods.names[method], quality, here, log.tables["reason"]))
     for side in found.values():
-        key = side.source, side.boundary
-        side.methods.sort(
-            key=lambda each: ((each.monitor, each.boundary) != key, not each.calls, each.monitor, each.boundary)
-        )
+        side.methods.sort(key=lambda each: (not side.stands(each), not each.calls, each.monitor, each.boundary))
     return sorted(found.values(), key=lambda side: (-side.calls, str(side.source), str(side.boundary)))
 
 

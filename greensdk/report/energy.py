@@ -110,7 +110,7 @@ class EnergyReport:
             del self.log.rows[name]
         self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
         self.log = self.log._replace(windows={}, counters={})
-        self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares.calls_j))
+        self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares.calls_j), self.shares.parts_j)
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from greensdk.logs.read import Problem
 from greensdk.report.columns import TABLES, Columns
 from greensdk.report.drift import Pair
 
-PARTS = ("rows", "windows", "counters", "readings")
+PARTS = ("rows", "windows", "counters", "readings", "parts")
 
 
 def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], Any]) -> Columns:
@@ -40,6 +40,7 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
         _renumber(piece, tables)
         piece.windows["row"] += first
         piece.readings["row"] += first
+        piece.parts["row"] += first
         for part in PARTS:
             for name, values in getattr(piece, part).items():
                 columns.setdefault((part, name), _Column(values.dtype)).take(values)
@@ -81,6 +82,6 @@ def _renumber(piece: Columns, tables: dict[str, dict[Any, int]]) -> None:
     for name, table in tables.items():
         # The last place is for -1: none.
         places = np.array([*(table.setdefault(text, len(table)) for text in piece.tables[name]), -1], np.int32)
-        for columns in (piece.rows, piece.windows, piece.readings):
+        for columns in (piece.rows, piece.windows, piece.readings, piece.parts):
             if name in columns:
                 columns[name] = places[columns[name]]

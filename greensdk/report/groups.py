@@ -48,6 +48,8 @@ class Group:
         sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
         own_j: Joules without those of the calls inside, of which each group has its own: these add up to all. None
             where there are none, or where only calls that are in no others were added up.
+        parts_j: Joules by part: package, dram, gpu, or another boundary. They add up to energy_j; empty where no call
+            is a sum of parts.
         units: What work they did, by unit.
     """
 
@@ -60,6 +62,7 @@ class Group:
     cpu_s: float
     sources: tuple[str, ...]
     own_j: float | None = None
+    parts_j: dict[str, float] = attrs.field(factory=dict)
     units: dict[str, Work] = attrs.field(factory=dict)
 
 

@@ -11,9 +11,13 @@ import numpy as np
 
 from greensdk.report.columns import Columns
 from greensdk.report.counters import Counted, marks, shifts, unwrapped
-from greensdk.report.split import Split, split
+from greensdk.report.split import CPU, Split, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
+from greensdk.schema.primary import has_gpu, parts_in
+
+NEAR = 0.99
+"""A call that a split gives so much of what its GPU's driver said is given all of it."""
 
 
 class Meter(NamedTuple):
@@ -47,11 +51,13 @@ class Shares(NamedTuple):
         calls_j: Each row's: its part of a shared meter, or what the record itself says; NaN where it has none.
         is_shared: Which rows have a part of a shared meter.
         meters: The shared meters, in the order in which they are first read.
+        parts_j: Joules of each of the columns' parts, after shared meters were split.
     """
 
     calls_j: Any
     is_shared: Any
     meters: list[Meter]
+    parts_j: Any
 
 
 def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
@@ -66,7 +72,7 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     number = len(log.rows["facts"])
     rank = np.full(number, -1, np.int64)
     rank[counted] = np.arange(len(counted))
-    found = Shares(np.full(number, np.nan), np.zeros(number, bool), [])
+    found = Shares(np.full(number, np.nan), np.zeros(number, bool), [], log.parts["part_j"].copy())
     found.calls_j[counted] = log.rows["energy_j"][counted]
     windows = np.flatnonzero(rank[log.windows["row"]] >= 0)
     found.is_shared[log.windows["row"][windows]] = True
@@ -84,20 +90,51 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     for meter in np.argsort(first_seen, kind="stable").tolist():
         mine = windows[ends[meter] : ends[meter + 1]]
         if len(mine):
-            calls_j, meter_j, rest_j = _shared(log, places[mine], mine, rule)
-            found.calls_j[log.windows["row"][mine]] = calls_j
             machine, name, source, boundary = tables[meter]
+            calls_j, meter_j, rest_j = _shared(log, places[mine], mine, rule, boundary)
+            rows, own_j = log.windows["row"][mine], log.windows["own_j"][mine]
+            found.calls_j[rows] = found.calls_j[rows] - own_j + calls_j
+            if len(found.parts_j):
+                _put_parts(log, found.parts_j, boundary, rows, calls_j)
             found.meters.append(Meter(machine, name, source, boundary, meter_j, float(calls_j.sum()), rest_j))
     return found
 
 
-def _shared(log: Columns, places: Any, mine: Any, rule: str) -> Split:
+def _put_parts(log: Columns, parts_j: Any, boundary: str, rows: Any, calls_j: Any) -> None:
+    """
+    Give what a meter's split has left some rows to the parts that it counts, in the ratio that their records say.
+    """
+    number = len(log.rows["facts"])
+    of_row = np.full(number, np.nan)
+    of_row[rows] = calls_j
+    names = {boundary, *parts_in(boundary)}
+    counted = np.array([name in names for name in log.tables["part"]])
+    mine = np.flatnonzero(counted[log.parts["part"]] & ~np.isnan(of_row[log.parts["row"]]))
+    row = log.parts["row"][mine]
+    whole_j, several = np.bincount(row, parts_j[mine], number)[row], np.bincount(row, minlength=number)[row]
+    ratio = np.divide(parts_j[mine], whole_j, out=1.0 / several, where=whole_j > 0.0)
+    parts_j[mine] = ratio * of_row[row]
+
+
+def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> Split:
     """
     Share out one meter, whose windows are in the order of their beginnings.
+
+    CPU time says nothing of a GPU. Its driver has said what each call used: that takes the place of the call's CPU
+    seconds, and the counter itself that of the machine's CPU clock, whatever the rule.
     """
     windows, since = _counted(log, places, mine)
     start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
-    return split(_seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1)), rule)
+    stop_j = start_j + np.nansum(windows.counted_j, axis=1)
+    seen = _seen(log, mine, start_j, stop_j)
+    if not has_gpu(boundary):
+        return split(seen, rule)
+    own_j, endless = log.windows["own_j"][mine], np.full(len(mine), inf)
+    found = split(seen._replace(cpu_s=own_j, began_s=start_j, busy_s=stop_j - start_j, cpus=endless), CPU)
+    # Where there is room for all, fitting ends a little short of it.
+    calls_j = np.where(found.calls_j > NEAR * own_j, own_j, found.calls_j)
+    rest_j = found.meter_j - float(calls_j.sum())
+    return found if rest_j < 0.0 else Split(calls_j, found.meter_j, rest_j)
 
 
 def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:

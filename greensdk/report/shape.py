@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from keyword import iskeyword
-from typing import Any, Union
+from typing import Annotated, Any, Union
 
 import msgspec
 
-from greensdk.schema.check import misshapen
+from greensdk.schema.check import MOST_INTEGER, misshapen
 from greensdk.schema.fields import FIELDS
 
 NEEDED = frozenset(
     {
         *("record_id", "parent_id", "function", "status", "runs", "duration_s", "cpu_s", "reason"),
+        *("energy_parts_j", "energy_parts_j.*"),
         *("energy_j", "energy_low_j", "energy_high_j", "energy_source", "energy_quality", "energy_boundary"),
         *("monotonic_s", "host_cpu_s", "host_cpu_start_s", "host_cpu_source"),
         *("phases", "phases.start_s", "phases.stop_s"),
@@ -34,7 +35,8 @@ MAY_LACK = frozenset({"runs", "phases"})
 """What records of a program may have as None instead of not at all."""
 OBJECTS = frozenset({"host", "worker", "readings[]"})
 """Objects of which only the keys that are asked for are read."""
-_PLAIN: dict[str, Any] = {"string": str, "integer": int, "number": float, "null": None}
+_WHOLE = Annotated[int, msgspec.Meta(ge=-MOST_INTEGER, le=MOST_INTEGER)]
+_PLAIN: dict[str, Any] = {"string": str, "integer": _WHOLE, "number": float, "null": None}
 
 COUNTERS = ("start_uj", "range_uj", "start_counts", "scale_j")
 ATTRIBUTES: dict[str, Any] = {

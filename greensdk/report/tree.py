@@ -40,11 +40,13 @@ class Calls(NamedTuple):
         log: Everything.
         counted: Which of it are calls, and which is inside which.
         numbers: What each used.
+        parts_j: Joules of each of the log's parts, each meter shared out once.
     """
 
     log: Columns
     counted: Counted
     numbers: Nested
+    parts_j: Any
 
     def grouped(self, places: Any, names: Sequence[Any]) -> dict[Any, Group]:
         """
@@ -112,9 +114,35 @@ class Calls(NamedTuple):
             added(is_top, numbers.cpu_s),
             _sources(log, once[own], places[own], number),
             _known(added(own, numbers.own_j), with_number),
+            self._parts(places, some, number),
             self._work(places, is_top, number),
         ]
         return list(starmap(Group, zip(*columns, strict=True)))
+
+    def _parts(self, places: Any, some: Any, number: int) -> list[dict[str, float]]:
+        """
+        Return the joules of some calls by part, in the ratio that the parts of each have.
+        """
+        found: list[dict[str, float]] = [{} for _ in range(number)]
+        log, parts, rows = self.log, self.log.parts, self.counted.once[some]
+        if not len(self.parts_j):
+            return found
+        every = len(log.rows["facts"])
+        place, energy_j = np.full(every, -1), np.zeros(every)
+        place[rows], energy_j[rows] = places[some], self.numbers.energy_j[some]
+        whole_j, several = np.bincount(parts["row"], self.parts_j, every), np.bincount(parts["row"], minlength=every)
+        row = parts["row"]
+        ratio = np.divide(self.parts_j, whole_j[row], out=1.0 / several[row], where=whole_j[row] > 0.0)
+        boundaries, table = log.rows["facts"], [facts[BOUNDARY] for facts in log.tables["facts"]]
+        alone = np.flatnonzero((place >= 0) & (several == 0))
+        called = [*log.tables["part"], *map(str, table)]
+        kinds = np.concatenate([parts["part"], boundaries[alone] + len(log.tables["part"])])
+        joules = np.concatenate([ratio * energy_j[row], energy_j[alone]])
+        homes = np.concatenate([place[row], place[alone]])
+        for home, kind, part_j in zip(homes.tolist(), kinds.tolist(), joules.tolist(), strict=True):
+            if home >= 0:
+                found[home][called[kind]] = found[home].get(called[kind], 0.0) + part_j
+        return found
 
     def _work(self, places: Any, is_top: Any, number: int) -> list[dict[str, Work]]:
         """

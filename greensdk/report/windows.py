@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from greensdk.monitor import ESTIMATED, MACHINE
-from greensdk.schema.primary import chosen
+from greensdk.schema.primary import chosen, has_gpu, part_j
 
 MICRO = 1e-6
 
-WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s")
-"""Its ends, the machine's CPU clock in it and at its beginning, and how much longer it may have been."""
+WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s", "own_j")
+"""
+Its ends, the machine's CPU clock in it and at its beginning, how much longer it may have been, and what of the meter is
+the call's by its own record.
+"""
 PLACES = ("meter", "kind", "clock")
 _names = attrgetter("monitor", "boundary")
 
@@ -49,7 +52,7 @@ class Windows:
 
     def take(self, first: int, records: list[Any]) -> list[int]:
         """
-        Add the windows of some records: where the primary reading is a meter's that other calls may have read, too,
+        Add the windows of some records: where a primary reading is a meter's that other calls may have read, too,
         and comes with counters that add up to it.
 
         Args:
@@ -61,20 +64,30 @@ class Windows:
         """
         bases, table = [-1] * len(records), self._tables["basis"]
         for row, record in enumerate(records):
-            reading = chosen(record.readings, record.energy_source, record.energy_boundary, _names)
-            if reading is None:
-                continue
-            if record.energy_quality == ESTIMATED:
+            found = chosen(
+                record.readings,
+                record.energy_source,
+                record.energy_boundary,
+                _names,
+                is_sum=record.energy_parts_j is not None,
+            )
+            if record.energy_quality == ESTIMATED and found:
+                reading = next((each for each in found if each.attributes.basis), found[0])
                 bases[row] = table.setdefault((reading.monitor, reading.attributes.basis or ""), len(table))
-            if not reading.meter_id or reading.scope != MACHINE:
-                continue
-            if record.monotonic_s is not None and record.host_cpu_s is not None:
-                self._add(first + row, record, reading)
+            for reading in found:
+                if not reading.meter_id or reading.scope != MACHINE or record.monotonic_s is None:
+                    continue
+                if record.host_cpu_s is not None or has_gpu(reading.boundary):
+                    own_j = record.energy_j if len(found) == 1 else part_j(record.energy_parts_j, reading.boundary)
+                    if own_j is not None:
+                        self._add(first + row, record, reading, own_j)
         self._done.append(self._columns())
         return bases
 
-    def _add(self, row: int, record: Any, reading: Any) -> None:
+    def _add(self, row: int, record: Any, reading: Any, own_j: float) -> None:
         attributes, domains, host = reading.attributes, reading.domains, record.host
+        if has_gpu(reading.boundary):  # one that could not be counted is in no sum
+            domains = {name: joules for name, joules in domains.items() if joules is not None}
         ranges = attributes.range_uj or {}
         about = (
             host.boot_id,
@@ -90,7 +103,7 @@ class Windows:
             *ranges,
             *ranges.values(),
         )
-        keys, places = self._settings.get(about) or self._new(about, record, reading)
+        keys, places = self._settings.get(about) or self._new(about, record, reading, domains)
         try:
             counted = [domains[key] for key in keys]
             starts = [attributes.start_uj[key] * MICRO for key in keys]
@@ -116,13 +129,14 @@ class Windows:
                 record.host_cpu_start_s,
                 before_s,
                 after_s,
+                own_j,
             )
         )
 
-    def _new(self, about: Any, record: Any, reading: Any) -> Setting:
+    def _new(self, about: Any, record: Any, reading: Any, domains: Mapping[str, Any]) -> Setting:
         host, name = record.host, reading.meter_id
         parts = reading.boundary.split("+")
-        keys = tuple(key for key in reading.domains if key.partition("-")[0] in parts)
+        keys = tuple(key for key in domains if key.partition("-")[0] in parts)
         ranges = reading.attributes.range_uj or {}
         meter = host.boot_id or host.host_id or "unknown", name.partition(":")[2] or name, reading.monitor
         kind = keys, tuple(map(ranges.get, keys)), reading.attributes.counts_since_ns, host.cpus_logical

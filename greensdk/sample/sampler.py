@@ -23,7 +23,8 @@ from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.errors import describe
-from greensdk.sample.looks import Eye
+from greensdk.machine.signals import is_from_signal
+from greensdk.sample.observer import Observer
 from greensdk.sample.samples import Sample, summary
 
 if TYPE_CHECKING:
@@ -104,21 +105,23 @@ class Ring(NamedTuple):
     dropped: int
 
 
-class Seat:
+class Subscription:
     """
-    A call's place with the sampler.
+    A call that is being sampled.
 
     Attributes:
+        is_ending: The call's end has begun: what others see of it from now on is too late.
         why_none: Why the call is not sampled although it asked for that.
     """
 
-    __slots__ = ("_first", "_sampler", "_spent0_ns", "why_none")
+    __slots__ = ("_first", "_sampler", "_spent0_ns", "is_ending", "why_none")
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self._spent0_ns = sampler.spent_ns()
         ring = sampler.ring
         self._first = ring.dropped + len(ring.samples)
+        self.is_ending = False
         self.why_none = ""
 
     def spent_ns(self) -> int:
@@ -140,12 +143,14 @@ class Seat:
         try:
             return self._leave(window)
         except Exception as error:
+            if is_from_signal(error):
+                raise
             window.errors["sampling"] = f"{type(error).__name__}: {error}"
             return None
 
     def _leave(self, window: Sampled) -> Samples:
         runtime, sampler, spent_ns = window.runtime, self._sampler, self.spent_ns()
-        # Before the seat is given up: who leaves last throws the samples away.
+        # Before the subscription is given up: who leaves last throws the samples away.
         ring = sampler.ring
         fresh = ring.samples[max(0, self._first - ring.dropped) :]
         if sampler.dismiss(self) is None and not self.why_none:
@@ -183,14 +188,14 @@ class Sampler:
         self.checkpoints: Watch | None = None
         self.ring = Ring([], 0)
         self._lines = 0
-        self._seats: dict[Seat, Client] = {}
-        self._beats: dict[str, Beat] = {}
+        self._subscriptions: dict[Subscription, Client] = {}
+        self._threads: dict[str, SamplingThread] = {}
 
-    def join(self, window: Sampled) -> Seat:
+    def join(self, window: Sampled) -> Subscription:
         """
         Sample from now on, if the call has asked for it. Never raises.
         """
-        seat = Seat(self)
+        subscription = Subscription(self)
         runtime: Client = window.runtime
         if self.checkpoints is not None and (runtime.signals or runtime.checkpoint_s is not None):
             try:
@@ -198,17 +203,19 @@ class Sampler:
             except Exception as error:
                 window.errors["checkpoints"] = describe(error)
         if runtime.sample_every_s is None:
-            return seat
+            return subscription
         if window.cpu_source == "runs":
-            seat.why_none = MANY_RUNS
-            return seat
+            subscription.why_none = MANY_RUNS
+            return subscription
         try:
-            self._seats[seat] = runtime
+            self._subscriptions[subscription] = runtime
             self._ensure(runtime.sample_every_s)
         except Exception as error:
-            self.dismiss(seat)
-            seat.why_none = window.errors["sampling"] = f"{type(error).__name__}: {error}"
-        return seat
+            self.dismiss(subscription)
+            if is_from_signal(error):
+                raise
+            subscription.why_none = window.errors["sampling"] = f"{type(error).__name__}: {error}"
+        return subscription
 
     def spent_ns(self) -> int:
         """
@@ -216,31 +223,31 @@ class Sampler:
         """
         return self.cpu_ns + (0 if self.checkpoints is None else self.checkpoints.cpu_ns)
 
-    def dismiss(self, seat: Seat) -> Client | None:
+    def dismiss(self, subscription: Subscription) -> Client | None:
         """
         Forget a call; returns None if there is no such one.
         """
-        return self._seats.pop(seat, None)
+        return self._subscriptions.pop(subscription, None)
 
     def rest(self) -> None:
         """
         End the thread if nobody is left, and drop its samples.
         """
-        if self._seats:
+        if self._subscriptions:
             return
-        beat = self._beats.pop("", None)
-        if beat is not None:
-            beat.stop()
+        thread = self._threads.pop("", None)
+        if thread is not None:
+            thread.stop()
             self.ring, self._lines = Ring([], self.ring.dropped + len(self.ring.samples)), 0
-        if self._seats:  # somebody came meanwhile, and found the thread still there
+        if self._subscriptions:  # somebody came meanwhile, and found the thread still there
             self._ensure(self.period_s())
 
     def forget(self) -> None:
         """
         Begin anew in a forked child.
         """
-        self._seats.clear()
-        self._beats.clear()
+        self._subscriptions.clear()
+        self._threads.clear()
         if self.checkpoints is not None:
             self.checkpoints.forget()
         self.ring, self._lines = Ring([], self.ring.dropped + len(self.ring.samples)), 0
@@ -249,13 +256,13 @@ class Sampler:
         """
         Return the shortest period that anybody wants.
         """
-        return min((runtime.sample_every_s or inf for runtime in set(self._seats.values())), default=inf)
+        return min((runtime.sample_every_s or inf for runtime in set(self._subscriptions.values())), default=inf)
 
     def monitors(self) -> list[Monitor]:
         """
         Return the monitors of all calls, each once.
         """
-        runtimes = set(self._seats.values())
+        runtimes = set(self._subscriptions.values())
         return list({id(monitor): monitor for runtime in runtimes for monitor in runtime.monitors}.values())
 
     def keep(self, sample: Sample) -> None:
@@ -275,21 +282,21 @@ class Sampler:
         """
         Have a thread, one that is fast enough.
         """
-        beat = self._beats.get("")
-        if beat is None:
-            fresh = Beat(self)
-            beat = self._beats.setdefault("", fresh)
-            if beat is fresh:
+        thread = self._threads.get("")
+        if thread is None:
+            fresh = SamplingThread(self)
+            thread = self._threads.setdefault("", fresh)
+            if thread is fresh:
                 try:
-                    beat.start()
+                    thread.start()
                 except BaseException:
-                    self._beats.pop("", None)
+                    self._threads.pop("", None)
                     raise
-        if every_s < beat.period_s:
-            beat.hurry()
+        if every_s < thread.period_s:
+            thread.hurry()
 
 
-class Beat:
+class SamplingThread:
     """
     The thread: takes a look, waits, takes a look.
 
@@ -310,7 +317,7 @@ class Beat:
         """
         Take the first look here and now, and begin.
         """
-        self._eye = Eye(self._sampler.monitors(), self._sampler.cpu_ns)
+        self._observer = Observer(self._sampler.monitors(), self._sampler.cpu_ns)
         self._thread.start()
 
     def hurry(self) -> None:
@@ -332,16 +339,16 @@ class Beat:
             self._thread.join(1.0)
 
     def _run(self) -> None:
-        sampler, eye = self._sampler, self._eye
+        sampler, observer = self._sampler, self._observer
         before_ns = sampler.cpu_ns
         while not self._stopped:
             self.period_s = sampler.period_s()
             # A look that takes longer than the period would keep a CPU busy: at least half of the time is rest.
-            due_ns = max(eye.at_ns + self.period_s * 1e9, 2 * eye.done_ns - eye.at_ns)
+            due_ns = max(observer.at_ns + self.period_s * 1e9, 2 * observer.done_ns - observer.at_ns)
             wait_s = min((due_ns - perf_counter_ns()) * 1e-9, LONGEST_WAIT_S)
             if self._alarm.acquire(timeout=max(wait_s, 0.0)) or wait_s == LONGEST_WAIT_S:
                 continue
-            sample = eye.look(sampler.monitors(), before_ns + thread_time_ns())
+            sample = observer.look(sampler.monitors(), before_ns + thread_time_ns())
             if not self._stopped:
                 sampler.keep(sample)
             sampler.cpu_ns = before_ns + thread_time_ns()

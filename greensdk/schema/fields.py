@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from greensdk.machine.resources import RESOURCE_FIELDS
-from greensdk.schema.keys import SCHEMA
+from greensdk.schema import SCHEMA
 from greensdk.schema.sampled import SAMPLED, STATISTICS
 
 FORMAT, _, _major = SCHEMA.partition("/")
@@ -78,7 +78,11 @@ _CALL: dict[str, Field] = {
     "function": _maybe_text("Module and qualified name; null for a block."),
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
-    "status": _text("How the call ended; lost: its worker never told; interim: it had not.", enum=STATUSES),
+    "status": _text(
+        "How the call ended; lost: its worker died, or nobody ended it; unmeasured: it ran without being measured; "
+        "interim: it had not ended.",
+        enum=STATUSES,
+    ),
     "error_type": _maybe_text("Class name of what the call raised."),
     "runs": Field(("integer",), "1", "How many runs of the function the record is about.", least=0),
     "started_at": _text("When the call began, in UTC.", pattern=TIME),
@@ -94,9 +98,13 @@ _CALL: dict[str, Field] = {
     "energy_j": _number("J", "Joules of the call, tracked children included, by the best monitor.", least=0),
     "energy_low_j": _number("J", "Lower end of its 90 % interval."),
     "energy_high_j": _number("J", "Upper end of its 90 % interval."),
-    "energy_source": _maybe_text("The monitor that energy_j comes from."),
+    "energy_parts_j": Field(("object", "null"), "J", "The parts that energy_j is the sum of; null where it is none."),
+    "energy_parts_j.*": _number("J", "One part's joules: package, dram, gpu.", least=0, required=False),
+    "energy_source": _maybe_text("The monitor that energy_j comes from; several, joined by +, for a sum."),
     "energy_quality": _maybe_text("How energy_j is known.", enum=QUALITIES),
-    "energy_boundary": _maybe_text("What is inside energy_j: package, package+dram, wall, vcpu+memory, gpu."),
+    "energy_boundary": _maybe_text(
+        "What is inside energy_j: wall, vcpu+memory, or package, dram and gpu, joined by +."
+    ),
     "energy_self_j": _number("J", "energy_j without the tracked calls inside.", least=0),
     "energy_per_run_j": _number("J", "energy_j over runs.", least=0, required=False),
     "model_id": _fact("Which model of which machine energy_j is from; the same in all records that share its factor."),
@@ -105,7 +113,7 @@ _CALL: dict[str, Field] = {
     "units": Field(("object",), "", "How much work the call did, by the name of the unit: tokens, rows, requests."),
     "energy_per_unit_j": Field(("object",), "J", "energy_j over each of them."),
     "active_j": _number("J", "Joules above the machine's calibrated idle power.", required=False),
-    "reason": _maybe_text("Why energy_j is null."),
+    "reason": _maybe_text("Why energy_j is null, or what is not in it that should be."),
     "readings": Field(("array",), "", "What each monitor says about the same call.", True),
     "resources": Field(("object",), "", "What else the call used.", True),
     "samples": Field(("object", "null"), "", "What was seen while the call ran; null unless sampling was asked for."),
@@ -119,7 +127,14 @@ _CALL: dict[str, Field] = {
     "phases": Field(("object",), "", "How long measuring took before and after the call."),
     "phases.start_s": _number("s", "From the wrapper's first instruction to the call's.", required=False),
     "phases.stop_s": _number("s", "From the call's end to the last meter's reading.", required=False),
-    "overhead_s": _number("s", "Seconds that measuring added, this record's making included.", least=0),
+    "gpu_sync": Field(("object", "null"), "", "What the GPU was waited for; null where no library has used one."),
+    "gpu_sync.libraries": Field(("array",), "", "The libraries that have used a GPU: torch, cupy, jax."),
+    "gpu_sync.libraries[]": Field(("string",), "", "One library."),
+    "gpu_sync.waited_s": _number("s", "Seconds of the call that waiting took.", least=0, required=False),
+    "gpu_sync.reason": _fact("Why one was not waited for: its work may lie outside of the call."),
+    "overhead_s": _number(
+        "s", "Seconds that measuring added; what handing it over took is in the process's next record.", least=0
+    ),
     "greensdk": _text("Version of greensdk that wrote the record."),
     "config_digest": _fact("12 hex digits of the SHA-256 of the settings in force."),
     "plugins": Field(("object",), "", "Version of each plugin at work; null where it has none."),
@@ -240,8 +255,9 @@ _COST: dict[str, Field] = {
     "compute_usd": _number("USD", "GB-seconds of a function, or a machine's time.", required=False),
     "requests_usd": _number("USD", "The request; 0 for a call inside another.", required=False),
     "gb_s": _number("GB s", "Memory times the duration, rounded up to the millisecond.", least=0, required=False),
-    "electricity": _number("1", "energy_j times the price of a kWh, in electricity_currency.", required=False),
+    "electricity": _number("1", "Joules times the price of a kWh, in electricity_currency.", required=False),
     "electricity_currency": _fact("What electricity is in."),
+    "electricity_boundary": _fact("What is inside its joules: the widest boundary that is known of the call."),
     "region": _fact("Whose prices these are."),
     "architecture": _fact("x86_64 or arm64, whose prices these are."),
     "price_source": _fact("Where the prices come from; configured for own ones."),
@@ -251,8 +267,9 @@ _COST: dict[str, Field] = {
 
 _CARBON: dict[str, Field] = {
     "g_co2e": _number("g", "Emissions of the electricity, as CO2.", least=0, required=False),
-    "low_g": _number("g", "The same for energy_low_j.", required=False),
-    "high_g": _number("g", "The same for energy_high_j.", required=False),
+    "low_g": _number("g", "The same for the lower end of the joules.", required=False),
+    "high_g": _number("g", "The same for the upper end.", required=False),
+    "energy_boundary": _fact("What is inside the joules that they rest on: the widest boundary that is known."),
     "intensity_g_per_kwh": _number("g/kWh", "Carbon intensity of the electricity.", least=0, required=False),
     "intensity_year": _count("The year it is of."),
     "intensity_source": _fact("Where it comes from."),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from greensdk.schema.primary import call_quality, primary_of
+from greensdk.schema.primary import call_quality, primaries_of
 
 Flat = dict[str, float | str | int | bool]
 
@@ -19,13 +19,17 @@ def energy(record: Mapping[str, Any]) -> Flat:
     """
     Return ``worker_func_energy_{pkg,cores,duration,method_used,source}``: the number that stands for the call.
     """
-    reading = primary_of(record)
+    readings = primaries_of(record)
+    package_j, cores_j = (
+        next((joules for each in readings if (joules := domain_j(each, kind)) is not None), None)
+        for kind in ("package", "core")
+    )
     flat = {
-        "worker_func_energy_pkg": domain_j(reading, "package"),
-        "worker_func_energy_cores": domain_j(reading, "core"),
+        "worker_func_energy_pkg": package_j,
+        "worker_func_energy_cores": cores_j,
         "worker_func_energy_duration": record.get("duration_s"),
         "worker_func_energy_method_used": record.get("energy_source"),
-        "worker_func_energy_source": None if reading is None else source_of(reading),
+        "worker_func_energy_source": "+".join(map(source_of, readings)) or None,
     }
     return {name: value for name, value in flat.items() if value is not None}
 

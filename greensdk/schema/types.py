@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from greensdk.machine.identity import Identity
 from greensdk.monitor import Reading
 
 Status = Literal["ok", "error", "cancelled", "lost", "unmeasured", "interim"]
@@ -97,6 +96,18 @@ class Samples(TypedDict):
     reason: str | None
 
 
+class Process(TypedDict):
+    """
+    The process that the call ran in; see :func:`greensdk.machine.identity.identity`.
+    """
+
+    pid: int
+    started_s: float | None
+    pid_namespace: int | None
+    ancestors: list[list[float]]
+    parent_id: str | None
+
+
 class Host(TypedDict, total=False):
     """
     The machine.
@@ -156,6 +167,7 @@ class Cost(TypedDict, total=False):
     gb_s: float | None
     electricity: float | None
     electricity_currency: str | None
+    electricity_boundary: str | None
     region: str | None
     architecture: str | None
     price_source: str | None
@@ -171,6 +183,7 @@ class Carbon(TypedDict, total=False):
     g_co2e: float | None
     low_g: float | None
     high_g: float | None
+    energy_boundary: str | None
     intensity_g_per_kwh: float | None
     intensity_year: int | None
     intensity_source: str | None
@@ -180,6 +193,16 @@ class Carbon(TypedDict, total=False):
     pue: float | None
     pue_source: str | None
     embodied_g: float | None
+    reason: str | None
+
+
+class GpuSync(TypedDict, total=False):
+    """
+    What was waited for on GPUs.
+    """
+
+    libraries: list[str]
+    waited_s: float | None
     reason: str | None
 
 
@@ -220,6 +243,7 @@ class Record(TypedDict):
     energy_j: float | None
     energy_low_j: float | None
     energy_high_j: float | None
+    energy_parts_j: dict[str, float | None] | None
     energy_source: str | None
     energy_quality: str | None
     energy_boundary: str | None
@@ -236,12 +260,13 @@ class Record(TypedDict):
     resources: Resources
     samples: Samples | None
     host: Host
-    process: NotRequired[Identity | None]
+    process: NotRequired[Process | None]
     worker: Worker | None
     cost: Cost
     carbon: Carbon
     errors: dict[str, str]
     phases: Phases
+    gpu_sync: NotRequired[GpuSync | None]
     overhead_s: float | None
     greensdk: str
     config_digest: str | None

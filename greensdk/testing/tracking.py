@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from greensdk.configure.resolved import NAMED
+from greensdk.configure.targets import NAMED
 from greensdk.measure.bind import name_of
 from greensdk.measure.calls import Call
 from greensdk.measure.record import Subject
@@ -20,6 +20,8 @@ def tracked_by(
     resources: str = "light",
     strict: bool = False,
     calibration: str | None = None,
+    boundary: str | None = None,
+    gpu_sync: bool = False,
 ) -> Callable[[Callable[..., Any]], Call]:
     """
     Return a decorator that measures with these very monitors; the records go to ``capture()`` alone.
@@ -29,6 +31,8 @@ def tracked_by(
         resources: As for :func:`greensdk.energy_tracked`.
         strict: As for :func:`greensdk.energy_tracked`.
         calibration: A file of ``greensdk calibrate``.
+        boundary: As for :func:`greensdk.energy_tracked`.
+        gpu_sync: As for :func:`greensdk.energy_tracked`.
 
     Example:
         >>> from greensdk import capture
@@ -48,6 +52,8 @@ def tracked_by(
         "resources": resources,
         "strict": strict,
         "calibration": calibration,
+        "boundary": boundary,
+        "gpu_sync": gpu_sync,
     }
     slot = Slot(spec, Given(given))
     slot.open()

@@ -3,12 +3,13 @@ Emissions of a call: its energy times the carbon intensity of electricity where 
 
 .. code-block:: text
 
-    g_co2e     = energy_j / 3.6e6 * pue * intensity_g_per_kwh
+    g_co2e     = joules / 3.6e6 * pue * intensity_g_per_kwh
     embodied_g = embodied_kg * 1000 * duration_s / lifetime * share of the machine
 
 Both formulas are those of the Software Carbon Intensity specification 1.1, O = E * I and M = TE * TS * RS
 (https://github.com/Green-Software-Foundation/sci/blob/main/SPEC.md); it counts the data centre's power usage
-effectiveness into E. The network is not used, and no country is guessed.
+effectiveness into E. The joules are those of the widest boundary that is known of the call: grams of a package alone
+are a half or a fourth of the machine's. The network is not used, and no country is guessed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
+from greensdk.schema.widest import widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +36,7 @@ FIELDS = (
     "g_co2e",
     "low_g",
     "high_g",
+    "energy_boundary",
     "intensity_g_per_kwh",
     "intensity_year",
     "intensity_source",
@@ -101,16 +104,16 @@ class Carbon:
         Return the fields of one record.
         """
         fields = self.fields.copy()
-        energy_j, factor = record.get("energy_j"), self.g_per_j
+        factor = self.g_per_j
+        *joules, boundary = widest_of(record)
         if factor is None:
             fields["reason"] = self.problem
-        elif energy_j is None:
+        elif joules[0] is None:
             fields["reason"] = f"no energy: {record.get('reason')}"
         else:
-            fields["g_co2e"] = energy_j * factor
-            low_j, high_j = record.get("energy_low_j"), record.get("energy_high_j")
-            fields["low_g"] = None if low_j is None else low_j * factor
-            fields["high_g"] = None if high_j is None else high_j * factor
+            grams = [None if each is None else each * factor for each in joules]
+            fields["g_co2e"], fields["low_g"], fields["high_g"] = grams
+            fields["energy_boundary"] = boundary
         if self.embodied_g_per_s is not None:
             seconds = self._machine_s(record)
             fields["embodied_g"] = None if seconds is None else seconds * self.embodied_g_per_s

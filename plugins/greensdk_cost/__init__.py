@@ -5,7 +5,7 @@ What a call costs: the GB-seconds of a function as a service, the hour of a mach
 
     gb_s         = memory_mb / 1024 * duration_s, rounded up to the next millisecond
     compute_usd  = gb_s * price of a GB-second            or  usd_per_hour / 3600 * duration_s * share
-    electricity  = energy_j / 3.6e6 * price of a kWh
+    electricity  = joules / 3.6e6 * price of a kWh
 
 The first is how AWS bills (https://aws.amazon.com/lambda/pricing/).
 """
@@ -17,6 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
+from greensdk.schema.widest import widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ FIELDS = (
     "gb_s",
     "electricity",
     "electricity_currency",
+    "electricity_boundary",
     "region",
     "architecture",
     "price_source",
@@ -178,10 +180,11 @@ class Cost:
                 fields["compute_usd"] = self.usd_per_hour / 3600 * seconds
         if self.electricity_per_kwh is not None:
             fields["electricity_currency"] = self.currency
-            energy_j = record.get("energy_j")
+            energy_j, _, _, boundary = widest_of(record)
             if energy_j is None:
                 reasons.append(f"no energy: {record.get('reason')}")
             else:
+                fields["electricity_boundary"] = boundary
                 fields["electricity"] = energy_j / JOULES_PER_KWH * self.electricity_per_kwh
         dollars = [fields["compute_usd"]] if self.usd_per_hour is not None else []
         if self.electricity_per_kwh is not None and self.currency == "USD":

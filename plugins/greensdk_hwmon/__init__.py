@@ -116,6 +116,7 @@ class HwmonMonitor:
                 continue  # not one of the total's: probe() has read those
             self._channels.append(channel)
         self._find_doubles()
+        self._arrange()
         self._opened = self._read()
         self.max_window_s = LOOK_S if sampled else None
         self._quality = ESTIMATED if sampled else MEASURED
@@ -141,7 +142,7 @@ class HwmonMonitor:
 
     def start(self) -> Any:
         """
-        Snapshot at every sensor.
+        Read every sensor.
         """
         if not self._fds:
             raise RuntimeError("hwmon is not open")
@@ -150,33 +151,33 @@ class HwmonMonitor:
 
     def stop(self, token: Any) -> Reading:
         """
-        Snapshot again, and say what was counted, or what the watts came to.
+        Read them again, and say what was counted, or what the watts came to.
         """
         from greensdk_hwmon.joules import against, joules
 
         before, states = token
-        if not self._fds or before.values.keys() != {channel.key for channel in self._channels}:
+        if not self._fds or before.values.keys() != self._keys:
             raise RuntimeError("hwmon was closed or reopened during the window")
         after = self._read()
         if self._pairs:
             self._settle()
         update_ns, elapsed_ns = self.update_interval_s * 1e9, after.at_ns - before.at_ns
-        single = [channel for channel in self._channels if channel.key not in self._duplicates]
-        counted = [channel for channel in self._counted if channel.key not in self._duplicates]
-        domains, reasons = joules(single, self._opened, before, after, update_ns)
-        attributes: dict[str, Any] = {"counted": [channel.key for channel in counted]}
+        counted = self._total
+        domains, reasons = joules(self._single, self._opened, before, after, update_ns)
+        attributes: dict[str, Any] = {"counted": [*counted]}
         if self._quality == MEASURED:
-            attributes["start_uj"], attributes["stop_uj"] = (
-                {channel.key: look.values.get(channel.key) for channel in counted} for look in (before, after)
-            )
-        about = {"reasons": reasons, "duplicates": dict(self._duplicates)}
-        attributes |= {key: each for key, each in about.items() if each}
+            attributes["start_uj"] = {key: before.values[key] for key in counted}
+            attributes["stop_uj"] = {key: after.values[key] for key in counted}
+        if reasons:
+            attributes["reasons"] = reasons
+        if self._duplicates:
+            attributes["duplicates"] = dict(self._duplicates)
         if states is not None:
             attributes["states"] = _grown(states, self._states() or {})
-        reason = against(counted, domains, reasons, elapsed_ns, update_ns)
+        reason = against(counted, self._boundary, domains, reasons, elapsed_ns, update_ns)
         if not reason and elapsed_ns < self._shortest_ns:
             reason = f"the window is shorter than the sensor's {self._shortest_ns / 1e6:.3g} ms"
-        energy_j = None if reason else sum(domains[channel.key] or 0.0 for channel in counted)
+        energy_j = None if reason else sum([domains[key] or 0.0 for key in counted])
         return self._reading(energy_j, domains, reason, elapsed_ns, attributes)
 
     def _settle(self) -> None:
@@ -187,10 +188,19 @@ class HwmonMonitor:
 
         same, self._pairs = settle(self._pairs)
         self._duplicates = {**self._duplicates, **same}
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """
+        Lay out what start and stop need of the channels.
+        """
+        self._keys = {channel.key for channel in self._channels}
+        self._single = [channel for channel in self._channels if channel.key not in self._duplicates]
+        self._total = [channel.key for channel in self._counted if channel.key not in self._duplicates]
 
     def poll(self) -> None:
         """
-        Snapshot at the watts in the middle of a long window.
+        Read the watts in the middle of a long window.
         """
         self._read()
 
@@ -212,7 +222,7 @@ class HwmonMonitor:
 
     def _read(self) -> Snapshot:
         """
-        Snapshot at every sensor, and add what the watts have come to since the last look.
+        Read every sensor, and add what the watts have come to since the last time.
         """
         last = self._last
         now_ns = self.clock()

@@ -5,8 +5,9 @@ From what the sensors showed at both ends of a window to joules, and why they ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
-from greensdk_rapl.counters import NEVER, STUCK_UPDATES, jumped, still
+from greensdk_rapl.total import NEVER, SLACK_S, STUCK_UPDATES, jumped, still
 from greensdk_rapl.zones import DEFAULT_MAX_POWER_W
 
 from greensdk_hwmon.channels import PACKAGE, PART, Channel
@@ -31,6 +32,8 @@ def joules(
     """
     found: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
+    elapsed_s = (after.at_ns - before.at_ns) / 1e9
+    most_uj = DEFAULT_MAX_POWER_W * (elapsed_s + SLACK_S) * 1e6 if update_ns else inf
     for channel in channels:
         key = channel.key
         first, last = before.values[key], after.values[key]
@@ -38,6 +41,8 @@ def joules(
             found[key], reasons[key] = None, UNREAD
         elif channel.kind == "power":
             found[key] = after.spent_j[key] - before.spent_j[key]
+        elif 0 < last - first <= most_uj:
+            found[key] = (last - first) / 1e6
         elif why := _why_not(channel, opened, before, after, update_ns):
             found[key], reasons[key] = None, why
         else:
@@ -61,7 +66,8 @@ def _why_not(channel: Channel, opened: Snapshot, before: Snapshot, after: Snapsh
 
 
 def against(
-    counted: Sequence[Channel],
+    counted: Sequence[str],
+    boundary: str,
     found: Mapping[str, float | None],
     reasons: Mapping[str, str],
     elapsed_ns: int,
@@ -72,8 +78,8 @@ def against(
 
     A core may sleep while others count, so that only all of them are stuck.
     """
-    unknown = [f"{channel.key}: {reasons[channel.key]}" for channel in counted if channel.key in reasons]
-    is_long = update_ns > 0 and elapsed_ns >= STUCK_UPDATES * update_ns
-    if is_long and not unknown and counted[0].sees == PART and not any(found[each.key] for each in counted):
-        return f"{counted[0].key} and the others: {still(elapsed_ns)}"
+    unknown = [f"{key}: {reasons[key]}" for key in counted if key in reasons] if reasons else []
+    is_long = boundary == PART and elapsed_ns >= STUCK_UPDATES * update_ns > 0
+    if is_long and not unknown and not any(found[key] for key in counted):
+        return f"{counted[0]} and the others: {still(elapsed_ns)}"
     return "; ".join(unknown)

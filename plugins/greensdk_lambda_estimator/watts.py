@@ -50,18 +50,18 @@ class Part(NamedTuple):
 
 
 MODEL = "the package model of psutil-tdp"
-_INTEL = (0.46, 2.17), (0.49, 1.67)
+_INTEL = (0.48, 2.26), (0.53, 1.75)
 
 # "Intel(R) Xeon(R) Processor @ 2.50GHz", the name that Lambda shows most: 33 or 35.75 MB of L3
-INTEL_25 = Part("x86_64", "Intel Xeon 8175M or 8259CL", 0.70, 5.26, *_INTEL, MODEL)
+INTEL_25 = Part("x86_64", "Intel Xeon 8175M or 8259CL", 0.70, 5.15, *_INTEL, MODEL)
 # "... @ 2.90GHz"
-INTEL_29 = Part("x86_64", "Intel Xeon 8375C", 1.13, 5.14, *_INTEL, MODEL)
+INTEL_29 = Part("x86_64", "Intel Xeon 8375C", 1.12, 5.03, *_INTEL, MODEL)
 # "... @ 3.00GHz"
-INTEL_30 = Part("x86_64", "Intel Xeon 8124M or 8275CL", 0.86, 6.49, *_INTEL, MODEL)
-INTEL = Part("x86_64", "Intel Xeon, one of Lambda's", 0.89, 5.20, *_INTEL, f"{MODEL}, between 2.50 and 2.90 GHz")
-AMD = Part("x86_64", "AMD EPYC 7R32 or 7R13", 0.63, 2.86, (0.42, 2.81), (0.45, 2.40), MODEL)
+INTEL_30 = Part("x86_64", "Intel Xeon 8124M or 8275CL", 0.87, 6.15, *_INTEL, MODEL)
+INTEL = Part("x86_64", "Intel Xeon, one of Lambda's", 0.88, 5.09, *_INTEL, f"{MODEL}, between 2.50 and 2.90 GHz")
+AMD = Part("x86_64", "AMD EPYC 7R32 or 7R13", 0.62, 3.08, (0.45, 2.90), (0.48, 2.47), MODEL)
 ARM = Part(
-    "arm64", "Neoverse N1 (Graviton2)", 0.48, 2.19, (0.37, 2.61), (0.40, 2.21), f"{MODEL}; no ARM server was measured"
+    "arm64", "Neoverse N1 (Graviton2)", 0.48, 2.46, (0.39, 2.71), (0.42, 2.28), f"{MODEL}; no ARM server was measured"
 )
 
 

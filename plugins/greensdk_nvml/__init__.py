@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
@@ -17,12 +18,18 @@ from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greensdk_nvml.gpus import Gpu
+    from greensdk_nvml.gpus import Gpu, Snapshot
     from greensdk_nvml.users import Users
 
 DEVICE = "dev/nvidiactl"
 RESOLUTION_90 = 1 - 0.1**0.5
 """A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
+
+IS_MODULE, MODULE = "GH200", "package+dram+gpu"
+"""
+Of a GPU of this name the counter is that of its whole module, CPU and memory included
+(https://github.com/ml-energy/zeus/pull/172).
+"""
 
 NO_LIBRARY = "the Python package nvidia-ml-py is missing"
 
@@ -39,11 +46,13 @@ class NvmlMonitor:
 
     Attributes:
         nvml: The module ``pynvml``; None until it is needed.
+        boundary: What its readings hold, also those that fail.
         namespace: The link that names this process's PID namespace.
         clock: Gives nanoseconds; a test may put a clock of its own here before the first window.
     """
 
     name = "nvml"
+    boundary = "gpu"
     cheap = True
     max_window_s: float | None = None
 
@@ -56,6 +65,8 @@ class NvmlMonitor:
         self._pid = 0
         self._gpus: list[Gpu] = []
         self._lost: dict[str, str] = {}
+        self._keys: list[str] = []
+        self._scale_j: dict[str, float] = {}
         self._facts: dict[str, Any] = {}
         self._users: Users | None = None
         self._meter_id: str | None = None
@@ -91,7 +102,7 @@ class NvmlMonitor:
             MonitorUnavailable: No GPU counts its energy.
         """
         from greensdk.errors import MonitorUnavailable
-        from greensdk_nvml.gpus import find, snapshot
+        from greensdk_nvml.gpus import MILLI, energy_mj, find
         from greensdk_nvml.users import Users
 
         self.close()
@@ -105,9 +116,13 @@ class NvmlMonitor:
             self.nvml.nvmlShutdown()
             raise
         self._pid = os.getpid()
-        self._opened = snapshot(self.nvml, self._gpus, self.clock)
+        self._counters = [partial(energy_mj, self.nvml, gpu.handle) for gpu in self._gpus]
+        self._opened = self._read()
         names = {gpu.key: gpu.name for gpu in self._gpus}
         self._facts = {"names": names}
+        self.boundary = MODULE if any(IS_MODULE in name for name in names.values()) else NvmlMonitor.boundary
+        self._keys = list(names)
+        self._scale_j = dict.fromkeys(names, MILLI)
         self._meter_id = f"nvml:{','.join(gpu.uuid for gpu in self._gpus)}"
         self._users = Users(self.nvml, self._gpus, self.namespace)
         named = names | dict.fromkeys(self._lost, "a GPU that can't be asked")
@@ -122,36 +137,43 @@ class NvmlMonitor:
         """
         if self._users is None:
             raise RuntimeError("nvml is not open")
-        from greensdk_nvml.gpus import snapshot
         from greensdk_nvml.users import calls
 
-        return self._users, snapshot(self.nvml, self._gpus, self.clock), time.time_ns() // 1000, calls()
+        return self._users, self._read(), time.time_ns() // 1000, calls()
 
     def stop(self, token: Any) -> Reading:
         """
         Read every counter again, say what it counted, and whose it is.
         """
-        from greensdk_nvml.gpus import counted, snapshot
-        from greensdk_nvml.users import BESIDE, is_alone
+        from greensdk_nvml.gpus import counted
+        from greensdk_nvml.users import BESIDE, is_alone, is_unused
 
         opened, before, began_us, calls = token
         users = self._users
         if users is None or users is not opened:
             raise RuntimeError("nvml was closed or reopened during the window")
-        after = snapshot(self.nvml, self._gpus, self.clock)
-        elapsed_ns, update_ns = after.at_ns - before.at_ns, self.update_interval_s * 1e9
+        after = self._read()
+        elapsed_ns, update_ns = after[0] - before[0], self.update_interval_s * 1e9
         domains, reasons = counted(self._gpus, self._opened, before, after, update_ns)
-        domains, reasons = domains | dict.fromkeys(self._lost), {**self._lost, **reasons}
-        attributes = {**self._facts, "reasons": reasons, "missing": sorted(reasons)} if reasons else self._facts
+        if self._lost:
+            domains, reasons = domains | dict.fromkeys(self._lost), {**self._lost, **reasons}
+        shares, unknown = users.shares(began_us)
+        attributes = {**self._facts, "shares": shares}
+        if reasons:
+            attributes |= {"reasons": reasons, "missing": sorted(reasons)}
         known = [joules for joules in domains.values() if joules is not None]
         if elapsed_ns < update_ns:
             text = f"the window is shorter than the GPU's update interval of {self.update_interval_s * 1e3:.3g} ms"
             return self._reading(None, dict.fromkeys(domains), attributes, text)
         if not known:
             return self._reading(None, domains, attributes, "; ".join(f"{key}: {why}" for key, why in reasons.items()))
-        shares, unknown = users.shares(began_us)
-        alone = "" if is_alone(calls) else BESIDE
-        return self._shared(domains, sum(known), elapsed_ns, (shares, alone or unknown), attributes)
+        counts = {"start_counts": dict(zip(self._keys, before[1], strict=True)), "scale_j": self._scale_j}
+        alone = "" if is_unused(shares) or is_alone(calls) else BESIDE
+        return self._shared(domains, sum(known), elapsed_ns, (shares, alone or unknown), attributes | counts)
+
+    def _read(self) -> Snapshot:
+        values = [read() for read in self._counters]
+        return self.clock(), values
 
     def poll(self) -> None:
         """
@@ -188,7 +210,6 @@ class NvmlMonitor:
         Return the reading of a window in which GPUs counted, with the part of them that is the call's.
         """
         shares, reason = account
-        attributes = {**attributes, "shares": shares}
         used = [key for key, share in shares.items() if domains[key] is None and share != 0]
         if used and not reason:
             reasons = attributes["reasons"]
@@ -213,7 +234,7 @@ class NvmlMonitor:
             "nvml",
             scope=MACHINE,
             quality=MEASURED,
-            boundary="gpu",
+            boundary=self.boundary,
             energy_j=energy_j,
             call_j=call_j,
             low_j=None if call_j is None else call_j - half_j,

@@ -4,7 +4,7 @@ Which GPUs the driver shows, what each counts, and why one counts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from greensdk.monitor import Availability
@@ -90,25 +90,8 @@ def energy_mj(nvml: Any, handle: Any) -> int | str:
         return TOO_OLD if str(error) == NOT_SUPPORTED else str(error)
 
 
-class Snapshot(NamedTuple):
-    """
-    All counters at one moment.
-
-    Attributes:
-        at_ns: When.
-        values: Millijoules of each GPU, or why it could not be read.
-    """
-
-    at_ns: int
-    values: Sequence[int | str]
-
-
-def snapshot(nvml: Any, gpus: Sequence[Gpu], clock: Callable[[], int]) -> Snapshot:
-    """
-    Read every counter.
-    """
-    values = [energy_mj(nvml, gpu.handle) for gpu in gpus]
-    return Snapshot(clock(), values)
+Snapshot = tuple[int, list[int | str]]
+"""All counters at one moment: when, in nanoseconds, and the millijoules of each GPU, or why it could not be read."""
 
 
 def counted(
@@ -126,12 +109,13 @@ def counted(
     """
     found: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
-    for gpu, zero, first, last in zip(gpus, opened.values, before.values, after.values, strict=True):
+    (opened_ns, zeros), (began_ns, firsts), (ended_ns, lasts) = opened, before, after
+    elapsed_ns = ended_ns - began_ns
+    for gpu, zero, first, last in zip(gpus, zeros, firsts, lasts, strict=True):
         if isinstance(first, str) or isinstance(last, str):
             why = first if isinstance(first, str) else str(last)
         else:
-            elapsed_ns = after.at_ns - before.at_ns
-            stood_ns = after.at_ns - opened.at_ns if zero == last else elapsed_ns
+            stood_ns = ended_ns - opened_ns if zero == last else elapsed_ns
             why = _why_not(gpu, last - first, last, elapsed_ns, stood_ns >= STUCK_UPDATES * update_ns > 0)
         found[gpu.key] = None if why else (int(last) - int(first)) * MILLI
         if why:

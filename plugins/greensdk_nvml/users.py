@@ -11,12 +11,13 @@ https://github.com/Project-HAMi/HAMi-core/issues/112).
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.state import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greensdk_nvml.gpus import Gpu
 
@@ -55,6 +56,13 @@ def is_alone(before: tuple[int, int]) -> bool:
     return began <= 1 if under_way == 0 else under_way == 1 and began == 0
 
 
+def is_unused(shares: Mapping[str, float | None]) -> bool:
+    """
+    Say whether our part of every GPU is known to be none.
+    """
+    return all(share == 0 for share in shares.values())
+
+
 class Users:
     """
     Tells the part of each GPU that is ours.
@@ -76,7 +84,7 @@ class Users:
         """
         if self._is_inside():
             return dict.fromkeys(gpu.key for gpu in self.gpus), CONTAINER
-        ours = _family()
+        ours = Family()
         shares: dict[str, float | None] = {}
         reasons: list[str] = []
         for gpu in self.gpus:
@@ -90,10 +98,11 @@ class Users:
         except OSError:
             return True
 
-    def _share(self, gpu: Gpu, ours: set[int], began_us: int) -> tuple[float | None, str]:
+    def _share(self, gpu: Gpu, family: Family, began_us: int) -> tuple[float | None, str]:
         users, use = self._users(gpu.handle), self._use(gpu.handle, began_us)
         if users is None:
             return None, UNKNOWN
+        ours = family.pids if users or use else set()
         if use and not use.keys() <= users | ours:
             return None, ENDED  # a child of ours, perhaps: it is on no list any more
         mine = users & ours
@@ -133,7 +142,16 @@ class Users:
         return found
 
 
-def _family() -> set[int]:
-    from greensdk.machine.processes import tree
+class Family:
+    """
+    This process and those that descend from it, looked up when somebody uses a GPU at all.
+    """
 
-    return {os.getpid(), *(process.pid for process in tree())}
+    @cached_property
+    def pids(self) -> set[int]:
+        """
+        Their process ids.
+        """
+        from greensdk.machine.processes import tree
+
+        return {os.getpid(), *(process.pid for process in tree())}

@@ -53,8 +53,8 @@ class Point(NamedTuple):
 
 
 INSTRUMENTS: dict[str, Instrument] = {
-    "greensdk.measure.calls": Instrument(COUNTER, "{call}", "Measured calls, by how they ended."),
-    "greensdk.calls.without_number": Instrument(COUNTER, "{call}", "Measured calls whose energy nobody knows."),
+    "greensdk.calls": Instrument(COUNTER, "{call}", "Measured calls, by how they ended."),
+    "greensdk.calls.without_number": Instrument(COUNTER, "{call}", "Measured calls whose energy is unknown."),
     "greensdk.energy": Instrument(COUNTER, "J", "Joules of calls, without those of the calls inside them."),
     "greensdk.call.energy": Instrument(HISTOGRAM, "J", "Joules of one call, with the calls inside.", JOULES),
     "greensdk.call.duration": Instrument(HISTOGRAM, "s", "Wall seconds of one call.", SECONDS),
@@ -127,7 +127,7 @@ def _of_calls(record: Mapping[str, Any]) -> Told:
     boundary = {"greensdk.boundary": record.get("energy_boundary")}
     nested = {"greensdk.nested": "true" if record.get("depth") else "false"}
     ended = {"greensdk.status": record.get("status"), "error.type": record.get("error_type")}
-    yield "greensdk.measure.calls", runs, {**nested, **ended}
+    yield "greensdk.calls", runs, {**nested, **ended}
     yield "greensdk.overhead", record.get("overhead_s"), {}
     yield "greensdk.call.duration", record.get("duration_s"), nested
     if joules is None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ENERGY = "greensdk.energy_j"
-ADDED = {ENERGY: "energy_self_j", "greensdk.measure.calls": "runs"}
+ADDED = {ENERGY: "energy_self_j", "greensdk.calls": "runs"}
 """Attribute to key: what several calls in one span add up to, without those inside them, which have their own span."""
 
 NEWEST = {

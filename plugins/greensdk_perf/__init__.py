@@ -83,8 +83,7 @@ class PerfMonitor:
         Raises:
             MonitorUnavailable: The package event does not work.
         """
-        from greensdk_rapl.counters import SLACK_S
-        from greensdk_rapl.total import add
+        from greensdk_rapl.total import SLACK_S, add
         from greensdk_rapl.zones import DEFAULT_MAX_POWER_W
 
         from greensdk.machine.hardware import host_id

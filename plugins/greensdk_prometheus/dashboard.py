@@ -83,7 +83,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Calls without a number",
             "percentunit",
             ((f"{_in_range('greensdk_calls_without_number_total')} / {_in_range(CALLS)}", "share"),),
-            "Share of calls whose energy nobody knows; their records say why.",
+            "Share of calls whose energy is unknown; their records say why.",
             True,
         ),
     ),

@@ -57,7 +57,7 @@ def _sampled(what: str) -> Family:
 
 FAMILIES: dict[str, Family] = {
     "greensdk_calls": Family(COUNTER, (*WHO, "nested", "status"), "Measured calls, by how they ended."),
-    "greensdk_calls_without_number": Family(COUNTER, (*WHO, "nested"), "Measured calls whose energy nobody knows."),
+    "greensdk_calls_without_number": Family(COUNTER, (*WHO, "nested"), "Measured calls whose energy is unknown."),
     "greensdk_energy_joules": Family(
         COUNTER, (*WHO, "source", "quality", "boundary"), "Joules of calls, without those of the calls inside them."
     ),

@@ -38,8 +38,9 @@ x0.51 and x1.54 from 15% load, at rest x0.64 and x2.30'
     """
     *_, others, knots, floor = curve(of, boundary)
     said = [_package(of.kind, brief) if boundary == PACKAGE else _wall(of), of.words]
-    if of.peak != 1.0:
-        said.append(f"up to x{of.peak:.2f} of it at full load")
+    if of.peak != 1.0 and boundary == PACKAGE:
+        why = "watts a thread" if of.kind in (INTEL_OLD, SERVER) else "published limit"
+        said.append(f"at full load x{of.peak:.2f} by its {why}")
     if of.share is not None:
         said.append(f"{of.share:.1%} of a host whose other CPUs are {TYPICAL_LOAD:.0%} busy")
     if boundary not in of.seen:

@@ -33,16 +33,16 @@ WALL_KNOTS = (0.05, (0.63, 2.0), (0.67, 1.7), 0.1, (0.72, 1.44))
 OLD_WALL_KNOTS = (0.05, (0.81, 2.51), (0.78, 1.98), 0.1, (0.74, 1.57))
 
 # Package watts at rest and at full load, per watt of TDP; DESKTOP_REST_W is a socket's; PACKAGE_EXPONENT is not fitted
-REST_OLD = 0.149
-REST_SERVER = 0.24
-FULL_SERVER = 0.891
+REST_OLD = 0.15
+REST_SERVER = 0.238
+FULL_SERVER = 0.894
 REST_CLIENT = 0.029
 DESKTOP_REST_W = 9.067
 FULL_CLIENT = 0.865
 PACKAGE_EXPONENT = 0.6
 
 # 90 % factors of the package, as above
-SERVER_KNOTS = (0.01, (0.64, 2.3), (0.25, 1.56), 0.15, (0.51, 1.54))
+SERVER_KNOTS = (0.01, (0.64, 2.28), (0.24, 1.57), 0.15, (0.55, 1.63))
 CLIENT_KNOTS = (0.1, (0.27, 1.83), (0.27, 1.83), 0.4, (0.48, 1.35))
 # What of them is not common to all readings of one machine: points around their machine's mean, from 10 % load
 NOISE = (0.75, 1.22)

@@ -9,10 +9,10 @@ The watts of a machine at a load, at two boundaries that are never mixed.
 
 ``package`` is what RAPL counts: steep at first, since the first busy threads wake the shared parts of a CPU and run at
 the highest clock. ``wall`` is what the plug of a whole server gives: fans, memory, disks and the loss in the power
-supply are in it. `tdp` is the base power of all sockets, `peak` what a client part may take for long beyond it, `load`
-the busy part of all hardware threads, `gb` the memory, `years` those that the part is older than 2014. `DYNAMIC` is
-smaller by `DESKTOP` for Intel's client silicon from 2017 on. The numbers are in
-:mod:`greensdk_psutil_tdp.coefficients`, with their sources.
+supply are in it. `tdp` is the base power of all sockets, `peak` what a client part may take for long beyond it, and
+how near a server comes to it (:func:`greensdk_psutil_tdp.era.peak_of`), `load` the busy part of all hardware threads,
+`gb` the memory, `years` those that the part is older than 2014. `DYNAMIC` is smaller by `DESKTOP` for Intel's client
+silicon from 2017 on. The numbers are in :mod:`greensdk_psutil_tdp.coefficients`, with their sources.
 
 SPECpower's servers are tuned by their vendors and draw less than others: the package of an ordinary host exceeds what
 theirs take in all. So the wall of a machine that is not known to be tuned is never less than its package and memory
@@ -103,7 +103,8 @@ class Machine(NamedTuple):
         memory_gb: Memory in GiB.
         year: Of the part's launch; None counts as modern.
         kind: One of `KINDS`.
-        peak: Watts that the part takes for long at full load, over `tdp_w`, by its published limits.
+        peak: What full load takes, over that of the usual part of this kind and `tdp_w`: by a client's published limit,
+            and by a server's watts a thread.
         part: 90 % factors for not knowing the part.
         seen: The boundaries for which machines of this kind were measured.
         share: The part of the host's threads that a virtual machine has; None for a real machine.
@@ -123,13 +124,16 @@ class Machine(NamedTuple):
 
 
 # A named tuple costs a fresh worker a quarter of a millisecond to make.
-Curve = tuple[float, float, float, float, float, float, Knots, tuple[float, float]]
+Curve = tuple[float, float, float, float, float, float, Knots, tuple[float, float, float]]
 """
 The model of one machine at one boundary, all constants worked out: watts at rest, what comes on top once it is awake,
 what comes on top at full load, and the exponent of the load; how much the machine's own load counts in the load of its
 host (1 for a real machine) and what the neighbours add to it; the factors; watts that it can't be below, at rest and
-what full load adds to them by `PACKAGE_EXPONENT`.
+what full load adds to them by `PACKAGE_EXPONENT`, and whether (1 or 0) the low end is around those as well.
 """
+
+
+NO_FLOOR = 0.0, 0.0, 0.0
 
 
 def power_w(
@@ -209,7 +213,8 @@ def described(
     x86 = cpu_class in MAKERS or cpu_class in ("intel-client", "amd-client")
     at_wall = cpu_class in MAKERS or name.startswith("intel xeon")
     seen = tuple(each for each, measured in ((PACKAGE, x86), (WALL, at_wall)) if measured)
-    peak = peak_of(kind, socket_w, year, found.peak_w)
+    thread_w = found.tdp_w / found.threads if found.tdp_w and found.threads else tdp_w / threads
+    peak = peak_of(kind, socket_w, year, found.peak_w, thread_w)
     return Machine(tdp_w, sockets, memory_gb, year, kind, peak, part, seen, share, words)
 
 
@@ -258,11 +263,13 @@ def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
     """
     Return a curve times what a reference meter read over it; `factors` are the 90 % ones around that.
 
-    What a meter told needs no floor. A guest's neighbours were in the reference as well.
+    Whether the machine is tuned is told by it, so that the low end is no longer that of one that is. A guest's
+    neighbours were in the reference as well.
     """
-    rest_w, wake_w, full_w, exponent, own, others, (low_at, *_, busy_at, _), _ = of
+    rest_w, wake_w, full_w, exponent, own, others, (low_at, *_, busy_at, _), floor = of
     knots = low_at, factors, factors, busy_at, factors
-    return rest_w * factor, wake_w * factor, full_w * factor, exponent, own, others, knots, (0.0, 0.0)
+    least = floor[0] * factor, floor[1] * factor, 1.0
+    return rest_w * factor, wake_w * factor, full_w * factor, exponent, own, others, knots, least
 
 
 def fitted_into(of: Curve, wall: Curve, memory_gb: float) -> Curve:
@@ -294,10 +301,11 @@ def watts(of: Curve, load: float) -> tuple[float, float, float]:
         middle = rest_w + full_w * load * host ** (exponent - 1.0)
         middle += wake_w if host >= AWAKE_FROM else wake_w * host / AWAKE_FROM
         least = floor[0] + floor[1] * load * host**_BEND if floor[0] else 0.0
-    low *= middle
+    low_w = low * middle
     if middle < least:
         middle = least
-    return low, middle, middle * high
+        low_w += floor[2] * (low * least - low_w)
+    return low_w, middle, middle * high
 
 
 def _package(of: Machine, own: float) -> Curve:
@@ -308,7 +316,7 @@ def _package(of: Machine, own: float) -> Curve:
     client = of.kind in (AMD_DESKTOP, INTEL_CLIENT)
     knots = fitted.CLIENT_KNOTS if client else fitted.SERVER_KNOTS
     others = (1.0 - own) * TYPICAL_LOAD
-    return rest_w, 0.0, full_w - rest_w, fitted.PACKAGE_EXPONENT, own, others, knots, (0.0, 0.0)
+    return rest_w, 0.0, full_w - rest_w, fitted.PACKAGE_EXPONENT, own, others, knots, NO_FLOOR
 
 
 def _wall(of: Machine, own: float, tuned: bool) -> Curve:
@@ -318,10 +326,10 @@ def _wall(of: Machine, own: float, tuned: bool) -> Curve:
     awake_w = fitted.AWAKE * of.tdp_w + fitted.MEMORY_W * of.memory_gb + fitted.AGE_W * of.sockets * years
     rest_w = awake_w * fitted.ASLEEP
     full_w = fitted.DYNAMIC * of.tdp_w * (fitted.DESKTOP if of.kind == INTEL_CLIENT and not old else 1.0)
-    floor = (0.0, 0.0)
+    floor = NO_FLOOR
     if not tuned:
         package = _package(of, own)
-        floor = (package[0] + DRAM_W_PER_GB * of.memory_gb) / SUPPLY, package[2] / SUPPLY
+        floor = (package[0] + DRAM_W_PER_GB * of.memory_gb) / SUPPLY, package[2] / SUPPLY, 0.0
     knots = fitted.OLD_WALL_KNOTS if old else fitted.WALL_KNOTS
     others = (1.0 - own) * TYPICAL_LOAD
     return rest_w, awake_w - rest_w, full_w, fitted.EXPONENT, own, others, knots, floor

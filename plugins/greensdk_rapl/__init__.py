@@ -12,12 +12,11 @@ from math import inf
 from os import close, pread
 from typing import TYPE_CHECKING, Any
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
-from greensdk_rapl.access import judge
-from greensdk_rapl.counters import SLACK_S
+from greensdk_rapl.access import LENGTH, judge
 from greensdk_rapl.meter import Meter, describe, open_meter
-from greensdk_rapl.mirrors import LENGTH
-from greensdk_rapl.total import add
+from greensdk_rapl.total import SLACK_S, add
 from greensdk_rapl.zones import PACKAGE, find
 
 if TYPE_CHECKING:
@@ -120,7 +119,6 @@ class RaplMonitor:
             MonitorUnavailable: No package counter can be read.
         """
         from greensdk.machine.hardware import host_id
-        from greensdk_rapl.counters import Side, value
 
         self.close()
         self._meter = open_meter(self.root, self.max_power_w)
@@ -129,7 +127,7 @@ class RaplMonitor:
         if not any(zone.kind == PACKAGE for zone in self._meter.zones):
             self.close()
             raise self._unavailable()
-        self._opened = Side(self.clock(), tuple(value(raw, "opening") for raw in self._read_each()), None)
+        self._opened = self.clock(), self._read_each()
         return tuple(map(describe, (*self._meter.single, *self._meter.lost)))
 
     def _unavailable(self) -> Exception:
@@ -148,12 +146,14 @@ class RaplMonitor:
         try:
             for fd in self._fds:
                 raws.append(pread(fd, LENGTH, 0))  # noqa: PERF401 - a comprehension costs a call in Python 3.11
-        except OSError:
+        except OSError as error:
+            if is_from_signal(error):
+                raise
             raws = self._read_each()
         # The cell is taken after the reads: a poll that fills it later has read later, too.
         return raws, self._cell, self.clock()
 
-    def stop(self, token: Any) -> Reading:
+    def stop(self, token: Any) -> Reading:  # noqa: PLR0912 - one frame, for the bracket is hot
         """
         Read every counter again and say what it counted.
         """
@@ -166,7 +166,9 @@ class RaplMonitor:
         try:
             for fd in self._fds:
                 after.append(pread(fd, LENGTH, 0))  # noqa: PERF401
-        except OSError:
+        except OSError as error:
+            if is_from_signal(error):
+                raise
             after = self._read_each()
         elapsed_ns = ended_ns - began_ns
         if polled or not self._shortest_ns <= elapsed_ns <= self._longest_ns:
@@ -266,6 +268,7 @@ class RaplMonitor:
         if self._meter.pairs:
             self._settle()
         meter = self._meter
+        opened = Side(self._opened[0], tuple(value(raw, "opening") for raw in self._opened[1]), None)
         start = Side(began[0], tuple(value(raw, "start") for raw in before), began[1])
         stop = Side(ended[0], tuple(value(raw, "stop") for raw in after), ended[1])
         starts, stops = (
@@ -278,7 +281,7 @@ class RaplMonitor:
         elapsed_ns = stop.at_ns - start.at_ns
         if elapsed_ns < self._update_ns:
             return self._reading_of_nothing(starts, stops)
-        found = outcome(meter.zones, (self._opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
+        found = outcome(meter.zones, (opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
         amount, boundary, _, reason = found.total
         made = self._reading(amount, elapsed_ns, found.domains, starts, stops, reason)
         made["boundary"] = boundary
@@ -323,4 +326,6 @@ def _read(fd: int) -> bytes | OSError:
     try:
         return pread(fd, LENGTH, 0)
     except OSError as error:
+        if is_from_signal(error):
+            raise
         return error

@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 
 from greensdk.monitor import Availability
-from greensdk_rapl.mirrors import LENGTH
 from greensdk_rapl.zones import PACKAGE, Found, Zone, explain
+
+LENGTH = 32
+"""Bytes that hold any counter: 20 digits of a 64-bit number and a newline."""
 
 
 def open_counter(zone: Zone) -> int:

@@ -8,6 +8,7 @@ driver. Both look alike: the value goes back. What distinguishes them is power, 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from greensdk_rapl.total import NEVER, STUCK_UPDATES, jumped, still
 from greensdk_rapl.zones import COUNTED, Zone, explain
 
 CHANCE = 1000
@@ -15,17 +16,6 @@ CHANCE = 1000
 A counter that stood in the last thousandth of its range before it went back has wrapped: a reset finds it
 there once in a thousand times.
 """
-
-SLACK_S = 0.1
-"""
-Seconds at full power by which a counter may be ahead of the window's clock: the reader can lose the CPU between the
-counter and the clock, and copies of a counter are renewed late.
-"""
-
-STUCK_UPDATES = 20
-"""A package draws watts even when it is idle: a counter that stood still for so many updates is stuck, or emulated."""
-
-NEVER = "the counter stands at 0: it has never counted"
 
 
 class Spent(NamedTuple):
@@ -56,28 +46,6 @@ def value(raw: bytes | OSError, when: str) -> int | str:
     return number if number >= 0 else f"energy_uj held no counter value at {when}: {raw[:24]!r}"
 
 
-def jumped(joules: float, elapsed_s: float, max_power_w: float) -> str:
-    """
-    Return why so many joules can't have been drawn in the time; empty if they can.
-
-    During a suspend a counter may go on while the clock stands still, and a virtual machine may find itself on
-    another host.
-    """
-    if joules <= max_power_w * (elapsed_s + SLACK_S):
-        return ""
-    return (
-        f"{joules:.6g} J in {elapsed_s:.3g} s are more than {max_power_w:g} W: the counter jumped, or the clock stood "
-        "still meanwhile (suspend)"
-    )
-
-
-def still(elapsed_ns: float) -> str:
-    """
-    Return why a counter that should have moved in this time counts nothing.
-    """
-    return f"the counter did not move in {elapsed_ns / 1e6:.3g} ms: it is stuck, or a hypervisor's zero"
-
-
 def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, checks: bool = True) -> Spent:
     """
     Return what `zone` counted from `start` to `stop`.
@@ -91,7 +59,7 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, check
         start: Its earlier value, or why there is none.
         stop: Its later value, or why there is none.
         elapsed_s: Seconds from the one to the other.
-        checks: Refuse what :func:`jumped` refuses.
+        checks: Refuse what :func:`greensdk_rapl.total.jumped` refuses.
     """
     if isinstance(start, str) or isinstance(stop, str):
         return Spent(None, reason="; ".join(text for text in (start, stop) if isinstance(text, str)))
@@ -103,8 +71,11 @@ def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, check
             "a thread polls the meter in between",
         )
     if stop >= start:
-        reason = jumped((stop - start) / 1e6, elapsed_s, zone.jump_w) if checks else ""
-        return Spent(None if reason else stop - start, reason=reason)
+        joules = (stop - start) / 1e6
+        # Few are above the first of these, which is the cheaper one.
+        is_high = checks and joules > zone.max_power_w * elapsed_s
+        why = jumped(joules, elapsed_s, zone.jump_w) if is_high else ""
+        return Spent(None, reason=why) if why else Spent(stop - start)
     back = f"the counter went back from {start} to {stop} uJ"
     if zone.range_uj is None:
         return Spent(None, reason=f"{back}, and max_energy_range_uj does not say where it wraps")
@@ -208,8 +179,9 @@ def window(zones: Sequence[Zone], opened: Side, start: Side, stop: Side, update_
         heads = _spent(zones, start.values, first.values, first.at_ns - start.at_ns, checks)
         tails = _spent(zones, last.values, stop.values, stop.at_ns - last.at_ns, checks)
         parts = list(map(_join, heads, first.totals, last.totals, tails))
+    open_ns = max(elapsed_ns, stop.at_ns - opened.at_ns)
     return [
-        _heard(zone, part, end, max(elapsed_ns, stop.at_ns - opened.at_ns) if first == end else elapsed_ns, update_ns)
+        part if part.uj else _heard(zone, part, end, open_ns if first == end else elapsed_ns, update_ns)
         for zone, part, first, end in zip(zones, parts, opened.values, stop.values, strict=True)
     ]
 

@@ -4,14 +4,18 @@ The counters of a machine, opened: one descriptor for each, and each meter once.
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, Metric
-from greensdk_rapl import mirrors
 from greensdk_rapl.access import open_counter
 from greensdk_rapl.zones import COUNTED, ONE_CORE, PACKAGE, Zone, explain, find
 
+if TYPE_CHECKING:
+    from greensdk_rapl.mirrors import Pair
 
+
+# No annotation in it is a text, which would cost each import a compilation.
 class Meter(NamedTuple):
     """
     What is open.
@@ -21,14 +25,14 @@ class Meter(NamedTuple):
         fds: The descriptor of each.
         lost: Each zone that could not be opened, to the reason.
         duplicates: Zone that shows a meter for the second time, to the key of the first; it may be open.
-        pairs: Counters that agree and have not moved yet: one meter or two, see :mod:`greensdk_rapl.mirrors`.
+        pairs: Each :class:`~greensdk_rapl.mirrors.Pair` of counters that agree and have not moved yet: they may be one.
     """
 
     zones: tuple[Zone, ...] = ()
     fds: tuple[int, ...] = ()
     lost: Mapping[Zone, str] = {}
     duplicates: Mapping[str, str] = {}
-    pairs: tuple[mirrors.Pair, ...] = ()
+    pairs: tuple[Any, ...] = ()
 
     @property
     def single(self) -> tuple[Zone, ...]:
@@ -64,6 +68,8 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
             try:
                 opened[zone] = open_counter(zone)
             except OSError as error:
+                if is_from_signal(error):
+                    raise
                 lost[zone] = f"energy_uj could not be opened: {explain(error)}"
     same, waiting = mirrored(opened)
     for zone in [zone for zone in opened if zone.key in same]:
@@ -71,7 +77,7 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
     return Meter(tuple(opened), tuple(opened.values()), lost, found.duplicates | same, waiting)
 
 
-def mirrored(opened: Mapping[Zone, int]) -> tuple[dict[str, str], tuple[mirrors.Pair, ...]]:
+def mirrored(opened: Mapping[Zone, int]) -> "tuple[dict[str, str], tuple[Pair, ...]]":
     """
     Return which dies show the meter of another once more, as key and original, and the pairs that are not settled.
 
@@ -85,6 +91,10 @@ def mirrored(opened: Mapping[Zone, int]) -> tuple[dict[str, str], tuple[mirrors.
         name, die, _ = zone.key.partition("-die-")
         if die and zone.kind in COUNTED:
             groups.setdefault((name, zone.range_uj), []).append((zone.key, fd))
+    if not groups:
+        return {}, ()
+    from greensdk_rapl import mirrors
+
     found = [pair for group in groups.values() for pair in mirrors.pairs(group)]
     agree = {pair.key.partition("-")[2] for pair in found if pair.key.startswith(PACKAGE)}
     return mirrors.watch(pair for pair in found if pair.key.partition("-")[2] in agree)

@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-LENGTH = 32
-"""Bytes that hold any counter: 20 digits of a 64-bit number and a newline."""
+from greensdk_rapl.access import LENGTH
 
 LOOKS = 20
 """How often two counters that agree are read again, a millisecond apart, until they move."""

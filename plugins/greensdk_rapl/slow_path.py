@@ -44,14 +44,18 @@ def outcome(
         lost: Zones that are not open, to the reason.
         kinds: What each zone is; those that are not in it show a meter once more.
     """
-    spent = {zone.key: part for zone, part in zip(zones, window(zones, *ends, update_ns), strict=True)}
-    parts = {key: part for key, part in spent.items() if key in kinds}
-    reasons = {**lost, **{key: part.reason for key, part in parts.items() if part.reason}}
-    total = add(kinds, {key: part.uj for key, part in parts.items()}, reasons)
-    about = {
-        "wraps": {key: part.wraps for key, part in parts.items() if part.wraps},
-        "reasons": reasons,
-        "missing": total.missing,
-    }
-    domains = {key: None if part.uj is None else part.uj / 1e6 for key, part in parts.items()}
-    return Outcome(total, domains | dict.fromkeys(lost), {key: each for key, each in about.items() if each})
+    amounts: dict[str, float | None] = dict.fromkeys(lost)
+    domains = amounts.copy()
+    reasons, wraps = dict(lost), {}
+    for zone, part in zip(zones, window(zones, *ends, update_ns), strict=True):
+        key = zone.key
+        if key not in kinds:
+            continue
+        amounts[key], domains[key] = part.uj, None if part.uj is None else part.uj / 1e6
+        if part.reason:
+            reasons[key] = part.reason
+        if part.wraps:
+            wraps[key] = part.wraps
+    total = add(kinds, amounts, reasons)
+    about = {"wraps": wraps, "reasons": reasons, "missing": total.missing}
+    return Outcome(total, domains, {name: each for name, each in about.items() if each})

@@ -1,5 +1,5 @@
 """
-From what each domain counted to the total, and what a hole in the meter costs.
+From what each domain counted to the total: what a hole in the meter costs, and what can't have been counted.
 
 A package whose joules are unknown costs the total: the others alone would be another machine. Memory whose joules are
 unknown costs the memory, and the boundary says so: ``package`` instead of ``package+dram``.
@@ -8,8 +8,18 @@ unknown costs the memory, and the boundary says so: ``package`` instead of ``pac
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from greensdk_rapl.counters import STUCK_UPDATES, jumped, still
-from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, DRAM, PACKAGE, PARTS
+from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, PACKAGE, PARTS
+
+SLACK_S = 0.1
+"""
+Seconds at full power by which a counter may be ahead of the window's clock: the reader can lose the CPU between the
+counter and the clock, and copies of a counter are renewed late.
+"""
+
+STUCK_UPDATES = 20
+"""A package draws watts even when it is idle: a counter that stood still for so many updates is stuck, or emulated."""
+
+NEVER = "the counter stands at 0: it has never counted"
 
 
 class Sum(NamedTuple):
@@ -38,14 +48,43 @@ def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: 
         amounts: What each counted; None, or nothing, where it is unknown.
         reasons: Why.
     """
-    packages = [key for key, kind in kinds.items() if kind == PACKAGE]
-    memory = [key for key, kind in kinds.items() if kind == DRAM]
-    missing = [key for key in memory if amounts.get(key) is None]
+    packages: list[float] = []
+    memory: list[float] = []
+    unknown: list[str] = []
+    missing: list[str] = []
+    for key, kind in kinds.items():
+        if kind in COUNTED:
+            amount = amounts.get(key)
+            if amount is None:
+                (unknown if kind == PACKAGE else missing).append(key)
+            else:
+                (packages if kind == PACKAGE else memory).append(amount)
     boundary = "package" if missing or not memory else "package+dram"
-    if unknown := [key for key in packages if amounts.get(key) is None]:
+    if unknown:
         return Sum(None, boundary, missing, "; ".join(f"{key}: {reasons[key]}" for key in unknown))
-    counted = packages if missing else packages + memory
-    return Sum(sum(amount for key in counted if (amount := amounts[key]) is not None), boundary, missing, None)
+    return Sum(sum(packages if missing else packages + memory), boundary, missing, None)
+
+
+def jumped(joules: float, elapsed_s: float, max_power_w: float) -> str:
+    """
+    Return why so many joules can't have been drawn in the time; empty if they can.
+
+    During a suspend a counter may go on while the clock stands still, and a virtual machine may find itself on
+    another host.
+    """
+    if joules <= max_power_w * (elapsed_s + SLACK_S):
+        return ""
+    return (
+        f"{joules:.6g} J in {elapsed_s:.3g} s are more than {max_power_w:g} W: the counter jumped, or the clock stood "
+        "still meanwhile (suspend)"
+    )
+
+
+def still(elapsed_ns: float) -> str:
+    """
+    Return why a counter that should have moved in this time counts nothing.
+    """
+    return f"the counter did not move in {elapsed_ns / 1e6:.3g} ms: it is stuck, or a hypervisor's zero"
 
 
 def doubts(

@@ -32,7 +32,7 @@ _TRANSIENT = frozenset(
 _WHERE = "in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the profile (AWS_PROFILE)"
 _ADVICE = {
     "SignatureDoesNotMatch": f"the secret key does not belong to the access key: correct it {_WHERE}",
-    "InvalidAccessKeyId": f"nobody has this access key: correct it {_WHERE}",
+    "InvalidAccessKeyId": f"this access key does not exist: correct it {_WHERE}",
     "ExpiredToken": "the credentials have expired: renew them",
     "InvalidToken": "the session token is wrong: renew it, or unset AWS_SESSION_TOKEN",
     "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
@@ -70,7 +70,7 @@ def place_of(uri: str) -> tuple[str, str]:
     """
     bucket, _, prefix = uri.removeprefix(f"{SCHEME}:").removeprefix("//").partition("/")
     if "@" in bucket or ":" in bucket:
-        raise SinkError(f"{uri}: credentials don't go into the URI: set them {_WHERE}")
+        raise SinkError(f"an S3 sink is s3://bucket/prefix, without credentials: set them {_WHERE}")
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; elsewhere _ and capitals do as well.
     if not bucket or not bucket.replace("-", "").replace(".", "").replace("_", "").isalnum():
         raise SinkError(f"an S3 sink is s3://bucket/prefix, and {bucket!r} is no bucket's name")

@@ -110,6 +110,34 @@ def test_what_may_work_later_is_tried_again():
     assert (["a"], 3, None) == (letters.there, letters.attempts, letters.error)
 
 
+def test_a_library_that_exits_has_failed():
+    """
+    As any other that raises: it is tried again, and no thread dies of it unheard.
+    """
+    letters = Letters(SystemExit("broker gone"))
+    letters.put("a")
+
+    assert letters.flush()
+    assert (["a"], 2) == (letters.there, letters.attempts)
+
+
+def test_what_interrupts_the_program_is_no_delivery(monkeypatch):
+    """
+    Where it is sent without a thread, Ctrl-C reaches the user, and nothing counts as sent.
+    """
+    letters = Letters(KeyboardInterrupt(), every_s=3600.0)
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        letters.put("a")
+    monkeypatch.setattr(letters, "wake", lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        letters.flush()
+    assert ["a"] == letters.waiting + letters.sending
+
+    assert letters.flush()
+    assert ["a"] == letters.there
+
+
 def test_a_refusal_is_not_tried_again_until_somebody_asks():
     """
     A flush does ask; the end of the process leaves it, with the reason and how much it is.

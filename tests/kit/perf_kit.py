@@ -1,5 +1,5 @@
 """
-Fake PMUs for tests, a window on one, a perf that knows what it is told, and a process without perf_event_open.
+Fake PMUs for tests, a window on one, a perf that a test configures, and a process without perf_event_open.
 """
 
 from __future__ import annotations

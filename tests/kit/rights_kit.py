@@ -1,5 +1,5 @@
 """
-Running a function as somebody with fewer rights than root, and asking for what a test can't do without.
+Running a function as a user with fewer rights than root, and asking for what a test can't do without.
 
 The child is forked from the test's own process, so that everything it has imported stays usable even where
 the other user could not read the files.

@@ -84,7 +84,7 @@ def test_nine_of_ten_windows_from_a_millisecond_to_a_second_hold_the_truth(tree)
     known = [(start_ns, stop_ns, reading) for start_ns, stop_ns, reading in windows if reading["energy_j"] is not None]
     need(len(known) > WINDOWS / 2, "a machine on which a millisecond's sleep is one")
     held = [
-        reading["low_j"] <= WATTS * (stop_ns - start_ns) / 1e9 <= reading["high_j"]
+        reading["energy_low_j"] <= WATTS * (stop_ns - start_ns) / 1e9 <= reading["energy_high_j"]
         for start_ns, stop_ns, reading in known
     ]
 

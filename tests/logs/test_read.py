@@ -214,7 +214,7 @@ def test_importing_the_package_costs_a_worker_nothing():
     """
     Neither orjson nor gzip nor the table of fields comes along.
     """
-    heavy = {"orjson", "gzip", "greensdk.schema.fields", "glob"}
-    code = f"import sys, greensdk.logs; print(sorted({heavy} & set(sys.modules)))"
+    unwanted = {"orjson", "gzip", "greensdk.schema.fields", "glob"}
+    code = f"import sys, greensdk.logs; print(sorted({unwanted} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert b"[]\n" == done.stdout

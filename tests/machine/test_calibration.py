@@ -8,14 +8,10 @@ import json
 import time
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk import capture, energy_tracked, reset
-from greensdk.cli import cli
-from greensdk.cli.reference import battery_w
-from greensdk.errors import GreensdkError
+from greensdk import capture
 from greensdk.machine.calibration import (
     FRESH_DAYS,
     METER,
@@ -29,9 +25,7 @@ from greensdk.machine.calibration import (
     save,
 )
 from greensdk.machine.hardware import host_id
-from greensdk.report import EnergyReport
-from greensdk.report.drift import compare
-from greensdk.testing import FakeCpuClock, FakeMonitor, PowercapTree, ticking, tracked_by
+from greensdk.testing import FakeCpuClock, FakeMonitor, tracked_by
 
 ROW = {"rapl package": {"idle_w": 12.5}}
 amounts = st.floats(0, 1e6)
@@ -180,7 +174,7 @@ class TestReference:
         save(file, "host", {**ROW, "psutil-tdp wall": {"idle_w": 5.0}}, 20)
         add_reference(file, "host", "psutil-tdp", 30.0, 20.0, "battery")
 
-        assert {"rapl package": 12.5} == load(file, "host").idle_w
+        assert {"rapl package": 12.5} == load(file, "host")[0]
         save(file, "host", ROW, 20)
         assert pytest.approx(1.5) == references(file, "host")["psutil-tdp"].factor
 
@@ -205,36 +199,6 @@ class TestReference:
             json.dump({**made, **changes}, out)
 
         assert {} == references(file, "host")
-
-    def test_a_battery_tells_its_watts(self, tmp_path):
-        """
-        By power, or by current and voltage; a full one, a charging one and the mains tell nothing.
-        """
-        for name, facts in {
-            "BAT0": {"type": "Battery", "status": "Discharging", "power_now": "7250000"},
-            "BAT1": {"type": "Battery", "status": "Discharging", "current_now": "500000", "voltage_now": "12000000"},
-            "BAT2": {"type": "Battery", "status": "Full", "power_now": "9000000"},
-            "AC": {"type": "Mains", "online": "0"},
-        }.items():
-            (tmp_path / name).mkdir()
-            for key, value in facts.items():
-                (tmp_path / name / key).write_text(f"{value}\n")
-
-        assert pytest.approx(7.25 + 6.0) == battery_w(str(tmp_path))
-
-    @pytest.mark.parametrize(
-        ("status", "message"), [(None, "no battery under"), ("Charging", "no battery runs down: pull the plug")]
-    )
-    def test_no_battery_is_one_line(self, tmp_path, status, message):
-        """
-        And what helps.
-        """
-        if status:
-            (tmp_path / "BAT0").mkdir()
-            (tmp_path / "BAT0" / "type").write_text("Battery\n")
-            (tmp_path / "BAT0" / "status").write_text(f"{status}\n")
-        with pytest.raises(GreensdkError, match=message):
-            battery_w(str(tmp_path))
 
 
 class TestActive:
@@ -282,191 +246,3 @@ class TestActive:
         save(file, "elsewhere", {"fake package": {"idle_w": 100.0}}, 20)
 
         assert self.record(file, FakeMonitor())["active_j"] is None
-
-
-class TestDrift:
-    """
-    Two monitors of one meter.
-    """
-
-    def rows(self, second_j, duration_s=1.0, **changes):
-        """
-        Return records in which two monitors read 10 J and `second_j` of one meter.
-        """
-        one = {"monitor": "rapl", "boundary": "package", "scope": "machine", "meter_id": "m", "energy_j": 10.0}
-        return [
-            {"duration_s": duration_s, "readings": [one, {**one, "monitor": "perf", "energy_j": second_j, **changes}]}
-        ]
-
-    def test_agreement_is_no_news(self):
-        """
-        A hundredth is reading error.
-        """
-        (drift,) = compare(self.rows(10.1))
-
-        assert (1, False) == (drift.windows, drift.disagree)
-
-    def test_disagreement_is_told(self):
-        """
-        With both names and by how much.
-        """
-        (drift,) = compare(self.rows(11.0) * 3)
-
-        assert drift.disagree
-        assert "rapl and perf read one meter and differ by +10.0 % over 3 windows: one of them is wrong" == str(drift)
-
-    @pytest.mark.parametrize(
-        "rows",
-        [
-            {"duration_s": 0.01, "second_j": 11.0},
-            {"second_j": 11.0, "meter_id": "other"},
-            {"second_j": 11.0, "boundary": "wall"},
-            {"second_j": None},
-        ],
-        ids=str,
-    )
-    def test_what_can_not_be_compared_is_not(self, rows):
-        """
-        Short windows, other meters, other boundaries, no number.
-        """
-        assert [] == compare(self.rows(**rows))
-
-    def test_a_report_tells_it(self):
-        """
-        Below the table.
-        """
-        with capture() as records:
-            tracked_by(FakeMonitor("rapl", joules=10.0), FakeMonitor("perf", joules=20.0))(lambda: time.sleep(0.11))()
-        for each in records[0]["readings"]:
-            each["meter_id"] = "one meter"
-
-        assert "differ by +100.0 %" in str(EnergyReport(records))
-
-
-@pytest.mark.slow
-class TestCommand:
-    """
-    ``greensdk calibrate``.
-    """
-
-    @pytest.fixture
-    def tree(self, tmp_path, monkeypatch, file):
-        """
-        A package that draws 25 W, and nothing else to measure with.
-        """
-        tree = PowercapTree(tmp_path / "tree")
-        tree.package(0)
-        for key, value in {"RAPL_ROOT": tree.root, "MONITORS": "rapl", "CALIBRATION": file}.items():
-            monkeypatch.setenv(f"GREENSDK_{key}", value)
-        reset()
-        return tree
-
-    def test_it_measures_keeps_and_is_used(self, tree, file, tmp_path):
-        """
-        25 W within a tenth, a counter that moves about once a millisecond, and then a record with active_j.
-        """
-        with ticking(tree, {"package-0": 25.0}):
-            done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3", "--json"])
-        found = json.loads(done.output)
-        row = found["meters"]["rapl package"]
-
-        assert (0, file, 3) == (done.exit_code, found["path"], row["windows"])
-        assert pytest.approx(25.0, rel=0.1) == row["idle_w"]
-        assert 0.0005 < row["update_interval_s"] < 0.01
-        reset()
-        with ticking(tree, {"package-0": 60.0}), capture() as records:
-            energy_tracked(sink="memory:")(lambda: time.sleep(0.3))()
-        record = records[0]
-        above_j = record["readings"][0]["energy_j"] - row["idle_w"] * record["duration_s"]
-        assert pytest.approx(above_j * record["cpu_share"]) == record["active_j"]
-
-    def test_it_prints_a_table(self, tree, file):
-        """
-        And where the numbers are kept.
-        """
-        with ticking(tree, {"package-0": 25.0}):
-            done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3"])
-
-        assert 0 == done.exit_code
-        assert "rapl package" in done.output
-        assert f"kept in {file}" in done.output
-
-    @pytest.fixture
-    def model(self, monkeypatch, file):
-        """
-        A machine without a meter: a model of 65 W, and where its calibration is kept.
-        """
-        for key, value in {"MONITORS": "psutil-tdp", "PSUTIL_TDP_TDP_W": "65", "CALIBRATION": file}.items():
-            monkeypatch.setenv(f"GREENSDK_{key}", value)
-        reset()
-        yield file
-        reset()
-
-    def test_without_a_meter_the_model_tells_the_rest(self, model):
-        """
-        At the load that the machine has when nobody uses it, at both boundaries; then records tell active_j.
-        """
-        done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3", "--json"])
-        meters = json.loads(done.output)["meters"]
-        with capture() as records:
-            energy_tracked(sink="memory:")(lambda: sum(range(3_000_000)))()
-
-        assert {"psutil-tdp package", "psutil-tdp wall"} == set(meters)
-        assert 0 < meters["psutil-tdp package"]["idle_w"] < meters["psutil-tdp wall"]["idle_w"]
-        assert records[0]["active_j"] is not None
-        assert 0 <= records[0]["active_j"] <= records[0]["energy_j"]
-
-    def test_a_reference_scales_the_model_from_then_on(self, model):
-        """
-        The record's wall is the reference's, narrower, and says when it was read; doctor says it too.
-        """
-
-        def call():
-            reset()
-            with capture() as records:
-                energy_tracked(sink="memory:")(lambda: time.sleep(0.2))()
-            return next(each for each in records[0]["readings"] if each["boundary"] == "wall")
-
-        before = call()
-        done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3", "--reference", "1000"])
-        after, found = call(), references(model, host_id())["psutil-tdp"]
-        doctor = CliRunner().invoke(cli, ["doctor"])
-
-        assert 0 == done.exit_code
-        assert "1e+03 W by the reference" in done.output
-        assert found.factor > 1.0
-        assert found.words in after["attributes"]["basis"]
-        assert found.words in doctor.output
-        narrow, wide = (each["high_j"] / each["low_j"] for each in (after, before))
-        assert narrow < wide
-
-    @pytest.mark.parametrize("text", ["0", "-5", "nan", "many"])
-    def test_a_reference_that_is_no_watts_is_one_line(self, model, text):
-        """
-        Before anything is measured.
-        """
-        done = CliRunner().invoke(cli, ["calibrate", "--reference", text])
-
-        assert 2 == done.exit_code
-        assert "must be watts above 0, or battery" in done.output
-
-    def test_without_meter_and_model_it_says_so(self, monkeypatch):
-        """
-        One line, exit code 2.
-        """
-        monkeypatch.setenv("GREENSDK_MONITORS", "nvml")
-        reset()
-        done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3"])
-
-        assert 2 == done.exit_code
-        assert "no meter and no model of the whole machine works here" in done.output
-
-    def test_a_place_that_can_not_be_written_is_named_first(self, tmp_path):
-        """
-        Before anything is measured.
-        """
-        (tmp_path / "file").write_text("")
-        done = CliRunner().invoke(cli, ["calibrate", "--out", str(tmp_path / "file" / "c.json")])
-
-        assert 2 == done.exit_code
-        assert "is not a folder; name another file with --out" in done.output

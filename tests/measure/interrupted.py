@@ -25,9 +25,9 @@ from greensdk.testing import PowercapTree
 PATIENCE_S = 30.0
 
 
-class Late(Exception):
+class Late(TimeoutError):
     """
-    What the handler of SIGALRM raises.
+    What the handler of SIGALRM raises: an OSError to those who read files.
     """
 
 

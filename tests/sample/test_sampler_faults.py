@@ -69,7 +69,7 @@ def test_processes_that_cannot_be_read_are_an_error_in_the_record(monkeypatch):
     def refuse(ours_s):
         raise PermissionError("not here")
 
-    monkeypatch.setattr("greensdk.sample.looks.tree", refuse)
+    monkeypatch.setattr("greensdk.sample.observer.tree", refuse)
     with tracked(monitors=["sampling_kit:SteadyMonitor"]) as call:
         wait_for(3)
 

@@ -16,8 +16,8 @@ from greensdk import energy_tracked, track
 from greensdk.deliver.lines import encode
 from greensdk.deliver.sinks import memory
 from greensdk.machine.resources import RESOURCE_FIELDS
+from greensdk.schema import SCHEMA
 from greensdk.schema.check import FIELDS, json_schema, misshapen, problems
-from greensdk.schema.keys import SCHEMA
 
 READING = {
     "monitor": "rapl",

@@ -9,13 +9,11 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 
 import pytest
 
-from greensdk.machine.identity import Identity
 from greensdk.measure.record import blank
 from greensdk.monitor import Reading
-from greensdk.schema import types
+from greensdk.schema import KEYS, types
 from greensdk.schema.check import parts_of
 from greensdk.schema.fields import FIELDS, STATUSES
-from greensdk.schema.keys import KEYS
 
 KINDS = {str: "string", float: "number", int: "integer", bool: "boolean", NoneType: "null", list: "array"}
 LATER = {"previous_digest", "model_id", "common_factor_low", "common_factor_high"}
@@ -30,11 +28,12 @@ CLASSES = {
     "samples.power_w.*": types.Statistics,
     "samples.processes[]": types.SampledProcess,
     "host": types.Host,
-    "process": Identity,
+    "process": types.Process,
     "worker": types.Worker,
     "cost": types.Cost,
     "carbon": types.Carbon,
     "phases": types.Phases,
+    "gpu_sync": types.GpuSync,
 }
 
 

@@ -87,7 +87,7 @@ def blocks() -> None:
     assert_type(call.record, Record)
     assert_type(call.record["energy_j"], float | None)
     assert_type(call.energy_j, float | None)
-    call.record["enrgy_j"]  # type: ignore[typeddict-item]  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
+    call.record["enrgy_j"]  # type: ignore[typeddict-item]  # pyright: ignore[reportGeneralTypeIssues]
     with capture() as records:
         add(1)
     assert_type(records, list[Record])

@@ -28,7 +28,7 @@ COLUMNS = ("time_pct", "cost_pct", "energy_pct_intel", "energy_pct_amd", "watts_
 QUANTITIES = {
     "time_pct": "time",
     "cost_pct": "cost",
-    "energy_pct_intel": "energy, if x86 is\nIntel Cascade Lake",
+    "energy_pct_intel": "energy, if x86 is\nIntel Xeon",
     "energy_pct_amd": "energy, if x86 is\nAMD EPYC",
 }
 LIVE, PUBLIC = "applications", "public runs"
@@ -122,8 +122,8 @@ def _show(rows: Sequence[Row], settings: Settings) -> list[str]:
     shares = [100 * row["watts_part_intel"] for row in rows]
     findings.append(
         f"{min(shares):.0f}% to {max(shares):.0f}% (mean {sum(shares) / len(shares):.0f}%) of the energy "
-        "difference to Intel comes from the assumed watts of a vCPU, not from measurements; with AMD's watts almost no "
-        "difference remains"
+        "difference to Intel comes from the assumed watts of a vCPU, not from measurements; no ARM server's watts were "
+        "measured, and arm64's energy lies between ×{:.2g} and ×{:.2g} of this".format(*ARM.factors)
     )
     page = Page("How does arm64 compare with x86_64?", settings.command)
     page.findings("Difference of arm64 to x86_64 in per cent; below 0 arm64 takes less.", *findings)

@@ -68,6 +68,8 @@ def _row(method: Method, side: Side) -> list[Any]:
 
 
 def _compared(method: Method, side: Side) -> Html | str:
+    if side.stands(method) and method.boundary != side.boundary:
+        return joined([ratio(method.ratio), tag("span", "part of the primary", class_="more")])
     if method.boundary == side.boundary or method.ratio is None:
         return "primary" if method.monitor == side.source and method.ratio else ratio(method.ratio)
     return joined([ratio(method.ratio), tag("span", "other joules", class_="more")])
@@ -82,7 +84,7 @@ def _missing(method: Method) -> Html | str:
 
 
 def _keys(known: list[Method], side: Side) -> Html:
-    other = any(method.boundary != side.boundary for method in known)
+    other = any(method.boundary != side.boundary for method in known if not side.stands(method))
     entries = [("box c0", "a dot: the joules; a line: their 90 % interval")]
     return legend([*entries, *[("box c1", "holds something else than the primary's: not the same joules")] * other])
 
@@ -94,7 +96,7 @@ def _picture(known: list[Method], side: Side, name: str) -> Html:
         axes = figure.subplots()
         ends = [end for method in known for end in (method.low_j, method.high_j, method.energy_j) if end is not None]
         for place, method in enumerate(known):
-            colour = COLOURS[method.boundary != side.boundary]
+            colour = COLOURS[method.boundary != side.boundary and not side.stands(method)]
             if method.low_j is not None and method.high_j is not None:
                 axes.plot([method.low_j, method.high_j], [place, place], color=colour, linewidth=2.5)
             axes.plot([method.energy_j], [place], "o", color=colour, markersize=7)

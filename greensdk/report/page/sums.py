@@ -56,6 +56,8 @@ def totals(view: View) -> Html:
     ]
     notes = [tag("p", tag("strong", "Mind: "), _mixed(view), class_="note")] if len(total.sources) > 1 else []
     what = f"What the joules hold: {', '.join(map(brief, view.boundaries))}. " if view.boundaries else ""
+    if len(total.parts_j) > 1:
+        what += f"Of them {parts(total)}. "
     return joined([tag("h2", "In all"), tag("div", *cards, class_="cards"), tag("p", what, _defined(total)), *notes])
 
 
@@ -66,6 +68,14 @@ def card(what: str, number: str, more: str) -> Html:
     return tag(
         "div", tag("div", what, class_="what"), tag("div", number, class_="big"), tag("div", more), class_="card"
     )
+
+
+def parts(group: Group) -> str:
+    """
+    Return the joules of each part of a sum, the most first.
+    """
+    found = sorted(group.parts_j.items(), key=lambda item: -item[1])
+    return ", ".join(f"{brief(name)} {amount(joules_j, 'J')}" for name, joules_j in found)
 
 
 def _interval(total: Group) -> str:
@@ -157,13 +167,18 @@ def _named(key: str, name: Any, hosts: Mapping[Any, Mapping[str, Any]]) -> Html:
     return joined([name_of(str(name)), tag("span", " ", name_of(host.get("host.cpu_model")), cpus, class_="more")])
 
 
+def _energy(group: Group) -> Html | str:
+    whole = amount(group.energy_j, "J")
+    return joined([whole, tag("span", " ", parts(group), class_="more")]) if len(group.parts_j) > 1 else whole
+
+
 def _row(name: Html, group: Group, total: Group) -> list[Any]:
     known = group.calls - group.unknown
     return [
         name,
         f"{group.calls:,}",
         percent(known, group.calls),
-        amount(group.energy_j, "J"),
+        _energy(group),
         span(group.energy_low_j, group.energy_high_j, "J"),
         amount(group.own_j, "J"),
         percent(group.own_j, total.energy_j) if group.own_j is not None and total.energy_j else NONE,

@@ -405,7 +405,7 @@ def test_a_wrong_setting_is_said_before_any_call(config, fexec):
 
     with pytest.raises(ConfigError, match="labell"):
         EnergyFunctionExecutor(config=config, energy={"labell": "x"})
-    with pytest.raises(ConfigError, match="no Lithops executor"):
+    with pytest.raises(ConfigError, match="not a Lithops executor"):
         instrument(object())
     instrument(fexec, {"monitors": ["rappl"]})
     with pytest.raises(ConfigError, match="did you mean 'rapl'"):

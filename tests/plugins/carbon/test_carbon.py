@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import greensdk
 from greensdk.errors import ConfigError
+from greensdk.schema.primary import widest_of
 
 KWH = {"energy_j": 3.6e6, "energy_low_j": 1.8e6, "energy_high_j": 7.2e6}
 
@@ -48,6 +49,7 @@ def test_a_kwh_emits_the_intensity_of_the_country():
         "g_co2e": pytest.approx(grams),
         "low_g": pytest.approx(grams / 2),
         "high_g": pytest.approx(grams * 2),
+        "energy_boundary": None,
         "intensity_g_per_kwh": grams,
         "intensity_year": year,
         "intensity_source": f"Ember, Yearly Electricity Data ({DATE}), average of the country, CC BY 4.0",
@@ -330,7 +332,8 @@ def test_the_grams_are_in_the_record_when_they_are_configured():
         pass
 
     assert {} == untold.record["carbon"]
-    carbon, energy_j = told.record["carbon"], told.record["energy_j"]
+    carbon, energy_j = told.record["carbon"], widest_of(told.record).energy_j
+    assert (None if energy_j is None else "wall") == carbon["energy_boundary"]
     assert "ESP" == carbon["country"]
     assert (None if energy_j is None else pytest.approx(energy_j / 3.6e6 * COUNTRIES["ESP"][0])) == carbon["g_co2e"]
 

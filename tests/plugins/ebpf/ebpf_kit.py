@@ -75,7 +75,7 @@ def running(form: str = "raw", cycles: tuple[int, int] | None = None) -> Iterato
 @contextmanager
 def agent(loaded: Loaded, mode: int = 0o660, marked: bool = True) -> Iterator[str]:
     """
-    Pin the maps as the agent does, and the mark unless told otherwise, open to :data:`GROUP`; return its directory.
+    Pin the maps as the agent does, and the mark unless it is left out, open to :data:`GROUP`; return its directory.
     """
     root = tempfile.mkdtemp(prefix="greensdk-test-", dir="/tmp")
     folder = os.path.join(root, "bpf")
@@ -118,7 +118,7 @@ def table(loaded: Loaded, name: str) -> Map:
 
 def lose_a_child(loaded: Loaded) -> list[int]:
     """
-    Fill the map of tracked threads with ids that nobody has, and fork a child for which there is no room.
+    Fill the map of tracked threads with ids that no task has, and fork a child for which there is no room.
 
     Returns:
         The ids.
@@ -148,7 +148,7 @@ def burn(seconds: float) -> float:
 
 class Worker:
     """
-    A forked child that does what it is told, one function after the other, and answers.
+    A forked child that runs what it is sent, one function after the other, and answers.
     """
 
     def __init__(self) -> None:

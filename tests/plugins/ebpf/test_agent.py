@@ -129,7 +129,7 @@ class TestLife:
         assert {(0, 0o400)} == {mode_of(zone.file) for zone in tree.zones.values()}
         assert not os.path.exists(root)
 
-    def test_a_place_of_somebody_elses_is_not_taken(self, root):
+    def test_a_directory_of_another_users_is_not_taken(self, root):
         """
         Nor a link to somewhere.
         """
@@ -150,7 +150,7 @@ class TestLife:
         finally:
             os.rmdir(root)
 
-    def test_a_place_where_others_may_write_is_not_taken(self, root):
+    def test_a_directory_where_others_may_write_is_not_taken(self, root):
         """
         They could plant a state that has stop give any file away.
         """
@@ -169,6 +169,27 @@ class TestLife:
 
         assert 0 == os.stat(theirs).st_uid
         os.chmod(root, 0o700)
+
+    @pytest.mark.parametrize(("owner", "mode"), [(NOBODY, 0o755), (0, 0o777), (NOBODY, 0o1777)])
+    def test_a_directory_that_others_could_move_is_not_taken(self, root, owner, mode):
+        """
+        Whoever may rename a directory above it can put another one in its place, with a state of their own.
+        """
+        above = os.path.dirname(root)
+        os.makedirs(os.path.join(above, "between"))
+        inner = os.path.join(above, "between", "agent")
+        os.chown(above, owner, owner)
+        os.chmod(above, mode)
+        try:
+            with pytest.raises(AgentError, match=f"others than root could move {inner}, by way of {above}: give"):
+                agent.start(inner, str(GROUP))
+            assert not os.path.exists(inner)
+            os.mkdir(inner, 0o700)
+            with pytest.raises(AgentError, match="others than root could move"):
+                agent.stop(inner)
+        finally:
+            os.chown(above, 0, 0)
+            os.chmod(above, 0o755)
 
     def test_a_directory_that_is_in_use_is_not_taken(self, root):
         """
@@ -198,7 +219,7 @@ class TestLife:
 
     def test_two_at_once_do_not_meet(self, root):
         """
-        The second is told that another is at work.
+        The second gets an error that says another is at work.
         """
         agent.start(root, str(GROUP))
         fd = os.open(root, os.O_RDONLY)

@@ -67,7 +67,7 @@ class TestEnergy:
 
         assert before == {key: mode_of(zone.file) for key, zone in tree.zones.items()}
 
-    def test_what_somebody_else_has_changed_since_stays(self, root, tree):
+    def test_what_has_been_changed_since_stays(self, root, tree):
         """
         Or the kernel: after a boot its files are new.
         """
@@ -79,7 +79,7 @@ class TestEnergy:
         assert (OTHERS, 0o640) == mode_of(tree.zones["dram-0"].file)
         assert (0, 0o400) == mode_of(tree.zones["package-0"].file)
 
-    def test_nobody_loses_what_was_open_to_all(self, root, tree):
+    def test_what_was_open_to_all_stays_so(self, root, tree):
         """
         The mode is only widened.
         """
@@ -90,7 +90,7 @@ class TestEnergy:
 
     def test_a_counter_that_went_away_does_not_stop_the_stop(self, root, tree):
         """
-        Somebody unloaded the driver.
+        The driver was unloaded.
         """
         agent.start(root, str(GROUP), rapl=True, powercap_root=tree.root)
         os.unlink(tree.zones["core-0"].file)
@@ -158,9 +158,9 @@ class TestCopies:
         """
         With all domains, and the interval that the agent tells.
         """
-        told = run_as(agent.status, root, groups=[GROUP])["rapl"]
-        assert (copies, 0.005) == (told["root"], told["update_interval_s"])
-        monitor = RaplMonitor(root=told["root"], update_interval_s=told["update_interval_s"])
+        found = run_as(agent.status, root, groups=[GROUP])["rapl"]
+        assert (copies, 0.005) == (found["root"], found["update_interval_s"])
+        monitor = RaplMonitor(root=found["root"], update_interval_s=found["update_interval_s"])
         names = {metric.name for metric in monitor.open()}
         token = monitor.start()
         tree.zones["package-0"].add_j(7.0)
@@ -278,9 +278,9 @@ class TestCopies:
 
         assert "is gone (it was killed)" in agent.status(root)["reason"]
 
-    def test_a_process_that_nobody_knows_of_ends_by_itself(self, root, copies):
+    def test_a_process_without_a_state_ends_with_the_tree(self, root, copies):
         """
-        Whoever removed the tree could not read the state.
+        The process that removed the tree could not read the state.
         """
         pid = daemon_pid(root)
         os.unlink(f"{root}/agent.json")
@@ -290,7 +290,7 @@ class TestCopies:
 
     def test_the_command_returns_and_leaves_a_process_of_its_own(self, root, tree):
         """
-        With nothing of the terminal, the directory or the descriptors of whoever started it.
+        With nothing of the terminal, the directory or the descriptors of the process that started it.
         """
         arguments = ["--root", root, "--group", str(GROUP), "--rapl", "--coarsen", "10", "--powercap-root", tree.root]
         done = subprocess.run(

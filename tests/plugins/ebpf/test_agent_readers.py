@@ -83,7 +83,7 @@ class TestReaders:
 
     def test_the_program_that_marks_is_roots(self, root, monkeypatch):
         """
-        Whoever may open it may attach it anywhere; members have their cycles without it, to the last switch.
+        A user who may open it may attach it anywhere; members have their cycles without it, to the last switch.
 
         It is pinned where cycles are counted; here a clock of the kernel counts nanoseconds in the place of a PMU.
         """
@@ -107,14 +107,14 @@ class TestReaders:
 
         assert eventually(lambda: is_gone(during), "all of it is out of the kernel")
 
-    def test_the_maps_outlive_whoever_loaded_them(self, running):
+    def test_the_maps_outlive_the_process_that_loaded_them(self, running):
         """
         There is no process: this one closed everything it had.
         """
         before = agent.status(running)["counts"]["context_switches"]
         assert eventually(lambda: agent.status(running)["counts"]["context_switches"] > before, "a context switch")
 
-    def test_nobody_else_may_look_inside(self, running):
+    def test_others_may_not_look_inside(self, running):
         """
         Directories and maps are the group's, links and state are root's to change.
         """

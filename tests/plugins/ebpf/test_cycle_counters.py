@@ -40,7 +40,7 @@ def loaded(request):
 
 class TestCounters:
     """
-    One for each CPU, which nobody but the programs holds.
+    One for each CPU, which only the programs hold.
     """
 
     def test_the_programs_keep_them(self, loaded):
@@ -152,7 +152,7 @@ class TestRefusals:
 
     def test_a_machine_without_a_core_pmu_counts_all_the_rest(self):
         """
-        The kernel's answer is kept for whoever reads the maps.
+        The kernel's answer is kept for the readers of the maps.
         """
         need_ebpf()
         try:

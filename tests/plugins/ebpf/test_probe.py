@@ -1,5 +1,5 @@
 """
-Whether it can work on a machine that is not at hand, told from its files.
+Whether it can work on a machine that is not at hand, judged by its files.
 """
 
 import os

@@ -165,7 +165,7 @@ class TestCopies:
         assert all(len(numbers) == 1 for numbers in whole)
         assert 1 < turns[0]
 
-    def test_a_program_that_never_ends_stops_nobody(self, tmp_path):
+    def test_a_program_that_never_ends_stops_no_reader(self, tmp_path):
         """
         The copy is taken as it is in the end.
         """

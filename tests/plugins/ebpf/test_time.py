@@ -131,7 +131,7 @@ class TestTheMachine:
     @pytest.mark.parametrize("form", BOTH)
     def test_a_switch_that_the_kernel_did_not_show_is_counted_as_lost(self, form):
         """
-        If who leaves is not who came, somebody has run unseen.
+        If the task that leaves is not the one that came, another has run unseen.
         """
         with running(form) as loaded, reading(loaded) as reader:
             cpus, before, allowed = table(loaded, CPUS), reader.counts().lost, os.sched_getaffinity(0)

@@ -1,5 +1,5 @@
 """
-Trees are made by whoever may write the maps: no number comes back too early, none is lost, and there is always room.
+Trees are made by every process that may write the maps: no id comes back too early, none is lost, and there is room.
 """
 
 import os
@@ -57,7 +57,7 @@ class TestRegistering:
             other.register(me)
 
             assert (number, number) == (reader.tree(me).number, other.tree(me).number)
-            # Some virtual machines hide the switch before a slice, which is then booked to somebody else.
+            # Some virtual machines hide the switch before a slice, which is then booked to another task.
             assert eventually(lambda: burn(0.01) > 0 and 0.009e9 < other.tree_ns(me), "10 ms in the tree")
         assert 1 == len(list(table(loaded, TREES).items(MAPS[TREES].entries)))
 
@@ -147,7 +147,7 @@ class TestRegistering:
 
     def test_another_readers_word_counts(self, loaded, reader):
         """
-        Who is out already stays out, and nobody else's entry goes with it.
+        A process that is out already stays out, and no other's entry goes with it.
         """
         me = os.getpid()
         reader.register(me)
@@ -161,7 +161,7 @@ class TestRegistering:
             reader.unregister(me)
             assert (number,) == table(loaded, TRACKED).get(me)
 
-    def test_closing_a_reader_unregisters_nobody(self, loaded):
+    def test_closing_a_reader_unregisters_no_process(self, loaded):
         """
         The tree goes on; the next reader finds it, and everything in it.
         """
@@ -176,7 +176,7 @@ class TestRegistering:
             assert number == second.tree(me).number
             assert eventually(lambda: burn(0.01) > 0 and 0.009e9 < second.tree_ns(me), "10 ms in the tree")
 
-    def test_an_id_that_comes_back_is_somebody_else(self, loaded, reader):
+    def test_an_id_that_comes_back_is_another_process(self, loaded, reader):
         """
         The next process with the id of a dead member is in no tree.
         """
@@ -235,7 +235,7 @@ class TestRoom:
 
     def test_dead_trees_make_room(self, loaded, reader):
         """
-        Those that nobody is in; not those with members, around others, or just made.
+        Those without a process; not those with members, around others, or just made.
         """
         trees, tracked, now = table(loaded, TREES), table(loaded, TRACKED), time.monotonic_ns()
         outer, inner, young = 1, 2, 3
@@ -264,7 +264,7 @@ class TestRoom:
 
     def test_a_child_without_room_is_a_lost_event(self, loaded, reader):
         """
-        It runs uncounted, which is told.
+        It runs uncounted, and is counted as lost.
         """
         reader.register(os.getpid())
         before = reader.counts().lost
@@ -306,7 +306,7 @@ class TestIds:
     @in_both_forms
     def test_a_process_in_a_container_registers_itself(self, loaded):
         """
-        It is process 1 there, and somebody else here; its children count as well.
+        It is process 1 there, and another process here; its children count as well.
         """
 
         def inside():
@@ -322,7 +322,7 @@ class TestIds:
 
         assert agree(lambda: in_pid_namespace(inside), 0.05)
 
-    def test_in_a_container_nobody_else_can_be_registered(self, loaded):
+    def test_in_a_container_no_other_process_can_be_registered(self, loaded):
         """
         Their ids out here are not known in there.
         """

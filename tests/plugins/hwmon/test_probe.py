@@ -29,7 +29,7 @@ class TestProbe:
             f"no energy or power sensor under {board.root}/class/hwmon" == HwmonMonitor(root=board.root).probe().reason
         )
 
-    def test_a_sensor_that_nobody_knows_is_not_counted(self, board):
+    def test_an_unknown_sensor_is_not_counted(self, board):
         """
         A rail of some board may be a tenth of it, or all.
         """

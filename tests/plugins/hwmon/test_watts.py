@@ -95,7 +95,7 @@ class TestWatts:
     @pytest.mark.parametrize("healthy_again", [True, False])
     def test_a_look_that_fails_leaves_no_smaller_number(self, board, opened, healthy_again):
         """
-        Nobody knows what was drawn around it; the next window does not suffer.
+        What was drawn around it is unknown; the next window does not suffer.
         """
         supply = board.chip("power_meter").power(watts=100.0)
         monitor, clock = opened()
@@ -126,7 +126,7 @@ class TestWatts:
 
     def test_the_sockets_of_grace_are_added_and_their_rails_are_not(self, board, opened):
         """
-        Each is an ACPI meter of its own, told apart by the firmware's words alone.
+        Each is an ACPI meter of its own, distinguished by the firmware's words alone.
         """
         texts = ("CPU Power Socket 0", "Grace Power Socket 0", "SysIO Power Socket 0", "Grace Power Socket 1")
         for text, watts in zip((*texts, "Module Power Socket 0"), (50.0, 100.0, 10.0, 90.0, 600.0), strict=True):

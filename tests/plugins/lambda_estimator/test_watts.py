@@ -20,7 +20,7 @@ from greensdk_lambda_estimator.watts import (
     Part,
     part_of,
 )
-from greensdk_psutil_tdp.era import INTEL_OLD, SERVER
+from greensdk_psutil_tdp.era import INTEL_OLD, SERVER, peak_of
 from greensdk_psutil_tdp.power import BOUNDARIES, DRAM, DRAM_W_PER_GB, HOST_THREADS, PACKAGE, Machine, common, curve
 from greensdk_psutil_tdp.power import watts as watts_of
 from lambda_estimator_kit import host, opened, use
@@ -64,7 +64,7 @@ def test_a_cpu_that_takes_more_at_rest_than_at_work_is_refused() -> None:
     """
     available = LambdaEstimator(vcpus=1.0, memory_mb=512, idle_w_per_vcpu=9.0, host=host()).probe()
     assert not available.ok
-    assert "9 W at rest and 5.2 W when it is busy" in available.reason
+    assert "9 W at rest and 5.09 W when it is busy" in available.reason
     assert "busy_w_per_vcpu" in available.fix
 
 
@@ -109,7 +109,8 @@ def thread(tdp_w: float, threads: int, kind: str, **more: Any) -> Machine:
     """
     Make one thread of a socket, on a host of 96.
     """
-    return Machine(tdp_w / threads, 1 / threads, 0.0, kind=kind, share=1 / HOST_THREADS, **more)
+    peak = peak_of(kind, tdp_w, None, None, tdp_w / threads)
+    return Machine(tdp_w / threads, 1 / threads, 0.0, kind=kind, peak=peak, share=1 / HOST_THREADS, **more)
 
 
 OF_2_50 = [thread(240, 48, INTEL_OLD), thread(210, 48, INTEL_OLD)]

@@ -69,7 +69,7 @@ class TestProbe:
         """
         assert (True, "", "") == MsrMonitor(stride=STRIDE, root=MsrTree(tmp_path, kind).root).probe()
 
-    def test_nobody_is_told_what_it_takes(self):
+    def test_an_unprivileged_user_gets_the_reason_and_the_fix(self):
         """
         The devices are root's.
         """

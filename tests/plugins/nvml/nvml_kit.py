@@ -8,7 +8,6 @@ import os
 from types import SimpleNamespace
 
 from greensdk_nvml import NvmlMonitor
-from meter_kit import opened
 
 
 class Gpu:
@@ -139,6 +138,8 @@ def window(monitor, spent_mj, seconds=1.0):
     """
     The reading of a window in which each GPU counts so many millijoules.
     """
+    from meter_kit import opened
+
     with opened(monitor) as (_, clock):
         token = monitor.start()
         for gpu, mj in zip(monitor.nvml.gpus, spent_mj, strict=True):

@@ -45,7 +45,7 @@ class Driver:
         self.nvmlErrorString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_int)(lambda code: b"error %d" % code)
         self.nvmlDeviceGetTotalEnergyConsumption = self._c(self._energy, pointer, pointer)
         self.nvmlDeviceGetComputeRunningProcesses_v3 = self._c(self._processes, pointer, pointer, pointer)
-        self.nvmlDeviceGetGraphicsRunningProcesses_v3 = self._c(self._nobody, pointer, pointer, pointer)
+        self.nvmlDeviceGetGraphicsRunningProcesses_v3 = self._c(self._no_process, pointer, pointer, pointer)
         self.nvmlDeviceGetProcessUtilization = self._c(self._use, pointer, pointer, pointer, ctypes.c_ulonglong)
 
     @staticmethod
@@ -76,13 +76,13 @@ class Driver:
         self._put(mj, self.mj, ctypes.c_ulonglong)
         return self.error
 
-    def _nobody(self, handle, count, array):
+    def _no_process(self, handle, count, array):
         self._put(count, 0)
         return SUCCESS
 
     def _processes(self, handle, count, array):
         if not self.pids:
-            return self._nobody(handle, count, array)
+            return self._no_process(handle, count, array)
         if array is None:
             self._put(count, len(self.pids))
             return TOO_SMALL
@@ -181,7 +181,7 @@ def test_a_lost_gpu_has_the_bindings_words(monitor, driver):
     )
 
 
-def test_a_gpu_without_a_counter_is_told(monitor, driver):
+def test_a_gpu_without_a_counter_has_a_reason(monitor, driver):
     """
     NVML_ERROR_NOT_SUPPORTED, as before Volta.
     """

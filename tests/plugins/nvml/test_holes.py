@@ -20,7 +20,7 @@ UNSUPPORTED = RuntimeError("Not Supported")
 
 def broken(**faults):
     """
-    A GPU with these faults, which nobody uses.
+    An unused GPU with these faults.
     """
     gpu = Gpu("broken")
     for name, value in faults.items():

@@ -12,7 +12,7 @@ import threading
 import nvml_kit
 import pytest
 from greensdk_nvml.users import BESIDE, CONTAINER, ENDED, UNKNOWN, Users
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nvml_kit import Gpu, Library, machine
 
@@ -67,7 +67,7 @@ class TestOwners:
 
     def test_a_gpu_of_others_is_not_ours(self, root):
         """
-        Nor one that nobody uses.
+        Nor an unused one.
         """
         gpu, idle = Gpu(), Gpu("idle")
         gpu.graphics = [OTHER]
@@ -86,7 +86,7 @@ class TestOwners:
         assert 2.5 == window(root, gpu)["call_j"]
 
     @pytest.mark.parametrize("used", [[], [(ME, 0), (OTHER, 0)], RuntimeError("Not Supported")], ids=str)
-    def test_without_samples_nobody_knows(self, root, used):
+    def test_without_samples_the_owner_is_unknown(self, root, used):
         """
         The joules of the GPU are there, with the reason why none are the call's.
         """
@@ -108,7 +108,7 @@ class TestOwners:
         finally:
             child.communicate(b"\n")
 
-    def test_a_child_that_has_ended_is_not_nobody(self, root):
+    def test_a_child_that_has_ended_leaves_the_owner_unknown(self, root):
         """
         It is on no list any more; 0 J would be a lie.
         """
@@ -191,7 +191,7 @@ class TestOwners:
 
         assert [4.0, 4.0] == [each["call_j"] for each in self.overlap(root, gpu, inner=True)]
 
-    def test_in_a_container_nobody_knows(self, root):
+    def test_in_a_container_the_owner_is_unknown(self, root):
         """
         Its pids are not the machine's.
         """
@@ -202,7 +202,7 @@ class TestOwners:
 
         assert (5.0, None, CONTAINER) == tuple(found[key] for key in ("energy_j", "call_j", "reason"))
 
-    def test_without_proc_nobody_knows(self):
+    def test_without_proc_the_owner_is_unknown(self):
         """
         Rather than a guess.
         """
@@ -262,7 +262,7 @@ class TestCounters:
 
     def test_no_joules_need_no_owner(self, root):
         """
-        0 J are 0 J of anybody's.
+        0 J are 0 J, whoever used the GPU.
         """
         monitor, clock = made(root, Gpu())
         metrics = monitor.open()
@@ -293,6 +293,7 @@ class TestCounters:
         assert (None, {"gpu-0": None}) == (found["energy_j"], found["domains"])
         assert "the window is shorter than the GPU's update interval of 100 ms" == found["reason"]
 
+    @settings(deadline=None)
     @given(st.lists(st.integers(0, 5_000_000), min_size=1, max_size=8))
     def test_gpus_are_added(self, tmp_path_factory, amounts):
         """
@@ -322,7 +323,7 @@ class TestProbe:
 
         assert f"there is no {tmp_path}/dev/nvidiactl: no NVIDIA driver is loaded False\n" == found.stdout
 
-    def test_a_driver_that_does_not_answer_is_told(self, root):
+    def test_a_driver_that_does_not_answer_has_a_reason(self, root):
         """
         Its own words.
         """
@@ -331,7 +332,7 @@ class TestProbe:
 
         assert "the driver can't be asked: Driver/library version mismatch" == monitor.probe().reason
 
-    def test_a_gpu_before_volta_is_told(self, root):
+    def test_a_gpu_before_volta_has_a_reason(self, root):
         """
         It has no counter.
         """
@@ -343,7 +344,7 @@ class TestProbe:
         with pytest.raises(MonitorUnavailable, match="Volta"):
             monitor.open()
 
-    def test_no_gpu_at_all_is_told(self, root):
+    def test_no_gpu_at_all_has_a_reason(self, root):
         """
         CUDA_VISIBLE_DEVICES does not hide them from the driver, a container does.
         """
@@ -372,3 +373,10 @@ class TestProbe:
         monitor.close()
 
         assert (1, 0) == (os.waitstatus_to_exitcode(status), monitor.nvml.entered)
+
+
+def test_a_grace_hopper_module_is_named_for_what_its_counter_holds(tmp_path):
+    """
+    CPU and memory too, so that nobody adds the package to it.
+    """
+    assert "package+dram+gpu" == window(tmp_path, Gpu("NVIDIA GH200 480GB"))["boundary"]

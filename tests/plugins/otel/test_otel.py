@@ -63,7 +63,7 @@ def test_five_hundred_calls_are_one_export_when_the_process_ends(taker):
     assert "" == run(taker.uri, 500).stderr
 
     assert ["/v1/metrics"] == [path for path, _, _ in taker.requests]
-    assert 500 == taker.value("greensdk.measure.calls", code_function_name="__main__.work", greensdk_status="ok")
+    assert 500 == taker.value("greensdk.calls", code_function_name="__main__.work", greensdk_status="ok")
     assert 500 == taker.value("greensdk.call.duration")
 
 
@@ -170,7 +170,7 @@ def test_a_receiver_that_comes_back_gets_everything_once(taker):
     taker.status = 200
     sink.flush()
 
-    assert 4 == taker.value("greensdk.measure.calls")
+    assert 4 == taker.value("greensdk.calls")
     assert [] == spool.waiting()
 
 
@@ -216,7 +216,7 @@ def latest(request) -> int:
     Return how many calls an export tells of.
     """
     metrics = request[2].resource_metrics[0].scope_metrics[0].metrics
-    (calls,) = [metric for metric in metrics if metric.name == "greensdk.measure.calls"]
+    (calls,) = [metric for metric in metrics if metric.name == "greensdk.calls"]
     return sum(point.as_int or point.as_double for point in calls.sum.data_points)
 
 
@@ -243,7 +243,7 @@ def test_the_thread_dies_when_nothing_waits(taker):
         sink.emit(record())
         assert [THREAD] == [thread.name for thread in set(threading.enumerate()) - before if thread.name == THREAD]
         wait_until(lambda: all(thread.name != THREAD for thread in set(threading.enumerate()) - before))
-        assert exports == taker.value("greensdk.measure.calls")
+        assert exports == taker.value("greensdk.calls")
 
 
 def test_a_span_has_the_joules_of_the_calls_that_ended_in_it(taker):
@@ -269,8 +269,8 @@ def test_a_span_has_the_joules_of_the_calls_that_ended_in_it(taker):
         nested = outer()
         inner()
 
-    assert 2 == span.attributes["greensdk.measure.calls"]
-    assert 1 == nested.attributes["greensdk.measure.calls"]
+    assert 2 == span.attributes["greensdk.calls"]
+    assert 1 == nested.attributes["greensdk.calls"]
     assert "steady" == span.attributes["greensdk.energy_source"]
     assert "package" == span.attributes["greensdk.energy_boundary"]
     assert span.attributes["greensdk.energy_j"] > 0
@@ -319,7 +319,7 @@ def test_attributes_have_few_values(taker):
         sink.emit(record(function=f"f{number}"))
     sink.flush()
 
-    assert 7 == taker.value("greensdk.measure.calls", code_function_name="other")
+    assert 7 == taker.value("greensdk.calls", code_function_name="other")
 
 
 def test_a_uri_without_a_host_or_with_a_password_is_an_error():
@@ -341,7 +341,7 @@ def test_the_default_settings_come_from_the_table(taker, monkeypatch):
         energy_tracked(monitors=[], sink=taker.uri, label=f"l{number}")(lambda: 7)()
     greensdk.reset()
 
-    assert 2 == taker.value("greensdk.measure.calls", greensdk_label="other")
+    assert 2 == taker.value("greensdk.calls", greensdk_label="other")
 
 
 def rejecting(points: int) -> bytes:

@@ -1,5 +1,5 @@
 """
-Who may count, and what those who may not are told.
+Who may count, and what the others get as a reason and a fix.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class TestRights:
         assert 3.0 == run_as(counted, pmu, caps=[CAP_PERFMON])
         assert (Availability(True), "") == run_as(probed, pmu.root, caps=[CAP_PERFMON])
 
-    def test_nobody_is_told_the_setting_and_both_ways_out(self, tmp_path):
+    def test_an_unprivileged_user_gets_the_setting_and_both_ways_out(self, tmp_path):
         """
         The reason has the kernel's setting as it is, and the fix its two commands.
         """
@@ -120,7 +120,7 @@ class TestRights:
 
     def test_the_default_root_is_the_real_sysfs(self, tmp_path):
         """
-        With a PMU put in the place of the real ones, where nobody else sees it, no setting is needed.
+        With a PMU put in the place of the real ones, invisible to other processes, no setting is needed.
         """
         pmu = counting(tmp_path / "sys")
         code = (

@@ -75,7 +75,7 @@ class TestOperations:
 
     def test_large_machines_are_asked_first(self, tmp_path):
         """
-        Each CPU costs an interrupt in every window, so above 16 somebody has to want it.
+        Each CPU costs an interrupt in every window, so above 16 it has to be asked for.
         """
         pmu = counting(tmp_path, core=True)
         online = tmp_path / "devices" / "system" / "cpu" / "online"

@@ -17,10 +17,8 @@ from greensdk_perf.run import begin, end
 from perf_kit import counting, descriptors, opened, real_perf, two_cpus, window
 from rights_kit import need_root
 
-from greensdk import capture, energy_tracked
 from greensdk.errors import MonitorUnavailable
-from greensdk.report import EnergyReport
-from greensdk.testing import check_monitor, tracked_by
+from greensdk.testing import check_monitor
 from greensdk.testing.pmu import FakePmu
 
 ALL = ("energy-pkg", "energy-ram", "energy-cores", "energy-gpu", "energy-psys")
@@ -225,7 +223,7 @@ class TestReading:
 
     def test_it_is_the_meter_of_rapl(self, pmu, tmp_path):
         """
-        The same registers, so that nobody adds both up; another root is another meter.
+        The same registers, so that the two are never added; another root is another meter.
         """
         from greensdk_rapl import RaplMonitor
 
@@ -364,45 +362,3 @@ class TestLife:
         )
 
         assert {"greensdk", "greensdk_perf"} == set(done.stdout.split())
-
-
-class TestWindow:
-    """
-    In a record.
-    """
-
-    def test_through_the_decorator(self, pmu, monkeypatch):
-        """
-        The environment points it at the tree, and the record holds the joules and the raw counts.
-        """
-        monkeypatch.setenv("GREENSDK_PERF_ROOT", pmu.root)
-        monkeypatch.setenv("GREENSDK_PERF_UPDATE_INTERVAL_S", "0")
-
-        @energy_tracked(monitors=["perf"], sink="memory:")
-        def work():
-            pmu.count(250)
-
-        with capture() as records:
-            work()
-
-        (reading,) = records[0]["readings"]
-        assert ("perf", 250.0, {}) == (reading["monitor"], reading["energy_j"], records[0]["errors"])
-
-    def test_overlapping_calls_are_told_apart_by_a_report(self, pmu):
-        """
-        The union of two windows is what was counted, not the sum of both.
-        """
-        tracked = tracked_by(PerfMonitor(root=pmu.root, update_interval_s=0))
-
-        @tracked
-        def work(inner):
-            pmu.count(50)
-            inner()
-            pmu.count(50)
-
-        with capture() as records:
-            work(lambda: work(lambda: None))
-
-        inner, outer = records
-        assert (100.0, 200.0) == (inner["readings"][0]["energy_j"], outer["readings"][0]["energy_j"])
-        assert [200.0] == [metered.meter_j for metered in EnergyReport([outer, inner]).meters]

@@ -107,7 +107,7 @@ class TestRealPerf:
 
     def test_dies_of_amd_are_counted_once(self, tmp_path):
         """
-        perf is told to count on the first CPU of each package only.
+        perf is asked to count on the first CPU of each package only.
         """
         real_perf()
         two_cpus()
@@ -244,7 +244,7 @@ class TestNothingIsLeft:
 
     def test_after_close(self, pmu):
         """
-        Windows that nobody has ended are ended, and can't be read any more.
+        Windows that are still open are ended, and can't be read any more.
         """
         before, held = children(), descriptors()
         monitor = PerfStatMonitor(root=pmu.root)

@@ -1,5 +1,5 @@
 """
-Which events perf is asked for, and a perf that does not do what it should: a fake one, that knows what it is told.
+Which events perf is asked for, and a perf that does not do what it should: a fake one, which a test configures.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class TestFailures:
 
     def test_one_that_hangs_is_killed(self, fake, bin_folder):
         """
-        When it is opened: once is enough to know. The user waits no longer than he was told.
+        When it is opened: once is enough to know. The user waits no longer than the time-out.
         """
         before = children()
         monitor = fake(timeout_s=0.2)
@@ -155,7 +155,7 @@ class TestFailures:
         assert {None} == set(broken["domains"].values())
         assert 25.0 == healthy["energy_j"]
 
-    def test_whoever_holds_its_output_is_not_waited_for(self, fake, bin_folder):
+    def test_a_process_that_holds_its_output_is_not_waited_for(self, fake, bin_folder):
         """
         A process that perf has left behind, out of reach.
         """
@@ -188,7 +188,7 @@ class TestFailures:
 
     def test_without_the_program_there_is_a_package_to_install(self, tmp_path):
         """
-        And without the PMU nobody looks for the program.
+        And without the PMU the program is not searched.
         """
         pmu = FakePmu(tmp_path, watts=1.0)
 

@@ -267,7 +267,7 @@ class TestTally:
     @given(st.integers(1, 10**9), st.integers(1, 10**9))
     def test_a_counter_that_ran_a_part_of_the_time_is_scaled_up(self, running, waiting):
         """
-        And the part is told.
+        And the part is in the shares.
         """
         found = tally([self.ONE], [raw(5, 3, 0)], [raw(5 + running + waiting, 3 + running, 1000)])
         share = running / (running + waiting)

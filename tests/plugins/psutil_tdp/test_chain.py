@@ -63,7 +63,7 @@ def say(root: Path, text: str, cpus: int, *, arch: str = "x86_64", files: Any = 
     return Said(*watts, estimator.basis["package"])
 
 
-KEYS = ("energy_j", "low_j", "high_j")
+KEYS = ("energy_j", "energy_low_j", "energy_high_j")
 
 
 def test_a_guest_that_hides_an_epyc_takes_what_its_generation_does(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_guests_that_show_their_hosts_name_differ_by_what_the_hosts_do(tmp_path:
         said.append(say(tmp_path / str(number), cpuinfo(brand, numbers, cpus=2), 2))
         assert share in said[-1].basis, brand
         assert 1.0 < said[-1].busy_w < 10.0, brand
-    # 6.2 W of a Gold 6354, 11.4 W of TDP a core, and 2.4 of an EPYC 7763, 4.4 W a core: 2.6 times the TDP
-    assert max(each.busy_w for each in said) < 2.6 * min(each.busy_w for each in said)
+    # a Gold 6354 has 5.7 W of TDP a thread, 2.6 times those of an EPYC 7763, and comes less near to them
+    assert max(each.busy_w for each in said) < 2.5 * min(each.busy_w for each in said)
 
 
 @pytest.mark.parametrize("sockets", [1, 2])

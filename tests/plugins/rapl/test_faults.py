@@ -225,7 +225,7 @@ class TestOpenFaults:
     @pytest.mark.parametrize("text", ["", None])
     def test_a_zone_of_unknown_name_could_be_a_package(self, tree, text):
         """
-        So there is no total as long as nobody knows.
+        So there is no total as long as that is unknown.
         """
         name = tree.zones["package-1"].path / "name"
         name.unlink()

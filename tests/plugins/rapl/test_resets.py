@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from greensdk_rapl import RaplMonitor
-from greensdk_rapl.counters import SLACK_S
+from greensdk_rapl.total import SLACK_S
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from meter_kit import joules, opened, window

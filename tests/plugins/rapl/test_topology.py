@@ -38,7 +38,7 @@ class TestTopology:
 
     def test_without_memory_counters_the_boundary_is_the_package(self, tree):
         """
-        The boundary says what is inside, so that nobody compares packages with packages and memory.
+        The boundary says what is inside, so that packages are never compared with packages and memory.
         """
         package = tree.package(0)
         package.core()
@@ -125,7 +125,7 @@ class TestTopology:
 
     def test_an_unknown_zone_is_shown_but_not_added(self, tree):
         """
-        Nobody knows what it overlaps with.
+        What it overlaps with is unknown.
         """
         package = tree.package(0)
         reading = joules(tree, {package: 2.0, package.zone("npu"): 1.0, tree.zone("soc"): 9.0})
@@ -135,7 +135,7 @@ class TestTopology:
 
     def test_amds_core_is_one_core(self, tmp_path):
         """
-        Its register is each core's own, and the kernel reads that of one CPU: nobody shall take it for all cores.
+        Its register is each core's own, and the kernel reads that of one CPU: it must not be taken for all cores.
         """
         tree = PowercapTree(tmp_path / "sys", amd=True)
         package = tree.package(0)

@@ -64,7 +64,7 @@ def test_what_may_pass_is_tried_again(error):
         (error_of("404", 404), "there is no bucket 'results'"),
         (error_of("AccessDenied", 403), "bucket 'results': access denied: the credentials need the right s3:PutObject"),
         (error_of("SignatureDoesNotMatch", 403), "bucket 'results': the secret key does not belong to the access key"),
-        (error_of("InvalidAccessKeyId", 403), "bucket 'results': nobody has this access key"),
+        (error_of("InvalidAccessKeyId", 403), "bucket 'results': this access key does not exist"),
         (error_of("ExpiredToken", 400), "bucket 'results': the credentials have expired: renew them"),
         (error_of("PermanentRedirect", 301), "bucket 'results': it is in another region: set region in"),
         (error_of("NotImplemented", 501), "bucket 'results': the server does not know If-None-Match"),

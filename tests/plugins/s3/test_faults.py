@@ -86,7 +86,11 @@ def no_secret_is_written_down(server) -> bool:
             {"AWS_SECRET_ACCESS_KEY": "wrong"},
             "bucket 'results': the secret key does not belong to the access",
         ),
-        ("key", {"AWS_ACCESS_KEY_ID": "stranger"}, "bucket 'results': nobody has this access key: correct it in the"),
+        (
+            "key",
+            {"AWS_ACCESS_KEY_ID": "stranger"},
+            "bucket 'results': this access key does not exist: correct it",
+        ),
         (
             "none",
             {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},

@@ -202,7 +202,7 @@ def test_what_is_in_lithops_storage_is_read_back_in_the_same_way(lithops_storage
     below = f"lithops://{place}/e"
     assert {f"{below}/a.jsonl.gz": b"a.jsonl.gz", f"{below}/b.jsonl": b"b.jsonl"} == found
     assert [f"{below}/b.jsonl"] == [name for name, _ in StorageSink.stored(f"{below}/b.jsonl")]
-    with pytest.raises(RecordError, match=r"lithops://nothing: no \*\.jsonl there, in Lithops' localhost bucket"):
+    with pytest.raises(RecordError, match=r"lithops://nothing: no \*\.jsonl in Lithops' localhost bucket"):
         list(StorageSink.stored("lithops://nothing"))
 
 

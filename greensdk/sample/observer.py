@@ -1,5 +1,5 @@
 """
-One look at the meters and the process tree, and what happened since the look before.
+One observation of the meters and the process tree, and what happened since the one before.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.machine.processes import Process, tree
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE
 from greensdk.sample.samples import Sample, compare, parts
 
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
     from greensdk.monitor import Monitor
 
 
-class Eye:
+class Observer:
     """
-    Sees what happened since it looked the last time.
+    Tells what happened since its last observation.
 
     Args:
         monitors: Whose meters to read first.
-        ours_ns: CPU time of this process that is sampling's.
+        ours_ns: CPU time that sampling has taken of this process.
 
     Attributes:
-        at_ns: When the last look began.
+        at_ns: When the last observation began.
         done_ns: When it had ended.
     """
 
@@ -39,7 +40,7 @@ class Eye:
 
     def look(self, monitors: Sequence[Monitor], ours_ns: int) -> Sample:
         """
-        Return what happened. What fails is left out, and told.
+        Return what happened. What fails is left out and named.
         """
         since_ns, before = self.at_ns, self._processes
         problems: list[str] = []
@@ -47,16 +48,18 @@ class Eye:
         try:
             self._processes = tree(ours_ns * 1e-9)
         except Exception as error:
+            if is_from_signal(error):
+                raise
             self._processes = ()
             problems.append(f"processes: {type(error).__name__}: {error}")
-        told = {id(monitor): self._watts(monitor, problems) for monitor in monitors}
-        self._tokens = {key: held for key, held in self._tokens.items() if key in told}
+        watts_of = {id(monitor): self._watts(monitor, problems) for monitor in monitors}
+        self._tokens = {key: held for key, held in self._tokens.items() if key in watts_of}
         self.done_ns = perf_counter_ns()
         return Sample(
             since_ns,
             self.at_ns,
             self.done_ns,
-            {key: watts for key, watts in told.items() if watts is not None},
+            {key: watts for key, watts in watts_of.items() if watts is not None},
             compare(before, self._processes, (self.at_ns - since_ns) * 1e-9),
             parts(before, self._processes) if before else (),
             "; ".join(problems),
@@ -81,5 +84,7 @@ class Eye:
             watts = float(joules) / ((ended_ns - held[1]) * 1e-9)
             return watts if 0.0 <= watts < inf else f"{joules!r} is no number of joules"
         except BaseException as error:  # a plugin's SystemExit is no more ours to raise than its OSError
+            if is_from_signal(error):
+                raise
             problems.append(f"{monitor.name}: {type(error).__name__}: {error}")
             return problems[-1]
