@@ -80,15 +80,12 @@ class Window(Stretches):
         self.subject = subject
         self.cpu_source = cpu_source
         self.record = self.context = self.lane = self.below = self.home = None
-        self.nested = self.notes = self.strict_error = None
-        self.errors = {}
-        self.unshared = ""
+        self.nested = self.notes = self.strict_error = self.children_s = None
+        self.errors, self.unshared = {}, ""
         self.is_foreign = False
         self.runs = 1
-        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
-        self.started_ns = self.stopped_ns = 0
-        self.children_claims_s = 0.0
-        self.children_s = None
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
+        self.stopped_ns, self.children_claims_s = 0, 0.0
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
