@@ -145,8 +145,8 @@ def track_function(fn: Any, spec: Spec) -> Any:
         else [name for name in RUNS_ELSEWHERE if hasattr(fn, name)]
     ):
         raise ConfigError(
-            f"energy_tracked: {fn!r} has its function run by others ({wrong[0]}): put energy_tracked below the decorator "
-            "that made it"
+            f"energy_tracked: {fn!r} has its function run by others ({wrong[0]}): put energy_tracked below the "
+            "decorator that made it"
         )
     if not callable(fn):
         raise ConfigError(f"energy_tracked: {fn!r} is not a function")
