@@ -55,8 +55,7 @@ class Stretches(Bracket):
         entered_ns: When measuring began.
         started_ns: When the call began.
         stopped_ns: When its last stretch ended.
-        home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and its lane
-            showed.
+        home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and lane showed.
         claimed0_ns: What all calls had claimed when it began.
     """
 

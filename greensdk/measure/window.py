@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from greensdk.errors import Abandoned, describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
-from greensdk.machine.pools import grown_s, pool_cpu_s
+from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
@@ -125,7 +125,7 @@ class Window(Stretches):
             poller.watch(self.entered_ns)
         self.start_meters()
         self.children_claimed0 = ledger.children_s
-        self.pool0_s = pool_cpu_s() if POOLS in modules else None
+        self.pool0_s = pool_cpu_s() if POOLS in modules and has_pools() else None
         self.claimed0_ns = ledger.claimed_ns
         self.children0 = getrusage(RUSAGE_CHILDREN)
         self.self0 = getrusage(RUSAGE_SELF)
@@ -221,7 +221,7 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
-            if len(sinks) > 1:  # the next one is told what this one took
+            if self.sent < len(sinks):  # the next one is told what this one took
                 done_ns = perf_counter_ns()
                 record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
                 self.made_ns = done_ns
@@ -245,7 +245,7 @@ class Window(Stretches):
         living_s, full = 0.0, None
         if runtime.probe is not None:
             living_s, full = self.stop_probe(runtime.probe, duration_s)
-        elif POOLS in modules:
+        elif POOLS in modules and (self.pool0_s or has_pools()):
             living_s = grown_s(self.pool0_s, pool_cpu_s())
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None

@@ -349,7 +349,7 @@ def test_the_first_record_of_a_failing_look_is_the_last():
     with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
         runtime = call._blocks[-1].window.runtime
         runtime.sinks = (("broken:", Broken()), *runtime.sinks)
-        wait_for(lambda: call._window.errors and interim())
+        wait_for(lambda: call._blocks[-1].window.errors and interim())
 
     assert {"checkpoints": "broken:: OSError: full"} == call.record["errors"]
     assert "ok" == call.record["status"]
