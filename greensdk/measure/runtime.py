@@ -78,6 +78,7 @@ class Runtime:
         "enrichers",
         "estimators",
         "faults",
+        "gpu",
         "host_clock",
         "idle_w",
         "missing",

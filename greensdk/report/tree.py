@@ -111,7 +111,7 @@ class Calls(NamedTuple):
             [every - mine for every, mine in zip(calls, with_number, strict=True)],
             *(_known(added(some, each), counts) for each in (numbers.energy_j, numbers.low_j, numbers.high_j)),
             added(is_top, np.nan_to_num(log.rows["duration_s"][once])),
-            added(is_top, numbers.cpu_s),
+            added(is_top, np.nan_to_num(numbers.cpu_s)),
             _sources(log, once[own], places[own], number),
             _known(added(own, numbers.own_j), with_number),
             self._parts(places, some, number),

@@ -65,9 +65,10 @@ class Observer:
             "; ".join(problems),
         )
 
-    def _watts(self, monitor: Monitor, problems: list[str]) -> float | str | None:
+    def _watts(self, monitor: Monitor, problems: list[str]) -> tuple[float, float] | str | None:
         """
-        Return the mean power since the last look, or why it is not known; None if there was no last look, or no meter.
+        Return the mean power since the last look and the seconds since then by the meter's own clock, or why it is not
+        known; None if there was no last look, or no meter.
         """
         held = self._tokens.pop(id(monitor), None)
         try:
@@ -81,8 +82,9 @@ class Observer:
             joules = reading["energy_j"]
             if joules is None:
                 return reading["reason"] or "no reason given"
-            watts = float(joules) / ((ended_ns - held[1]) * 1e-9)
-            return watts if 0.0 <= watts < inf else f"{joules!r} is no number of joules"
+            seconds = (ended_ns - held[1]) * 1e-9
+            watts = float(joules) / seconds
+            return (watts, seconds) if 0.0 <= watts < inf else f"{joules!r} is no number of joules"
         except BaseException as error:  # a plugin's SystemExit is no more ours to raise than its OSError
             if is_from_signal(error):
                 raise

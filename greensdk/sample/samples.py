@@ -59,7 +59,7 @@ class Sample(NamedTuple):
         since_ns: When the first look began, on the clock of ``time.perf_counter_ns``.
         at_ns: When the second began.
         done_ns: When it had ended.
-        power: For each monitor, by ``id()``, the watts of its meter, or why there are none.
+        power: For each monitor, by ``id()``, the watts of its meter and over how many seconds, or why there are none.
         tree: For each key of `SAMPLED` the number; None where there is none.
         processes: What each process of the tree did.
         problem: What went wrong; empty when nothing did.
@@ -68,7 +68,7 @@ class Sample(NamedTuple):
     since_ns: int
     at_ns: int
     done_ns: int
-    power: Mapping[int, float | str]
+    power: Mapping[int, tuple[float, float] | str]
     tree: Mapping[str, float | None]
     processes: Sequence[Part]
     problem: str = ""
@@ -172,7 +172,7 @@ def summary(samples: Sequence[Sample], monitors: Mapping[int, str], why_none: st
         )
         for name in SAMPLED
     }
-    power, reasons = _power(samples, seconds, monitors)
+    power, reasons = _power(samples, monitors)
     reasons += [f"{name}: {why}" for name, why in WHY_NOT.items() if tree[name] is None]
     return {
         "achieved_s": fsum(seconds) / len(samples) if samples else None,
@@ -184,19 +184,15 @@ def summary(samples: Sequence[Sample], monitors: Mapping[int, str], why_none: st
     }
 
 
-def _power(
-    samples: Sequence[Sample], seconds: Sequence[float], monitors: Mapping[int, str]
-) -> tuple[dict[str, Any], list[str]]:
+def _power(samples: Sequence[Sample], monitors: Mapping[int, str]) -> tuple[dict[str, Any], list[str]]:
     power: dict[str, Any] = {}
     reasons: list[str] = []
     for key, name in monitors.items():
-        told = [
-            (sample.power[key], span_s) for sample, span_s in zip(samples, seconds, strict=True) if key in sample.power
-        ]
+        told = [sample.power[key] for sample in samples if key in sample.power]
         if told:
-            power[name] = statistics([(watts, span_s) for watts, span_s in told if not isinstance(watts, str)])
+            power[name] = statistics([each for each in told if not isinstance(each, str)])
             if power[name] is None:
-                reasons.append(f"power_w: {name}: {told[-1][0]}")
+                reasons.append(f"power_w: {name}: {told[-1]}")
     return power, reasons if power else [NO_METER]
 
 

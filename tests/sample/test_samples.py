@@ -153,8 +153,8 @@ def test_a_summary_knows_the_achieved_period_and_each_meter():
     Samples without a number are left out of the statistics, and other calls' meters of the summary.
     """
     samples = [
-        sample(0.0, 1.0, {7: 10.0, 8: "too short", 9: 1.0}),
-        sample(1.0, 3.0, {7: 40.0, 8: "still too short"}),
+        sample(0.0, 1.0, {7: (10.0, 1.0), 8: "too short", 9: (1.0, 1.0)}),
+        sample(1.0, 3.0, {7: (40.0, 2.0), 8: "still too short"}),
         sample(3.0, 3.5, {7: "broken"}),
     ]
     found = summary(samples, {7: "good", 8: "none", 6: "silent"})
@@ -169,7 +169,7 @@ def test_a_summary_says_which_metric_is_missing_and_why():
     """
     A null beside numbers has its reason, too.
     """
-    found = summary([sample(power={7: 1.0}, tree={**TREE, "cpu_percent": None})], {7: "m"})
+    found = summary([sample(power={7: (1.0, 1.0)}, tree={**TREE, "cpu_percent": None})], {7: "m"})
 
     assert (None, 1) == (found["cpu_percent"], found["rss_bytes"]["n"])
     assert found["reason"].startswith("cpu_percent: ")

@@ -71,7 +71,7 @@ def test_opentelemetry_gets_them_too():
     """
     pytest.importorskip("opentelemetry.sdk")
     with receiver() as taker:
-        hand_over(collected(3), {"sink": taker.uri, "monitors": []})
+        hand_over(collected(3), {"sink": taker.uri, "monitors": [], "plugins": {"otlp": {"timeout_s": 60}}})
 
         assert 3 == taker.value("greensdk.calls", greensdk_backend="localhost")
 

@@ -97,7 +97,7 @@ def client(cluster, s3, tmp_path_factory):
         environment = {**os.environ, **s3.environment(), **configured, **variables}
         done = subprocess.run(
             [sys.executable, "-c", dedent(HEAD) + dedent(script)],
-            env=environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+            env=environment, cwd=folder, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         shown = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         assert shown, done.stderr + "".join(f"\n{ran.pod['metadata']['name']}: {ran.log}" for ran in cluster.ran)

@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 WAIT_S = 60
-LIMIT_S = 2
+LIMIT_S = 6
 SIZES = (512, 1024, 2048)
 CPU_S = 0.1
 SILENT = ("sandbox died", "lambda timed out")
