@@ -18,7 +18,7 @@ FRESH_DAYS = 90
 """Fans, firmware and background services change what a machine draws at rest: measure again every quarter."""
 
 METER = 1.05
-"""A plug, a battery's gauge or a management controller is off by up to 5 %: IEC 62053-21 allows a plug's 1 to 2 %."""
+"""A plug, a battery's gauge or a management controller is off by up to 5%: IEC 62053-21 allows a plug's 1 to 2%."""
 
 WORK = 1.3
 """
@@ -33,7 +33,7 @@ class Reference(NamedTuple):
 
     Attributes:
         factor: The geometric mean of all readings.
-        low: 90 % factor around it for other loads, below.
+        low: 90% factor around it for other loads, below.
         high: The same above.
         words: How the model is scaled, by what and when, for a person.
     """
@@ -114,7 +114,7 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     Example:
         >>> one = {"watts": 30, "model_w": 20, "source": "plug", "measured_at": "2026-11-30T", "measured_s": 0.0}
         >>> reference([one], 86400.0).words
-        'scaled x1.50 by 1 reading (plug, 2026-11-30, 1 day ago), 90 % between x0.77 and x1.31 of that'
+        'scaled ×1.50 by 1 reading (plug, 2026-11-30, 1 day ago), 90% between ×0.77 and ×1.31 of that'
     """
     fresh = [point for point in points if (now_s - point["measured_s"]) / 86400 <= FRESH_DAYS]
     if not fresh:
@@ -125,9 +125,9 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     aside = hypot(log(METER), spread / len(logs) ** 0.5)
     last = max(fresh, key=lambda point: float(point["measured_s"]))
     words = (
-        f"scaled x{exp(middle):.2f} by {_many(len(logs), 'reading')} ({last['source']}, {last['measured_at'][:10]}, "
+        f"scaled ×{exp(middle):.2f} by {_many(len(logs), 'reading')} ({last['source']}, {last['measured_at'][:10]}, "
         f"{_many(round((now_s - last['measured_s']) / 86400), 'day')} ago), "
-        f"90 % between x{exp(-aside):.2f} and x{exp(aside):.2f} of that"
+        f"90% between ×{exp(-aside):.2f} and ×{exp(aside):.2f} of that"
     )
     return Reference(exp(middle), exp(-aside), exp(aside), words)
 

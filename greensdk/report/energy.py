@@ -264,7 +264,7 @@ class EnergyReport:
             lines.writelines(map(encode, self.records))
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("name", "calls", "J", "90 % interval", "own J", "s", "CPU s", "from")]
+        rows: list[tuple[str, ...]] = [("name", "calls", "J", "90% interval", "own J", "s", "CPU s", "method")]
         rows += [_row(str(name), group) for name, group in self.by().items()]
         rows.append(_row("total", self.total))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

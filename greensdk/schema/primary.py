@@ -18,7 +18,7 @@ Reading = TypeVar("Reading")
 PACKAGE, DRAM, GPU = PARTS = ("package", "dram", "gpu")
 """
 What shares no joule with another, in the order in which a boundary names it. A core is in the package; the wall holds
-all; vcpu+memory is a share of a server, of which nobody knows the parts.
+all; vcpu+memory is a share of a server, of which the parts are unknown.
 """
 WALL = "wall"
 ESTIMATED = "estimated"
@@ -27,7 +27,7 @@ NO_PARTS: frozenset[str] = frozenset()
 MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
 """
 What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
-machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
+machine it is, and the 90% factors of the error that all its readings share. It cancels where two of them are compared.
 """
 
 _names = itemgetter("monitor", "boundary")
@@ -184,7 +184,7 @@ class Energy(NamedTuple):
 
     Attributes:
         energy_j: Joules; None where they are unknown.
-        low_j: Lower end of their 90 % interval.
+        low_j: Lower end of their 90% interval.
         high_j: Upper end.
         boundary: What is inside them.
     """

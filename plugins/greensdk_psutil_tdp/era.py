@@ -31,7 +31,7 @@ FEW_THREADS = -0.15
 """
 Full load over TDP falls with this power of a server's watts a thread, within `SEEN_THREAD_W`: many slow cores run at
 the power limit, a few fast ones at their highest clock, below it. It is not fitted with the rest: RAPL of 15 server
-models says -0.08 (90 %: -0.30 to 0.04); full load less rest of 43 CPU families of SPECpower, within maker and era, says
+models says -0.08 (90%: -0.30 to 0.04); full load less rest of 43 CPU families of SPECpower, within maker and era, says
 -0.17 (-0.34 to -0.01).
 """
 

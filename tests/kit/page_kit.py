@@ -33,7 +33,7 @@ def read(
     monitor: str, boundary: str, joules: float | None, reason: str | None = None, quality: str = "attributed"
 ) -> dict[str, Any]:
     """
-    Return a reading with an interval of 10 % to either side.
+    Return a reading with an interval of 10% to either side.
     """
     known = joules is not None
     return {

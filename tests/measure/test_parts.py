@@ -30,7 +30,7 @@ RANKS = {"rapl": 0, "perf": 1, "psutil-tdp": 2}
 
 def said(monitor, boundary, joules, quality=MEASURED, **more):
     """
-    A reading of a call, with an interval of 10 % to either side.
+    A reading of a call, with an interval of 10% to either side.
     """
     known = {} if joules is None else {"energy_low_j": 0.9 * joules, "energy_high_j": 1.1 * joules}
     why = more.pop("reason", None if joules is not None else "unreadable")
