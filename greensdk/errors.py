@@ -19,7 +19,7 @@ from __future__ import annotations
 from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
 SECRETS = ("auth", "cred", "key", "pass", "pwd", "secret", "sig", "token")
-"""What the name of a query's parameter has in it, whose value nobody should read."""
+"""What the name of a query's parameter has in it, whose value is masked."""
 
 
 def masked(text: str) -> str:

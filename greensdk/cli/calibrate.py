@@ -45,7 +45,7 @@ def calibrate(seconds: int, out: str | None, reference: str | None, as_json: boo
 
     Records then have active_j as well: the energy above idle. Keep the machine idle meanwhile. A calibration
     holds for this machine and this kernel, for 90 days. Without a meter it is the model's watts, at the load that the
-    machine has when nobody uses it.
+    machine has when idle.
 
     With --reference the model of the machine's wall is compared with a real reading, at whatever load the machine has:
     the watts that a plug meter or a management controller (BMC) shows on average, or `battery`, the battery's own gauge

@@ -3,8 +3,8 @@ What this machine draws when it does nothing, as ``greensdk calibrate`` measured
 
 A file of JSON holds the watts of each meter with the machine and the kernel they belong to. It is used for
 ``active_j`` only while it fits: another machine's watts, another kernel's, or a quarter-old ones are named and left
-alone. Beside them stand the references: watts that somebody read at the plug, or that the battery told, with what the
-model said of the same seconds. They scale the model, and narrow its interval.
+alone. Beside them stand the references: watts read at the plug or reported by the battery, with what the model
+said of the same seconds. They scale the model, and narrow its interval.
 """
 
 import os
@@ -96,7 +96,7 @@ def references(path: str, host_id: str | None) -> dict[str, Reference]:
     try:
         made = {name: reference(points, time()) for name, points in kept.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
-        return {}  # what is wrong with the file is told beside the watts at rest
+        return {}  # what is wrong with the file is reported beside the watts at rest
     return {name: each for name, each in made.items() if each}
 
 

@@ -303,7 +303,7 @@ class track(Annotated):  # noqa: N801 - used like a function
     Measure a block instead of a function.
 
     In a coroutine the block's CPU time is its thread's between the two ends, other calls' excepted;
-    a decorated coroutine is told apart better, step by step.
+    a decorated coroutine is distinguished better, step by step.
 
     Args:
         label: A name for the block.

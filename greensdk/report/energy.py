@@ -139,7 +139,7 @@ class EnergyReport:
     @cached_property
     def hosts(self) -> Mapping[str, str]:
         """
-        The ``host_id`` of each boot: meters are told apart by the boot, people know the machine. Boots that several
+        The ``host_id`` of each boot: meters are distinguished by the boot, people know the machine. Boots that several
         containers with ids of their own have shared are not in it.
         """
         return groups.sole_hosts(self.log.tables["host"])

@@ -172,7 +172,7 @@ def sums(log: Columns, rows: Any, shares: Shares, facts: Facts) -> Sums:
         log: Everything.
         rows: The rows that count, in their order.
         shares: Each row's joules.
-        facts: What they are told apart by.
+        facts: What distinguishes them.
     """
     _, facts_of, table = facts
     calls_j = shares.calls_j

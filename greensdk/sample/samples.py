@@ -190,13 +190,13 @@ def _power(
     power: dict[str, Any] = {}
     reasons: list[str] = []
     for key, name in monitors.items():
-        told = [
+        seen = [
             (sample.power[key], span_s) for sample, span_s in zip(samples, seconds, strict=True) if key in sample.power
         ]
-        if told:
-            power[name] = statistics([(watts, span_s) for watts, span_s in told if not isinstance(watts, str)])
+        if seen:
+            power[name] = statistics([(watts, span_s) for watts, span_s in seen if not isinstance(watts, str)])
             if power[name] is None:
-                reasons.append(f"power_w: {name}: {told[-1][0]}")
+                reasons.append(f"power_w: {name}: {seen[-1][0]}")
     return power, reasons if power else [NO_METER]
 
 

@@ -1,7 +1,7 @@
 """
-The watts of one vCPU and of a gigabyte, where nobody can measure them.
+The watts of one vCPU and of a gigabyte, where they cannot be measured.
 
-Nobody outside the cloud providers has measured a function as a service. The watts here are those that the package model
+No measured watts of a function as a service are published. The watts here are those that the package model
 of psutil-tdp, fitted on RAPL of EC2's bare metal among others, gives to one thread of the CPUs that Lambda shows: at
 rest, and busy on a host of 96 threads of which the others are half busy. A test keeps them what the model says.
 

@@ -1,5 +1,5 @@
 """
-When a part was launched, told by its name; and which kind of CPU it is to the power model.
+When a part was launched, known by its name; and which kind of CPU it is to the power model.
 
 Makers number their parts by generation, so the year of a whole generation is enough: the power model only asks
 whether a part is from before 2014 (and by how many years), and whether it is from 2017, 2021 or 2022 on. Years of

@@ -263,7 +263,7 @@ def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
     """
     Return a curve times what a reference meter read over it; `factors` are the 90% ones around that.
 
-    Whether the machine is tuned is told by it, so that the low end is no longer that of one that is. A guest's
+    Whether the machine is tuned is known by it, so that the low end is no longer that of one that is. A guest's
     neighbours were in the reference as well.
     """
     rest_w, wake_w, full_w, exponent, own, others, (low_at, *_, busy_at, _), floor = of
@@ -274,7 +274,7 @@ def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
 
 def fitted_into(of: Curve, wall: Curve, memory_gb: float) -> Curve:
     """
-    Return a package's curve, made smaller where it and the memory would take more than the wall that a meter told.
+    Return a package's curve, made smaller where it and the memory would take more than the wall that a meter read.
 
     Where the memory's estimate alone would take most of the wall, half of it is the package's.
     """

@@ -270,7 +270,7 @@ class TestWhichReadingsCount:
 
     def test_cores_and_shares_of_servers_add_up_with_nothing(self):
         """
-        A core is in a package; of vcpu+memory nobody knows the parts.
+        A core is in a package; the parts of vcpu+memory are unknown.
         """
         for boundary in ("core", "vcpu+memory", "node", "unknown", ""):
             found, _ = primaries([said("rapl", boundary, 50.0), said("nvml", "gpu", 5.0)], RANKS)

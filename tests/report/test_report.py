@@ -342,7 +342,7 @@ class TestCommand:
 
     def test_it_shows_shared_meters(self, tmp_path):
         """
-        What they counted, and what of it is nobody's.
+        What they counted, and what of it is unattributed.
         """
         path = tmp_path / "energy.jsonl"
         rows = [row(1, 0, 2, 0, 20.0), row(2, 1, 3, 10_000_000, 20.0)]

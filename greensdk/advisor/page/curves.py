@@ -163,7 +163,7 @@ def _spread(counts: Sequence[int]) -> list[int]:
 
 def plain_ticks(axis: Any) -> None:
     """
-    Have an axis say its numbers as they are: nobody thinks in thousandths of a dollar.
+    Have an axis say its numbers as they are: no reader thinks in thousandths of a dollar.
     """
     from matplotlib.ticker import FuncFormatter
 

@@ -152,7 +152,7 @@ def test_without_cpu_seconds_anything_from_none_to_all_may_have_been_used() -> N
 
 def test_an_estimator_that_was_not_opened_says_so() -> None:
     """
-    No number from constants that nobody looked up.
+    No number from constants that were not looked up.
     """
     reading = LambdaEstimator(vcpus=1.0, memory_mb=512).estimate(use(1.0))
     assert (None, "open() was not called") == (reading["energy_j"], reading["reason"])

@@ -87,7 +87,7 @@ def scraped(server: str) -> float:
 @pytest.mark.slow
 def test_a_sampled_call_is_seen_from_end_to_end(tmp_path):
     """
-    CPU, memory, disk and power of the worker and its child, as psutil and a meter told them while it ran; a process on
+    CPU, memory, disk and power of the worker and its child, as psutil and a meter read them while it ran; a process on
     several CPUs may show more than 100%.
     """
     code = "import time\nwhile time.process_time() < 0.3: sum(range(500))"

@@ -44,7 +44,7 @@ CPUS = (
     "Apple M1 Pro",
     "AWS Graviton2",
     "Neoverse-N1",
-    "a CPU that nobody knows",
+    "a CPU of unknown make",
     "",
 )
 cpus = st.sampled_from(CPUS)

@@ -230,11 +230,11 @@ def test_memory_that_nobody_tells_is_assumed_and_said() -> None:
     """
     Two GB for each thread.
     """
-    _, told = both(host(EPYC, cpus=128, memory_gb=256), use(1.0, host_cpu_s=9.0))
+    _, seen = both(host(EPYC, cpus=128, memory_gb=256), use(1.0, host_cpu_s=9.0))
     _, untold = both(host(EPYC, cpus=128, memory_gb=None), use(1.0, host_cpu_s=9.0))
-    assert told["energy_j"] == untold["energy_j"]
+    assert seen["energy_j"] == untold["energy_j"]
     assert "memory unknown: 2 GB a thread" in untold["attributes"]["basis"]
-    assert "memory unknown" not in told["attributes"]["basis"]
+    assert "memory unknown" not in seen["attributes"]["basis"]
 
 
 def test_without_a_clock_of_the_machine_the_call_gets_its_part_at_once() -> None:
