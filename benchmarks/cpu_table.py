@@ -26,8 +26,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from greensdk_psutil_tdp.data import core, threads
-from greensdk_psutil_tdp.data.parts import PARTS
 from greensdk_psutil_tdp.names import normalise
+from greensdk_psutil_tdp.parts import PARTS
 from greensdk_psutil_tdp.table import find, split
 
 from greensdk.machine.hardware import classify

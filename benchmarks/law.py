@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 KIT = Path(__file__).parents[1] / "tests" / "kit"
 sys.path.insert(0, str(KIT))
 
+import law_gpu  # noqa: E402
 import law_kit  # noqa: E402
 from law_kit import Power, Truth  # noqa: E402
 from law_peers import DECORATORS, PEERS, decorator_tool, peer_tool  # noqa: E402
@@ -46,6 +47,10 @@ LIMIT_S = 60
 HEADS = ("greensdk: calls + unattributed", "truth known to", "its calls alone", "off the fair share")
 
 DECORATED = "50 coroutines, decorated"
+ON_GPU = "GPU + CPU, 2 processes"
+GPU_W = 300.0
+GATHER = "gather in 4 coroutines"
+BLOCKS = "50 blocks on one loop"
 
 
 def lithops(tool: law_kit.Tool, number: int, workers: int, seconds: float) -> None:
@@ -69,7 +74,13 @@ SCENARIOS: dict[str, Callable[[law_kit.Tool], None]] = {
     DECORATED: partial(law_kit.coroutines, number=50, seconds=0.025),
     "3 levels, one inside the other": partial(law_kit.nested, levels=3, seconds=0.4),
     "4 processes": partial(law_kit.processes, number=4, seconds=0.5),
+    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.025),
+    GATHER: partial(law_kit.gathering, calls=4, number=5, seconds=0.05),
+    "a thread pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.3, method="threads"),
     "a process pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4),
+    ON_GPU: partial(law_gpu.on_gpu, number=2, seconds=4.0),
+    "a fork server's pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="forkserver"),
+    "loky inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="loky"),
     "8 Lithops calls on 2 workers": partial(lithops, number=8, workers=2, seconds=1.0),
 }
 
@@ -93,6 +104,26 @@ class Found(NamedTuple):
     calls_j: float | None = None
     unfair: float | None = None
     ended: bool = True
+
+
+def on_gpu(tool: str, folder: str, log: Path) -> Found | str:
+    """
+    Run the scenario that has a GPU: two counters, each of which has a truth of its own, and their sum.
+    """
+    if tool != OURS:
+        return "no stand-in"
+    counter = law_gpu.made(Path(folder, "gpu"))
+    with (
+        law_kit.turning(in_place(Path(folder, "sys")), {"package-0": Power(IDLE_W, BUSY_W)}) as package,
+        law_kit.turning(counter, {"package-0": Power(GPU_W)}) as gpu,
+    ):
+        ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", ON_GPU], folder)
+        if failure or not log.exists():
+            return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
+        one, other = ours(log, package), ours(log, gpu)
+    truth_j = one.truth_j + other.truth_j
+    vague = (one.vague * one.truth_j + other.vague * other.truth_j) / truth_j
+    return one._replace(truth_j=truth_j, vague=vague, unfair=None, ended=ended)
 
 
 def ours(log: Path, truth: Truth) -> Found:
@@ -138,10 +169,14 @@ def run(tool: str, scenario: str) -> Found | str:
     """
     if tool != OURS and not importlib.util.find_spec(tool):
         return "not installed"
-    if scenario == DECORATED and tool not in {OURS, *DECORATORS}:
+    if scenario in {DECORATED, GATHER} and tool not in {OURS, *DECORATORS}:
         return "no decorator"
+    if scenario == BLOCKS and tool != OURS:
+        return "as 50 coroutines"
     with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
         log = Path(folder, "law.jsonl")
+        if scenario == ON_GPU:
+            return on_gpu(tool, folder, log)
         with law_kit.turning(in_place(Path(folder, "sys")), {"package-0": Power(IDLE_W, BUSY_W)}) as truth:
             ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", scenario], folder)
             if failure or not log.exists():
@@ -192,9 +227,10 @@ def be(tool: str, scenario: str, log: str) -> None:
     """
     make: law_kit.Tool
     if tool == OURS:
-        make = partial(law_kit.greensdk_tool, POWERCAP, log)
+        tool_of = law_kit.greensdk_blocks if scenario == BLOCKS else law_kit.greensdk_tool
+        make = partial(law_gpu.gpu_tool if scenario == ON_GPU else tool_of, POWERCAP, log)
     else:
-        make = partial(decorator_tool if scenario == DECORATED else peer_tool, tool, log)
+        make = partial(decorator_tool if scenario in {DECORATED, GATHER} else peer_tool, tool, log)
     SCENARIOS[scenario](make)
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         RecordError,
         SinkError,
     )
-    from greensdk.measure.decorator import capture, energy_tracked, track
+    from greensdk.measure.blocks import capture, track
+    from greensdk.measure.decorator import energy_tracked
     from greensdk.measure.gpu import gpu_sync
     from greensdk.measure.notes import annotate, current
     from greensdk.measure.slots import reset
@@ -55,11 +56,11 @@ __all__ = [
 
 _HOMES = {
     "annotate": "measure.notes",
-    "capture": "measure.decorator",
+    "capture": "measure.blocks",
     "current": "measure.notes",
     "energy_tracked": "measure.decorator",
-    "track": "measure.decorator",
     "gpu_sync": "measure.gpu",
+    "track": "measure.blocks",
     "reset": "measure.slots",
     "Record": "schema.types",
 }

@@ -9,6 +9,7 @@ The exceptions that greensdk raises where a person can act on them, and its warn
     ├── MonitorUnavailable   a monitor can't measure here; ``reason`` and ``fix`` say why and what helps
     ├── SinkError            a record could not be handed over
     ├── RecordError          a line is not a record
+    ├── Abandoned            a block was never ended; in records only, as ``error_type``
     └── Terminated           a signal ended the call; in records only, as ``error_type``
 
 None of them ever leaves a measured call: there they become texts in ``record["errors"]``.
@@ -104,6 +105,12 @@ class SinkError(GreensdkError):
 class RecordError(GreensdkError):
     """
     A line does not hold a greensdk record.
+    """
+
+
+class Abandoned(GreensdkError):
+    """
+    Nobody ended a block. It is never raised: it is the record's ``error_type``, beside the status ``lost``.
     """
 
 

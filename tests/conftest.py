@@ -8,12 +8,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import greensdk
 from greensdk import errors
 from greensdk.deliver import sinks as sink
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,8 @@ TIMES = ("read", "compute", "write", "cold_start")
 
 ENERGY, SOURCE = "energy", "energy_source"
 METRICS = (*TIMES, ENERGY, SOURCE)
+_PARTS = ("read", "compute", "write")
+"""What a worker's seconds are the sum of."""
 RECORD = "worker_func_energy_record"
 """Key of a measured call's record in ``future.stats``."""
 
@@ -107,27 +109,57 @@ def _read(path: Path) -> dict[str, dict[str, list[list[Any]]]]:
         rows = json.loads(path.read_bytes())
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not JSON: {error}") from error
     if not isinstance(rows, dict):
         raise RecordError(f"{path}: not a profile of FlexExecutor: expected an object")
     for key, row in rows.items():
         try:
             _configuration(key)
-        except (ValueError, SyntaxError, TypeError):
-            raise RecordError(f"{path}: key {key!r}: expected '(cpu, memory, workers)'") from None
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            raise RecordError(f"{path}: key {key!r:.60}: expected '(cpu, memory, workers)'") from None
         if not isinstance(row, dict) or not all(_is_table(values) for values in row.values()):
-            raise RecordError(f"{path}: {key}: expected lists of lists, [[each worker] each repetition], by metric")
+            raise RecordError(f"{path}: {key:.60}: expected lists of lists, [[each worker] each repetition], by metric")
+        for name, values in row.items():
+            _check(f"{path}: {key:.60}: {name!r:.60}", name, (value for rep in values for value in rep))
     return rows
 
 
 def _configuration(key: str) -> Configuration:
-    cpu, memory, workers = ast.literal_eval(key)
-    return Configuration(cpu, memory, workers)
+    """
+    Raises:
+        ValueError: It is no configuration; `ast` has more exceptions for what is no Python.
+    """
+    numbers = ast.literal_eval(key)
+    if not isinstance(numbers, tuple) or len(numbers) != 3 or not all(map(is_amount, numbers)):
+        raise ValueError(key)
+    return Configuration(*numbers)
+
+
+def is_amount(value: Any) -> bool:
+    """
+    Say whether a value is a finite number that is not negative, and not more than 64 bits can hold.
+    """
+    return value.__class__ in (int, float) and 0 <= value < 2**63
 
 
 def _is_table(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(rep, list) for rep in values)
+
+
+def _check(where: str, name: str, values: Iterable[Any]) -> None:
+    """
+    Insist on numbers in the metrics that records are made of; other metrics are FlexExecutor's own affair.
+
+    Raises:
+        RecordError: One holds something else.
+    """
+    for value in values:
+        if value is None or name not in METRICS:
+            continue
+        if not (isinstance(value, str) if name == SOURCE else is_amount(value)):
+            what = "a text" if name == SOURCE else "a number of at least 0"
+            raise RecordError(f"{where}: expected {what} or null, found {value!r:.60}")
 
 
 def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
@@ -176,6 +208,6 @@ def seconds(reps: Mapping[str, Sequence[Sequence[Any]]], rep: int) -> Iterable[f
     """
     Yield, for each worker of a repetition, its seconds of reading, computing and writing, as far as known.
     """
-    for values in zip(*(reps[name][rep] for name in ("read", "compute", "write") if name in reps), strict=False):
+    for values in zip(*(reps[name][rep] for name in _PARTS if rep < len(reps.get(name, ()))), strict=False):
         known = [value for value in values if value is not None]
         yield float(sum(known)) if known else None

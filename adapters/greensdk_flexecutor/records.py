@@ -15,6 +15,8 @@ from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED
 from greensdk_flexecutor.profile import ENERGY, SOURCE, Configuration, Profile, seconds
 
+NAME_BYTES = 200
+"""File systems take 255 bytes for a name; stages whose names begin with the same 200 share a profile."""
 UNKNOWN_ENERGY = "the profile has no energy"
 
 
@@ -127,7 +129,8 @@ def _safe(name: str) -> str:
     """
     Return a name that is valid for a file.
     """
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in str(name)).strip(".") or "_"
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in str(name)).strip(".") or "_"
+    return safe.encode()[:NAME_BYTES].decode(errors="ignore")
 
 
 def _write(out: Path, workflow: str, stage: str, jobs: Iterable[list[Mapping[str, Any]]]) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lithops import FunctionExecutor
 
 from greensdk.configure.settings import KEYS
-from greensdk.configure.spec import make_spec
+from greensdk.configure.spec import make_spec, sent_whole
 from greensdk.errors import ConfigError
 from greensdk_lithops.advising import Advising
 from greensdk_lithops.backends import prepare
@@ -89,7 +89,8 @@ class _Measuring(Advising):
         retry = retrying()
         job = {**self._job, **own, "executor_id": self.executor_id, "attempt": retry.failure_count + 1 if retry else 1}
         call.arguments["extra_env"] = {VARIABLE: json.dumps(job), **call.arguments["extra_env"]}
-        futures = method(*call.args, **call.kwargs)
+        with sent_whole():
+            futures = method(*call.args, **call.kwargs)
         remember(futures if isinstance(futures, list) else [futures], job, retry and retry.response_future)
         return futures
 

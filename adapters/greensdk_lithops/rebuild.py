@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +32,20 @@ def from_stats(future: Any) -> dict[str, Any] | None:
     kept = json.loads(text)
     readings = [_reading(values) for values in kept.get("readings", ())]
     return {**_blank(future), **kept, "readings": readings, "worker": worker_of(future)}
+
+
+def later_overhead_s(record: dict[str, Any], future: Any) -> float | None:
+    """
+    Return a record's ``overhead_s`` as ``future.stats`` has it, which is written last: with what writing the record to
+    storage has taken. The record's own where the statistics tell nothing of it.
+    """
+    text = (getattr(future, "stats", None) or {}).get(RECORD_KEY)
+    with suppress(ValueError, TypeError, AttributeError, KeyError):
+        kept = json.loads(text or "")
+        if kept["record_id"] == record["record_id"]:
+            return float(kept["overhead_s"])
+    own: float | None = record["overhead_s"]
+    return own
 
 
 def lost(future: Any, reason: str) -> dict[str, Any]:

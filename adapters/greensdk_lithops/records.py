@@ -9,7 +9,7 @@ from typing import Any
 
 from greensdk_lithops.futures import attempts
 from greensdk_lithops.reading import JobRecords
-from greensdk_lithops.rebuild import from_stats, lost, worker_of
+from greensdk_lithops.rebuild import from_stats, later_overhead_s, lost, worker_of
 from greensdk_lithops.storage import DEFAULT_PREFIX
 
 WAIT_S = 60.0
@@ -90,4 +90,5 @@ def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:
     """
     caught = {key: value for key, value in (record["worker"] or {}).items() if value is not None}
     record["worker"] = {**(record["worker"] or {}), **worker_of(future), **caught}
+    record["overhead_s"] = later_overhead_s(record, future)
     return record

@@ -119,6 +119,7 @@ def measured(fn: Any, energy: Mapping[str, Any], modules: Iterable[str], config:
         tracked = energy_tracked(plugins=plugins, **{key: extra[key] for key in extra.keys() & KEYS.keys()})(fn)
         if tracked is fn:
             return fn
+        tracked = getattr(tracked, "function", tracked)  # a worker without greensdk can load that
     carrier = _with_modules(tracked, closure_chain([*functions_of(fn), *map(Needed, modules)]))
     if config[config["lithops"]["backend"]].get("runtime_include_function"):
         # Lithops names the runtime after the file of the function's code: it must not be this file.

@@ -72,9 +72,9 @@ class LithopsCall:
         """
         Yield ``future.stats``, and Lithops' storage unless a configured sink accepts records in a worker.
         """
-        yield STATS_URI, StatsSink()
         if not any(_is_for_workers(target) for _, target, *_ in settings.get("sinks") or ()):
             yield DEFAULT_URI, StorageSink(DEFAULT_URI)
+        yield STATS_URI, StatsSink()  # the last, whose record tells what writing to storage has taken
 
 
 def _is_for_workers(target: str) -> bool:

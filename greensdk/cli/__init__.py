@@ -113,7 +113,9 @@ def complain(text: str) -> int:
     """
     Print an error on one line, and return the exit code for it.
     """
-    click.echo(f"greensdk: {' '.join(line.strip() for line in text.splitlines())}", err=True)
+    from greensdk.report.text import shown
+
+    click.echo(shown(f"greensdk: {' '.join(line.strip() for line in text.splitlines())}"), err=True)
     return USAGE_ERROR
 
 

@@ -62,7 +62,7 @@ def advise(
     """
     from greensdk.cli.extras import need
     from greensdk.cli.report import spare_logs
-    from greensdk.logs import Problem, read
+    from greensdk.logs import Problem
 
     need("scipy", "greensdk advise")
     need("msgspec", "greensdk advise")
@@ -70,9 +70,10 @@ def advise(
         need("matplotlib", "greensdk advise --html")
         spare_logs(str(page), sources)
     from greensdk.advisor import advise as ask
+    from greensdk.report.source import usable
 
     problems: list[Problem] = []
-    records = [record for source in sources for record in read(source, skip=problems.append)]
+    records = list(usable(sources, problems.append))
     advice = ask(
         records,
         objective,

@@ -37,7 +37,8 @@ def _print(facts: Mapping[str, Any]) -> None:
     if host["cpu_microarch"]:
         click.echo(f"cores    {host['cpu_microarch']}")
     click.echo(f"by CPUID {host['cpuid'].get('cpu_model') or host['cpuid']['reason'] or 'unknown'}")
-    click.echo(f"clock    {host['host_clock'] or 'none: metered energy cannot be attributed to calls'}\n")
+    none = f"none, so metered energy cannot be attributed to calls: {host['host_clock_reason']}"
+    click.echo(f"clock    {host['host_clock'] or none}\n")
     table(["monitor", "works", "problem", "fix"], [_cells(row, "name") for row in facts["monitors"]])
     primary = facts["primary"]
     click.echo(f"\nenergy_j comes from {primary}" if primary else "\nenergy_j will be null")

@@ -53,9 +53,11 @@ class _Skipped:
         self.first = self.first or str(problem)
 
     def tell(self) -> None:
+        from greensdk.report.text import shown
+
         if self.count:
             more = f", the first: {self.first}" if self.first else "; greensdk validate says why"
-            click.echo(f"{self.count} lines are no good records and were left out{more}", err=True)
+            click.echo(f"{self.count} lines are no good records and were left out{shown(more)}", err=True)
 
 
 def _records(sources: tuple[str, ...], skip: Callable[[object], None]) -> Iterator[dict[str, Any]]:
@@ -99,9 +101,11 @@ def _csv(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:
 def _cell(value: Any) -> Any:
     import orjson
 
+    from greensdk.logs.columns import harmless
+
     if isinstance(value, Mapping | list):
         return orjson.dumps(value).decode()
-    return str(value).lower() if isinstance(value, bool) else value
+    return str(value).lower() if isinstance(value, bool) else harmless(value)
 
 
 def _parquet(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:

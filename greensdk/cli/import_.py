@@ -38,13 +38,14 @@ def import_(form: str, source: str, out: str, force: bool) -> None:
     from greensdk.errors import RecordError
     from greensdk.logs import Problem
     from greensdk.logs.fresh import fresh
+    from greensdk.report.text import shown
 
     skipped = written = 0
 
     def skip(problem: Problem) -> None:
         nonlocal skipped
         skipped += 1
-        click.echo(str(problem), err=True)
+        click.echo(shown(problem), err=True)
 
     with fresh(out, force=force) as path:
         with open(path, "wb") as file:

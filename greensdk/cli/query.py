@@ -71,9 +71,13 @@ def _table(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
 def _csv(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
     import csv
 
+    from greensdk.logs.columns import harmless
+    from greensdk.report.text import shown
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([name for name, _ in columns])
-    writer.writerows([None if cell is None else _text(cell) for cell in row] for row in rows)
+    writer.writerow([harmless(name) for name, _ in columns])
+    show = shown if sys.stdout.isatty() else str  # escapes are for files to keep, not for terminals to follow
+    writer.writerows([None if cell is None else show(_text(harmless(cell))) for cell in row] for row in rows)
 
 
 def _json(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:

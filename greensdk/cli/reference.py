@@ -40,7 +40,7 @@ def refer(reference: str, path: str, seconds: int, as_json: bool) -> None:
     source = "battery" if given_w is None else "given by hand"
     found = add_reference(path, host_id(), monitor, read_w, model_w, source)
     if as_json:
-        show.json({"path": path, "monitor": monitor, "watts": read_w, "model_w": model_w, **found._asdict()})
+        show.json({"path": path, "monitor": monitor, "watts": read_w, "model_w": model_w, **found.as_dict()})
         return
     click.echo(f"{monitor}: {model_w:.3g} W at the wall by the model, {read_w:.3g} W by the reference")
     click.echo(f"from now on {found.words}")

@@ -19,7 +19,7 @@ from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
 from greensdk.errors import masked
 from greensdk.machine import hardware
-from greensdk.measure.cputime import host_clock
+from greensdk.measure.cputime import find_host_clock
 
 if TYPE_CHECKING:
     from greensdk.configure.plugins import Plugins
@@ -104,7 +104,7 @@ def _calibration(path: str | None) -> dict[str, Any]:
 
     file = path or default_path()
     idle_w, reason = load(file, hardware.host_id())
-    scales = {name: each._asdict() for name, each in references(file, hardware.host_id()).items()}
+    scales = {name: each.as_dict() for name, each in references(file, hardware.host_id()).items()}
     return {"path": file, "idle_w": idle_w, "reason": reason, "references": scales}
 
 
@@ -113,13 +113,14 @@ def _row(ok: bool, reason: str = "", fix: str = "") -> dict[str, Any]:
 
 
 def _host() -> dict[str, Any]:
-    clock = host_clock()
+    clock, no_clock = find_host_clock()
     if clock:
         clock.close()
     facts = {
         **hardware.describe(),
         "cpu_microarch": hardware.microarch(),
         "host_clock": clock.name if clock else None,
+        "host_clock_reason": no_clock,
     }
     try:
         return {**facts, "cpuid": hardware.identify()}

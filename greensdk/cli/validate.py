@@ -18,6 +18,7 @@ def validate(sources: tuple[str, ...]) -> int:
     """
     from greensdk.logs.read import files
     from greensdk.logs.validate import verdicts
+    from greensdk.report.text import shown
 
     for source in sources:
         files(source)  # report a misspelt name before an hour of checking, not after it
@@ -27,6 +28,6 @@ def validate(sources: tuple[str, ...]) -> int:
             good += verdict.good
             bad += verdict.bad
             for problem in verdict.problems:
-                click.echo(str(problem))
+                click.echo(shown(problem))
     click.echo(f"{good} good, {bad} bad", err=bool(bad))
     return int(bad > 0)

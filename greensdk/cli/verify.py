@@ -32,6 +32,7 @@ def _is_broken(path: str, last: str | None) -> bool:
     from greensdk.cli.show import count
     from greensdk.deliver.chain import NOTHING
     from greensdk.logs.verify import UNCHAINED, check
+    from greensdk.report.text import shown
 
     lines = faults = 0
     digest, before = NOTHING, None
@@ -39,7 +40,7 @@ def _is_broken(path: str, last: str | None) -> bool:
         lines, digest = lines + 1, line_digest
         faults += fault is not None
         if fault and not fault == before == UNCHAINED:  # report "from here" once
-            click.echo(f"{path}:{number}: {fault}")
+            click.echo(shown(f"{path}:{number}: {fault}"))
         before = fault
     if last and not digest.startswith(last.lower()):
         faults += 1

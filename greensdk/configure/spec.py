@@ -15,13 +15,31 @@ class Spec(dict[str, Any]):
     """
     The given arguments of a decoration.
 
-    Pickled, it becomes a plain dict with everything decided here and now: plugins resolved to
-    ``module:attribute``, files and environment of this process read. The process that unpickles it
-    needs no discovery, no configuration and no greensdk to load it.
+    Pickled, it becomes a plain dict of the same arguments, which any process can load: what they leave open, the
+    process that runs the function decides by its own environment, files and adapters (Ray, Dask, Spark, joblib).
+    Inside :class:`sent_whole` it becomes one with everything decided here and now.
     """
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
-        return dict, (resolved(self),)
+        return dict, (resolved(self) if sent_whole.depth else dict(self),)
+
+
+class sent_whole:  # noqa: N801 - used like a function
+    """
+    Have specifications travel with everything decided: plugins resolved to ``module:attribute``, files and environment
+    of this process read. So Lithops sends them, whose workers have no configuration, and of plugins the modules only.
+
+    Attributes:
+        depth: How many such blocks are open in this process.
+    """
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        sent_whole.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        sent_whole.depth -= 1
 
 
 def make_spec(arguments: Mapping[str, Any], plugins: Mapping[str, Mapping[str, Any]] | None) -> Spec:

@@ -7,9 +7,12 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from greensdk.errors import SinkError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def open_private(path: str | Path, flags: int) -> int:

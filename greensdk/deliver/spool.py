@@ -354,6 +354,6 @@ def _read_note(path: Path) -> tuple[str, str | None]:
     """
     try:
         uri, _, key = _note(path).read_text(encoding="utf-8").partition("\n")
-    except (FileNotFoundError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):  # none, or what a crash of the disk made of it
         return "?", None
     return uri or "?", key or None

@@ -16,6 +16,9 @@ from greensdk.schema.fields import FIELDS, TIME
 
 _TYPES = {"string": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN"}
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How formulas begin, also in the wide forms that some spreadsheets take for these signs."""
+
 EXTRA = "extra"
 """The column of a flat table that holds, as JSON, what no other column is made for."""
 
@@ -49,6 +52,19 @@ def quoted(name: str) -> str:
     Return an SQL identifier.
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def harmless(value: Any) -> Any:
+    """
+    Return a cell of CSV; a text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
+
+    Example:
+        >>> harmless("=cmd|' /C calc'!A0"), harmless("f"), harmless(-1.0)
+        ("'=cmd|' /C calc'!A0", 'f', -1.0)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union
 
 import msgspec
 
-from greensdk.schema.check import parts_of
+from greensdk.schema.check import MOST_INTEGER, parts_of
 from greensdk.schema.fields import FIELDS, Field
 
 SURROGATE = b"\\ud"
@@ -89,5 +89,7 @@ def _text(field: Field) -> Any:
 
 
 def _number(name: str, field: Field) -> Any:
-    kind = int if name == "integer" else float
-    return kind if field.least is None else Annotated[kind, msgspec.Meta(ge=field.least)]
+    if name == "integer":
+        least = -MOST_INTEGER if field.least is None else int(field.least)
+        return Annotated[int, msgspec.Meta(ge=least, le=MOST_INTEGER)]
+    return float if field.least is None else Annotated[float, msgspec.Meta(ge=field.least)]

@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from greensdk.errors import RecordError
-from greensdk.logs.read import files, streams
+from greensdk.logs.read import files, next_line, streams, unreadable
 
 PIECE_BYTES = 32_000_000
 PARALLEL_BYTES = 30_000_000
@@ -70,7 +70,7 @@ class Copies:
         first = self._file.tell()
         try:
             shutil.copyfileobj(stream, self._file)
-        except (OSError, EOFError) as error:
+        except unreadable() as error:
             raise RecordError(f"{name}: {getattr(error, 'strerror', None) or error}") from error
         behind = self._file.tell()
         self._file.write(b"\n")  # a torn line ends here
@@ -145,7 +145,7 @@ def _cut(piece: Piece) -> list[Piece]:
         with open(piece.path, "rb") as file:
             for place in range(piece.first + PIECE_BYTES, piece.behind, PIECE_BYTES):
                 file.seek(place)
-                file.readline()
+                next_line(file)
                 if found[-1] < file.tell() < piece.behind:
                     found.append(file.tell())
     return [piece._replace(first=first, behind=behind) for first, behind in pairwise([*found, piece.behind])]

@@ -22,13 +22,17 @@ from greensdk.monitor import MEASURED
 
 NAME = "power-gadget"
 ELAPSED = "Elapsed Time (sec)"
-SUMMARY = re.compile(r"^[^,]*=")
+MOST = 1e9
+"""Seconds, joules, percent and MHz of a log stay below it: 30 years, or a week at the power of a thousand servers."""
+SUMMARY = re.compile(r"^[^,;=]*=")
 """A line of the summary: ``Total Elapsed Time (sec) = 60.2``."""
 
 _ENERGY = re.compile(r"^Cumulative (Processor|IA|GT|DRAM) Energy_?([0-9]*) ?\(Joules\)$")
 _KINDS = {"Processor": "package", "IA": "core", "GT": "uncore", "DRAM": "dram"}
 _MEANS = {"CPU Utilization(%)": "host_cpu_percent", "CPU Frequency_0(MHz)": "cpu_freq_mhz"}
 _COUNTED = ("package", "dram")
+_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+"""Byte order mark to codec."""
 
 Row = dict[str, float]
 
@@ -91,20 +95,37 @@ def import_(path: str, skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any
 def _rows(path: str, skip: Callable[[Problem], Any]) -> Iterator[Row]:
     header: list[str] = []
     before_s = 0.0
-    for file, number, line in lines(path):
-        text = line.decode("utf-8-sig", "replace").strip()
+    separator = ","
+    for file, number, text in _texts(path):
         if not header:
-            header = _cells(text)
+            # Where the decimal sign is a comma, Windows separates lists by semicolons.
+            separator = ";" if text.count(";") > text.count(",") else ","
+            header = _cells(text, separator)
             _check(path, header)
         elif SUMMARY.match(text):
             continue
         else:
-            row = _row(header, text)
+            row = _row(header, _cells(text, separator), "," if separator == ";" else ".")
             if isinstance(row, str) or row[ELAPSED] < before_s:
                 skip(Problem(file, number, row if isinstance(row, str) else f"{ELAPSED}: goes backwards"))
                 continue
             before_s = row[ELAPSED]
             yield row
+
+
+def _texts(path: str) -> Iterator[tuple[str, int, str]]:
+    """
+    Yield file, number and text of each line: UTF-8, or the UTF-16 that editors and shells of Windows write.
+    """
+    codec = ""
+    for file, number, line in lines(path):
+        if not codec:
+            codec = next((name for mark, name in _MARKS.items() if line.startswith(mark)), "utf-8-sig")
+        # In UTF-16 a newline has two bytes, and lines are cut behind the byte 0A: before its 00, or after it.
+        le = codec == "utf-16-le"
+        whole = line.removeprefix(b"\0").removesuffix(b"\n") if le else line.removesuffix(b"\0\n")
+        if text := whole.decode(codec, "replace").strip().removeprefix("\ufeff"):
+            yield file, number, text
 
 
 def _check(path: str, header: list[str]) -> None:
@@ -117,24 +138,24 @@ def _has_package(header: list[str]) -> bool:
     return any(_domain(name).startswith("package") for name in header)
 
 
-def _row(header: list[str], text: str) -> Row | str:
+def _row(header: list[str], found: list[str], point: str) -> Row | str:
     """
     Return the numbers of a row that we use, or what is wrong with one.
     """
-    cells = dict(zip(header, _cells(text), strict=False))
+    cells = dict(zip(header, found, strict=False))
     row: Row = {}
     for name in (name for name in header if name == ELAPSED or name in _MEANS or _domain(name)):
         try:
-            row[name] = float(cells.get(name, ""))
+            row[name] = float(cells.get(name, "").replace(point, "."))
         except ValueError:
-            return f"{name}: expected a number, found {cells.get(name, '')!r}"
-        if not 0 <= row[name] < float("inf"):
-            return f"{name}: expected at least 0, found {cells[name]!r}"
+            return f"{name}: expected a number, found {cells.get(name, '')!r:.60}"
+        if not 0 <= row[name] < MOST:
+            return f"{name}: expected at least 0, and less than {MOST:g}, found {cells[name]!r:.60}"
     return row
 
 
-def _cells(text: str) -> list[str]:
-    return [cell.strip(' "') for cell in text.split(",")]
+def _cells(text: str, separator: str) -> list[str]:
+    return [cell.strip(' "') for cell in text.split(separator)]
 
 
 def _domain(name: str) -> str:

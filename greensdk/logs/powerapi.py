@@ -12,12 +12,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from greensdk.logs.columns import harmless
 from greensdk.logs.read import Problem, lines
 from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED, MEASURED
@@ -31,6 +32,10 @@ FIRST = "the first report of its sensor: nothing says how long it is about"
 BOUNDARIES = {"cpu": "package", "dram": "dram"}
 
 
+LIST_BYTES = 1 << 28
+"""The longest line, 256 MiB: all reports of a file may be one JSON list."""
+
+
 class Report(NamedTuple):
     """
     One power report.
@@ -41,7 +46,8 @@ class Report(NamedTuple):
         at_s: The end of what it is about, in seconds since 1970.
         target: What it is about.
         power_w: Mean power.
-        metadata: Whatever else the formula tells.
+        metadata: Whatever else the formula says.
+        duration_s: The metadata's ``duration_s``.
     """
 
     place: tuple[str, int]
@@ -50,6 +56,7 @@ class Report(NamedTuple):
     target: str
     power_w: float
     metadata: Mapping[str, Any]
+    duration_s: float | None
 
 
 def import_(path: str, skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any]]:
@@ -71,8 +78,7 @@ def import_(path: str, skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any
         last_s = None
         for at_s, tick in groupby(of_sensor, attrgetter("at_s")):
             for report in tick:
-                told_s = _number(report.metadata.get("duration_s"))
-                yield _record(report, told_s or (None if last_s is None else at_s - last_s))
+                yield _record(report, report.duration_s or (None if last_s is None else at_s - last_s))
             last_s = at_s
 
 
@@ -135,11 +141,14 @@ def _report(place: tuple[str, int], row: Mapping[str, Any]) -> Report:
     """
     at_s, power_w = _seconds(row["timestamp"]), _number(row["power"])
     if power_w is None or not 0 <= power_w < float("inf"):
-        raise ValueError(f"power: expected watts, found {row['power']!r}")
+        raise ValueError(f"power: expected watts, found {row['power']!r:.60}")
     given = row.get("metadata")
     metadata = dict(given) if isinstance(given, Mapping) else {}
     metadata |= {key: value for key, value in row.items() if key and key not in {*COLUMNS, "metadata"}}
-    return Report(place, str(row["sensor"]), at_s, str(row["target"]), power_w, metadata)
+    duration_s = _number(metadata.get("duration_s"))
+    if duration_s is not None and not 0 <= duration_s <= at_s:
+        raise ValueError(f"metadata.duration_s: expected seconds, found {duration_s!r}")
+    return Report(place, str(row["sensor"]), at_s, str(row["target"]), power_w, metadata, duration_s)
 
 
 def _seconds(value: Any) -> float:
@@ -149,7 +158,7 @@ def _seconds(value: Any) -> float:
     try:
         found = datetime.fromisoformat(str(value))
     except ValueError:
-        raise ValueError(f"timestamp: expected a time, found {value!r}") from None
+        raise ValueError(f"timestamp: expected a time, found {value!r:.60}") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
@@ -167,7 +176,7 @@ def _rows(path: str, skip: Callable[[Problem], Any]) -> Iterator[tuple[str, int,
     Yield file, line and contents of each report, be it CSV or JSON.
     """
     header: list[str] | None = None
-    for file, number, line in lines(path):
+    for file, number, line in lines(path, LIST_BYTES):
         text = line.decode("utf-8-sig", "replace").strip()
         if header is None and not text.startswith(("[", "{")):
             header = _cells(text)
@@ -229,7 +238,7 @@ def export(records: Iterable[Mapping[str, Any]], path: str, *, as_csv: bool) -> 
                 continue
             written += 1
             if as_csv:
-                writer.writerow([report[name] for name in COLUMNS])
+                writer.writerow([harmless(report[name]) for name in COLUMNS])
             else:
                 text.write(orjson.dumps(report).decode() + "\n")
     return written, unknown
@@ -239,10 +248,12 @@ def _power_report(record: Mapping[str, Any]) -> dict[str, Any] | None:
     joules, duration_s = record.get("energy_j"), record.get("duration_s")
     if joules is None or not duration_s:
         return None
-    started = datetime.fromisoformat(record["started_at"]).timestamp()
-    ended = datetime.fromtimestamp(started + duration_s, tz=UTC)
+    try:
+        ended = datetime.fromisoformat(record["started_at"]) + timedelta(seconds=duration_s)
+    except (ValueError, OverflowError):  # no day of the calendar
+        return None
     return {
-        "timestamp": ended.isoformat(timespec="milliseconds"),
+        "timestamp": ended.astimezone(UTC).isoformat(timespec="milliseconds"),
         "sensor": (record.get("host") or {}).get("host_id") or "greensdk",
         "target": record.get("label") or record.get("function") or record["record_id"],
         "metadata": {

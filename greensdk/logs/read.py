@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 TORN = "torn line: its writer was stopped in the middle of it"
+LONGEST_BYTES = 1 << 24
+"""A longer line is no record, and is not read into memory: 16 MiB is what DuckDB takes, too."""
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
@@ -72,6 +74,8 @@ def parse(line: bytes) -> dict[str, Any] | str:
 
     from greensdk.schema.check import NEWER, is_newer
 
+    if len(line) > LONGEST_BYTES:
+        return f"longer than {LONGEST_BYTES >> 20} MiB, as no record is"
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -83,18 +87,22 @@ def parse(line: bytes) -> dict[str, Any] | str:
     return f"schema: {NEWER}" if is_newer(record) else record
 
 
-def lines(source: str | os.PathLike[str]) -> Iterator[tuple[str, int, bytes]]:
+def lines(source: str | os.PathLike[str], longest: int = LONGEST_BYTES) -> Iterator[tuple[str, int, bytes]]:
     """
     Yield (file, number, line) of every line of `source` that is not blank.
+
+    Args:
+        source: As for :func:`read`.
+        longest: The most bytes of a line that are kept, and one more that tells that there are others.
 
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """
     for name, file in streams(source):
-        yield from ((name, number, line) for number, line in numbered(name, file))
+        yield from ((name, number, line) for number, line in numbered(name, file, longest))
 
 
-def numbered(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def numbered(name: str, file: BinaryIO, longest: int = LONGEST_BYTES) -> Iterator[tuple[int, bytes]]:
     """
     Yield the number and the text of each line of an open file that is not blank.
 
@@ -103,12 +111,32 @@ def numbered(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """
     number = 0
     try:
-        for number, line in enumerate(file, 1):
+        while line := next_line(file, longest):
+            number += 1
             if not line.isspace():
                 yield number, line
-    except (OSError, EOFError) as error:
+    except unreadable() as error:
         where = name if not number else f"{name}:{number + 1}"
         raise RecordError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def next_line(file: BinaryIO, longest: int = LONGEST_BYTES) -> bytes:
+    """
+    Read one line, and keep `longest` bytes of it and one more: memory stays bounded, whatever the file holds.
+    """
+    line = part = file.readline(longest + 1)
+    while len(part) > longest and not part.endswith(b"\n"):
+        part = file.readline(longest + 1)
+    return line
+
+
+def unreadable() -> tuple[type[Exception], ...]:
+    """
+    Return what reading a file may raise, one that is compressed and damaged included.
+    """
+    from zlib import error
+
+    return OSError, EOFError, error
 
 
 def streams(source: str | os.PathLike[str]) -> Iterator[tuple[str, BinaryIO]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from greensdk.errors import RecordError
 from greensdk.logs.pieces import Piece, opened, side_by_side
-from greensdk.logs.read import Problem, parse
+from greensdk.logs.read import LONGEST_BYTES, Problem, next_line, parse
 from greensdk.schema.check import problems
 
 __all__ = ["Problem", "Verdict", "check", "verdicts"]
@@ -67,7 +67,7 @@ def _verdict(name: str, lines: Iterable[tuple[int, bytes]]) -> Verdict:
     good = bad = 0
     found: list[Problem] = []
     for number, line in lines:
-        if is_good(line):
+        if len(line) <= LONGEST_BYTES and is_good(line):
             good += 1
         elif texts := _texts(line):
             bad += 1
@@ -102,12 +102,9 @@ def _look_at(piece: Piece) -> tuple[int, Verdict]:
 
     def numbered() -> Iterator[tuple[int, bytes]]:
         nonlocal lines
-        place = piece.first
         with open(piece.path, "rb") as file:
             file.seek(piece.first)
-            while place < piece.behind:
-                line = file.readline(piece.behind - place)
-                place += len(line)
+            while (left := piece.behind - file.tell()) > 0 and (line := next_line(file)[:left]):
                 lines += 1
                 if not line.isspace():
                     yield lines, line

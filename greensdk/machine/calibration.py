@@ -9,9 +9,9 @@ said of the same seconds. They scale the model, and narrow its interval.
 
 import os
 from collections.abc import Mapping, Sequence
-from math import exp, hypot, log
+from math import exp, hypot, inf, log
 from time import strftime, time
-from typing import Any, NamedTuple
+from typing import Any
 
 SCHEMA = "greensdk.calibration/1"
 FRESH_DAYS = 90
@@ -27,7 +27,11 @@ work, around what the power model makes of them, lie within 0.75 to 1.22 (benchm
 """
 
 
-class Reference(NamedTuple):
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What a file raises that is no calibration, whatever it holds."""
+
+
+class Reference:
     """
     What reference meters read over what a model said, on this machine.
 
@@ -38,10 +42,19 @@ class Reference(NamedTuple):
         words: How the model is scaled, by what and when, for a person.
     """
 
-    factor: float
-    low: float
-    high: float
-    words: str
+    __slots__ = ("factor", "high", "low", "words")
+
+    def __init__(self, factor: float, low: float, high: float, words: str) -> None:
+        self.factor = factor
+        self.low = low
+        self.high = high
+        self.words = words
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        Return all of it by name.
+        """
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def default_path() -> str:
@@ -81,9 +94,19 @@ def load(path: str, host_id: str | None, now_s: float | None = None) -> tuple[di
         reason = _misfit(found, host_id) or _stale(found, time() if now_s is None else now_s)
         if not reason and meters == {}:
             reason = "without watts at rest: greensdk calibrate"
-        return {} if reason else {name: float(row["idle_w"]) for name, row in meters.items()}, reason
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        return {} if reason else {name: _watts(row["idle_w"]) for name, row in meters.items()}, reason
+    except UNREADABLE as error:
         return {}, f"{path} can't be read ({type(error).__name__}: {error}): greensdk calibrate"
+
+
+def _watts(value: Any) -> float:
+    """
+    Raises:
+        ValueError: They are no finite number of at least 0.
+    """
+    if not 0 <= (watts := float(value)) < inf:
+        raise ValueError(f"{value!r:.60} W")
+    return watts
 
 
 def references(path: str, host_id: str | None) -> dict[str, Reference]:
@@ -92,11 +115,9 @@ def references(path: str, host_id: str | None) -> dict[str, Reference]:
     """
     if not os.path.exists(path):
         return {}
+    # What is wrong with the file is said beside the watts at rest.
     kept = _kept(path, host_id).get("references") or {}
-    try:
-        made = {name: reference(points, time()) for name, points in kept.items()}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return {}  # what is wrong with the file is reported beside the watts at rest
+    made = {name: reference(points, time()) for name, points in kept.items()}
     return {name: each for name, each in made.items() if each}
 
 
@@ -111,6 +132,9 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
         points: ``watts``, ``model_w``, ``source``, ``measured_at`` and ``measured_s`` of each.
         now_s: Seconds since 1970.
 
+    Raises:
+        Exception: One of :data:`UNREADABLE`: the points hold something else.
+
     Example:
         >>> one = {"watts": 30, "model_w": 20, "source": "plug", "measured_at": "2026-11-30T", "measured_s": 0.0}
         >>> reference([one], 86400.0).words
@@ -119,7 +143,7 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     fresh = [point for point in points if (now_s - point["measured_s"]) / 86400 <= FRESH_DAYS]
     if not fresh:
         return None
-    logs = [log(point["watts"] / point["model_w"]) for point in fresh]
+    logs = [log(_watts(point["watts"]) / _watts(point["model_w"])) for point in fresh]
     middle = sum(logs) / len(logs)
     spread = max(log(WORK), 2 * max(abs(each - middle) for each in logs))
     aside = hypot(log(METER), spread / len(logs) ** 0.5)
@@ -228,12 +252,18 @@ def _new(host_id: str | None, meters: Mapping[str, Mapping[str, Any]], seconds: 
 
 def _kept(path: str, host_id: str | None) -> dict[str, Any]:
     """
-    Return what is in the file, where it is of this machine and kernel.
+    Return what is in the file, where it is of this machine and kernel, and whole.
     """
     try:
         found = _read(path)
-        return {} if _misfit(found, host_id) else dict(found)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        if _misfit(found, host_id):
+            return {}
+        for row in found["meters"].values():
+            _watts(row["idle_w"])
+        for points in (found.get("references") or {}).values():
+            reference(points, time())
+        return dict(found)
+    except UNREADABLE:
         return {}
 
 

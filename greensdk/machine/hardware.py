@@ -8,17 +8,54 @@ What nothing tells is None, never a guess.
 :func:`greensdk.machine.cpu_class.classify` sorts the CPU's name into one of `CPU_CLASSES`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from greensdk.machine.cpu_class import CPU_CLASSES, classify
 
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class Host(TypedDict):
+        """
+        What :func:`describe` tells.
+
+        Keys:
+            host_id: See :func:`host_id`.
+            boot_id: See :func:`boot_id`.
+            os: ``linux``, ``darwin`` or ``win32``, as `sys.platform`.
+            arch: ``x86_64``, ``aarch64``, ``arm64``, as the kernel says.
+            cpu_model: The CPU's name as the machine tells it; on ARM made from the part number.
+            cpu_class: One of `CPU_CLASSES`.
+            cpu_generation: The microarchitecture, where the name hides the part and CPUID's numbers don't.
+            cpus_logical: Hardware threads of the machine, not those this process may run on.
+            cpus_physical: Cores.
+            sockets: Packages; on a virtual machine what the hypervisor pretends.
+            memory_bytes: RAM of the machine.
+            virtualised: True in a virtual machine, False on bare metal, None when nothing tells.
+        """
+
+        host_id: str
+        boot_id: str | None
+        os: str
+        arch: str
+        cpu_model: str | None
+        cpu_class: str
+        cpu_generation: str | None
+        cpus_logical: int | None
+        cpus_physical: int | None
+        sockets: int | None
+        memory_bytes: int | None
+        virtualised: bool | None
+
+
 __all__ = [
     "CPU_CLASSES",
-    "Host",
     "boot_id",
     "classify",
     "describe",
@@ -49,39 +86,6 @@ _VIRTUAL_PRODUCTS = (
     "apple virtualization",
 )
 _host_ids: dict[str, str] = {}
-
-
-class Host(TypedDict):
-    """
-    What :func:`describe` tells.
-
-    Keys:
-        host_id: See :func:`host_id`.
-        boot_id: See :func:`boot_id`.
-        os: ``linux``, ``darwin`` or ``win32``, as `sys.platform`.
-        arch: ``x86_64``, ``aarch64``, ``arm64``, as the kernel says.
-        cpu_model: The CPU's name as the machine tells it; on ARM made from the part number.
-        cpu_class: One of `CPU_CLASSES`.
-        cpu_generation: The microarchitecture, where the name hides the part and CPUID's numbers don't.
-        cpus_logical: Hardware threads of the machine, not those this process may run on.
-        cpus_physical: Cores.
-        sockets: Packages; on a virtual machine what the hypervisor pretends.
-        memory_bytes: RAM of the machine.
-        virtualised: True in a virtual machine, False on bare metal, None when nothing tells.
-    """
-
-    host_id: str
-    boot_id: str | None
-    os: str
-    arch: str
-    cpu_model: str | None
-    cpu_class: str
-    cpu_generation: str | None
-    cpus_logical: int | None
-    cpus_physical: int | None
-    sockets: int | None
-    memory_bytes: int | None
-    virtualised: bool | None
 
 
 def host_id(root: str = "/") -> str:

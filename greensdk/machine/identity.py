@@ -13,9 +13,32 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TypedDict
+from typing import TYPE_CHECKING
 
 from greensdk.machine.hardware import boot_id, host_id
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class Identity(TypedDict):
+        """
+        What a record tells of its process.
+
+        Keys:
+            pid: Its id, in its own pid namespace.
+            started_s: When it began: seconds since the boot on Linux, since 1970 elsewhere; None where unknown.
+            pid_namespace: The inode of its pid namespace; None where there is no such thing.
+            ancestors: [pid, started_s] of its parent, the parent's parent and so on, as far as they can be seen: up to
+                the first process of the container or of the machine.
+            parent_id: The record_id that was handed on by :data:`PARENT`; None without one.
+        """
+
+        pid: int
+        started_s: float | None
+        pid_namespace: int | None
+        ancestors: list[list[float]]
+        parent_id: str | None
+
 
 PARENT = "GREENSDK_PARENT"
 """
@@ -23,26 +46,6 @@ Variable in which ``greensdk run`` hands its record's id on: ``record_id:boot_id
 three being those of the process that measures. Only the same boot of the same machine takes it, and where the pid can
 be looked up, only while that process lives: the variable may outlive it in a daemon or a terminal.
 """
-
-
-class Identity(TypedDict):
-    """
-    What a record tells of its process.
-
-    Keys:
-        pid: Its id, in its own pid namespace.
-        started_s: When it began: seconds since the machine's boot on Linux, since 1970 elsewhere; None where unknown.
-        pid_namespace: The inode of its pid namespace; None where there is no such thing.
-        ancestors: [pid, started_s] of its parent, the parent's parent and so on, as far as they can be seen: up to the
-            first process of the container or of the machine.
-        parent_id: The record_id that was handed on by :data:`PARENT`; None without one.
-    """
-
-    pid: int
-    started_s: float | None
-    pid_namespace: int | None
-    ancestors: list[list[float]]
-    parent_id: str | None
 
 
 _known: dict[int, Identity] = {}
@@ -63,18 +66,22 @@ def identity() -> Identity:
 def _look(pid: int) -> Identity:
     if sys.platform != "linux":
         started_s, ancestors = _asked_of_psutil()
-        return Identity(
-            pid=pid, started_s=started_s, pid_namespace=None, ancestors=ancestors, parent_id=_handed_on(None)
-        )
+        return {
+            "pid": pid,
+            "started_s": started_s,
+            "pid_namespace": None,
+            "ancestors": ancestors,
+            "parent_id": _handed_on(None),
+        }
     stat = stat_of("self")
     namespace = _namespace()
-    return Identity(
-        pid=pid,
-        started_s=_started_s(stat) if stat else None,
-        pid_namespace=namespace,
-        ancestors=list(_above(stat)) if stat and _is_ours() else [],
-        parent_id=_handed_on(namespace),
-    )
+    return {
+        "pid": pid,
+        "started_s": _started_s(stat) if stat else None,
+        "pid_namespace": namespace,
+        "ancestors": list(_above(stat)) if stat and _is_ours() else [],
+        "parent_id": _handed_on(namespace),
+    }
 
 
 def stat_of(pid: int | str) -> list[bytes] | None:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from time import clock_gettime
 from typing import Any
 
-NONE: Mapping[int, float] = {}
 MODULE = "multiprocessing.process"
 
 
@@ -24,17 +23,16 @@ def pool_cpu_s() -> Mapping[int, float]:
     """
     module: Any = sys.modules.get(MODULE)
     if module is None or sys.platform != "linux":
-        return NONE
+        return {}
     return dict(_running(module))
 
 
-def grown_s(start: Mapping[int, float], now: Mapping[int, float]) -> float:
+def grown_s(start: Mapping[int, float] | None, now: Mapping[int, float]) -> float:
     """
     Return the CPU seconds between two looks. Those of a process that has ended meanwhile are negative: its whole life
     has come to who waited for it.
     """
-    if not start and not now:
-        return 0.0
+    start = start or {}
     gone_s = sum(cpu_s for pid, cpu_s in start.items() if pid not in now)
     return sum(cpu_s - start.get(pid, 0.0) for pid, cpu_s in now.items()) - gone_s
 

@@ -44,6 +44,8 @@ def raise_again(error: BaseException) -> None:
     Have the signal handler called once more in a moment, where it raised in a callback that Python lets nothing out of.
     """
     number = _number(error)
+    if number == _SIGINT:
+        number = _interrupting()
     if number is not None:
         # From another thread: this one would call it here and now.
         start_new_thread(cast("Any", interrupt_main), (number,))
@@ -60,6 +62,16 @@ def _number(error: BaseException) -> int | None:
             return number
         before, place = place, place.tb_next
     return _SIGINT if isinstance(error, KeyboardInterrupt) and before is not None and not _says_raise(before) else None
+
+
+def _interrupting() -> int:
+    """
+    Return the first signal that Python's own handler of Ctrl-C handles: a job in the background ignores Ctrl-C itself.
+    """
+    import _signal  # type: ignore[import-not-found]  # the module that `signal` is made of
+
+    numbers = (number for number in range(1, _signal.NSIG) if _signal.getsignal(number) is _signal.default_int_handler)
+    return next(numbers, _SIGINT)
 
 
 def _given(inner: TracebackType, outer: TracebackType) -> int | None:

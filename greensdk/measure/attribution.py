@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, Reading, reading
-from greensdk.schema.primary import GPU, doubt_of, lacking, parts_in
+from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, Reading, reading
+from greensdk.schema.primary import has_gpu
 
 NO_CLOCK = "no clock here tells the machine's CPU time, so its joules can't be shared out"
 NO_METER = "there is no meter here whose joules it could share out"
@@ -32,6 +32,12 @@ the part if they erred in its favour.
 """
 
 KEYS = len(Reading.__annotations__)
+
+MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
+"""
+What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
+machine it is, and the 90% factors of the error that all its readings share. It cancels where two of them are compared.
+"""
 
 
 def share_of(cpu_s: float, host_cpu_s: float, resolution_s: float = 0.0) -> Share | None:
@@ -81,27 +87,90 @@ def attribute(found: Reading, share: Share | None, reason: str = NO_CLOCK) -> bo
     """
     if len(found) != KEYS:
         _complete(found)
-    energy = found["energy_j"]
+    words = found["monitor"], found["scope"], found["quality"], found["boundary"], found["meter_id"]
+    if words not in _known_words or found["domains"].__class__ is not dict or found["attributes"].__class__ is not dict:
+        _check_words(found, words)
+    energy, low, high = found["energy_j"], found["energy_low_j"], found["energy_high_j"]
     if energy is None:
-        if not found["reason"]:
+        if not found["reason"] or not isinstance(found["reason"], str):
             raise ValueError("energy_j is None without a reason")
+        _make_floats(found)
         return False
+    if energy.__class__ is not float or not (low.__class__ is high.__class__ is float):
+        energy, low, high = _make_floats(found)
     if not 0.0 <= energy < inf:
         raise ValueError(f"energy_j = {energy!r} is no number of joules")
-    low, high = found["energy_low_j"], found["energy_high_j"]
     if found["scope"] != MACHINE:
         found["call_j"], found["low_j"], found["high_j"] = energy, low, high
+        _check_reason(found)
         return False
     if found["call_j"] is not None or found["reason"]:
+        _make_floats(found)
+        _check_reason(found)
         _check_own_share(found, energy)
         return False
+    found["reason"] = None
     if share is None:
+        found["low_j"] = found["high_j"] = None
         found["reason"] = reason
         return False
     found["call_j"] = energy * share[0]
     found["low_j"] = (energy if low is None else low) * share[1]
     found["high_j"] = (energy if high is None else high) * share[2]
     return True
+
+
+_known_words: set[tuple[str, str, str, str, str | None]] = set()
+"""Those of readings that were right: a meter's are always the same."""
+MOST_WORDS = 1000
+
+
+def _check_words(found: Reading, words: tuple[str, str, str, str, str | None]) -> None:
+    """
+    Raises:
+        ValueError: A text of a reading is none, or none of those that its key may hold.
+    """
+    *texts, meter_id = words
+    if not all(isinstance(each, str) for each in texts) or not (meter_id is None or isinstance(meter_id, str)):
+        raise ValueError(f"not the texts of a reading: {words!r:.200}")
+    if found["scope"] not in _SCOPES or found["quality"] not in _QUALITIES:
+        raise ValueError(f"scope {found['scope']!r:.60} or quality {found['quality']!r:.60} is none that there is")
+    for key in ("domains", "attributes"):
+        if not isinstance(found[key], Mapping):
+            raise ValueError(f"{key} is no mapping")
+    if len(_known_words) < MOST_WORDS:
+        _known_words.add(words)
+
+
+def _check_reason(found: Reading) -> None:
+    """
+    Raises:
+        ValueError: It is no text.
+    """
+    if not (found["reason"] is None or isinstance(found["reason"], str)):
+        raise ValueError(f"reason is no text: {found['reason']!r:.60}")
+
+
+def _make_floats(found: Reading) -> tuple[Any, float | None, float | None]:
+    """
+    Make floats of other libraries' numbers, and return ``energy_j`` and its interval.
+
+    Raises:
+        ValueError: One is no number; the truth is none.
+    """
+    for key in _NUMBERS:
+        value: Any = found[key]  # type: ignore[literal-required]
+        if value is None:
+            continue
+        if isinstance(value, bool | str | bytes):
+            raise ValueError(f"{key} = {value!r:.60} is no number")
+        found[key] = float(value)  # type: ignore[literal-required]
+    return found["energy_j"], found["energy_low_j"], found["energy_high_j"]
+
+
+_NUMBERS = ("energy_j", "energy_low_j", "energy_high_j", "call_j", "low_j", "high_j")
+_SCOPES = frozenset({MACHINE, CALL})
+_QUALITIES = frozenset({MEASURED, ATTRIBUTED, ESTIMATED})
 
 
 def _complete(found: Reading) -> None:
@@ -166,6 +235,16 @@ def by_clock(
     )
 
 
+def doubt_of(estimate: Reading) -> dict[str, Any]:
+    """
+    Return the `MODEL_KEYS` of a reading; nothing for one that rests on no model.
+    """
+    attributes = estimate["attributes"]
+    if not isinstance(attributes, dict) or "model_id" not in attributes:
+        return {}
+    return {key: attributes.get(key) for key in MODEL_KEYS}
+
+
 def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str | None = None) -> Reading | None:
     """
     Return the primary reading, which stands for the call: of those with a number the first in `ranks`.
@@ -186,41 +265,39 @@ def choose(readings: Iterable[Reading], ranks: Mapping[str, int], boundary: str 
     return best
 
 
-def primaries(
-    readings: Sequence[Reading], ranks: Mapping[str, int], boundary: str | None = None
-) -> tuple[Sequence[Reading], str | None]:
+def lacking(found: Iterable[Reading], others: Iterable[Reading] = ()) -> str | None:
     """
-    Return the readings whose sum stands for the call, and in words what is not in it and should be.
+    Return in words what some readings leave out, and the parts that others were asked for and do not know.
 
-    Parts of a machine that share no joule add up: the best reading, and of every other part the best beside it. Where
-    the best is of a boundary that adds up with no other (a wall), or a boundary was asked for, it stands alone.
-
-    Args:
-        readings: As for :func:`choose`.
-        ranks: As for :func:`choose`.
-        boundary: What has to be in the sum; None for all that is known.
+    A GPU that the call's process has not used is not left out.
     """
-    best = choose(readings, ranks, boundary)
-    if best is None:
-        if boundary is None or len(parts_in(boundary)) < 2:
-            return (), None
-    elif boundary is not None or len(readings) == 1 or not _has_more(best, readings):
-        return (best,), lacking((best,)) if "missing" in best["attributes"] else None
-    from greensdk.measure.parts import beside
+    texts = []
+    for each in found:
+        missing, reasons, shares = (each["attributes"].get(key) for key in ("missing", "reasons", "shares"))
+        if isinstance(missing, list) and isinstance(reasons, dict):  # any monitor may mean something else by it
+            unused = shares if has_gpu(each["boundary"]) and isinstance(shares, dict) else {}
+            texts += [f"without {key}: {reasons.get(key)}" for key in missing if unused.get(key) != 0]
+    texts += [f"without {each['boundary']}: {each['monitor']}: {each['reason']}" for each in others]
+    return "; ".join(texts) or None
 
-    return beside(readings, ranks, boundary)
 
-
-def _has_more(best: Reading, readings: Iterable[Reading]) -> bool:
+def quality_of(primary: Reading) -> str:
     """
-    Say whether some reading is of a part of the machine that the best one does not hold.
+    Return how the call's joules of a reading are known; a model of the whole machine stays one when it is shared out.
     """
-    mine = parts_in(best["boundary"])
-    if mine:
-        for each in readings:
-            if mine.isdisjoint(parts_in(each["boundary"]) or mine):
-                return True
-    return False
+    return ATTRIBUTED if primary["scope"] == MACHINE and primary["quality"] == MEASURED else primary["quality"]
+
+
+def total(joules: Iterable[float | None]) -> float | None:
+    """
+    Return the sum of some joules; None where one of them is.
+    """
+    found = 0.0
+    for each in joules:
+        if each is None:
+            return None
+        found += each
+    return found
 
 
 def reasons(readings: Iterable[Reading]) -> str:
@@ -290,5 +367,5 @@ class Nested:
             cpu_s: Its CPU seconds.
         """
         known_j, known_cpu_s = self.known.get((primary["monitor"], primary["boundary"]), (0.0, 0.0))
-        unknown_cpu_s = 0.0 if primary["boundary"] == GPU else self.cpu_s - known_cpu_s  # CPU time says nothing of it
+        unknown_cpu_s = 0.0 if has_gpu(primary["boundary"]) else self.cpu_s - known_cpu_s  # CPU time says nothing of it
         return self_energy(primary["call_j"], cpu_s, known_j, unknown_cpu_s)

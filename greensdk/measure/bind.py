@@ -5,12 +5,14 @@ What the wrapper of a decorated function calls, made in the process in which it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import perf_counter_ns
 from typing import Any
 
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.measure.calls import Call
 from greensdk.measure.record import Subject
 from greensdk.measure.slots import slot_for
+from greensdk.measure.state import ledger
 
 
 def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> Callable[..., Any]:
@@ -19,11 +21,14 @@ def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> C
     """
     if is_disabled():
         return fn
+    began_ns = perf_counter_ns()
     if kind is Call and not MANY_RUNS.isdisjoint(spec):
         from greensdk.measure.repeats import kind_of
 
         kind = kind_of(spec)
-    return kind(fn, slot_for(spec), Subject(name_of(fn)))
+    call = kind(fn, slot_for(spec), Subject(name_of(fn)))
+    ledger.owed_ns += perf_counter_ns() - began_ns
+    return call
 
 
 def name_of(fn: Any) -> str:

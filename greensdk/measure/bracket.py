@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import describe
 from greensdk.machine.signals import is_from_signal
-from greensdk.measure.attribution import IDLE_HOST, NO_CLOCK, attribute, by_clock
+from greensdk.measure.attribution import IDLE_HOST, attribute, by_clock
 from greensdk.measure.state import Frame
 from greensdk.monitor import MACHINE, MEASURED, CpuTime, Reading, Usage, reading
 
@@ -28,6 +28,7 @@ class Bracket(Frame):
         strict_error: What is to be raised after the call, where the user has asked for that.
         unshared: Why the machine's joules can't be shared out; empty where nothing speaks against it.
         host0_s: What the machine's CPU clock showed at the beginning.
+        entered_ns: When measuring began.
     """
 
     __slots__ = ("clock_token", "errors", "host0_s", "runtime", "strict_error", "tokens", "unshared")
@@ -37,6 +38,7 @@ class Bracket(Frame):
     strict_error: BaseException | None
     unshared: str
     host0_s: float | None
+    entered_ns: int
 
     def start_meters(self) -> None:
         """
@@ -87,7 +89,9 @@ class Bracket(Frame):
         if isinstance(self.clock_token, BaseException):
             return None
         try:
-            return clock.cpu_time(self.clock_token)
+            counted = clock.cpu_time(self.clock_token)
+            check_counted(counted)
+            return counted
         except BaseException as error:
             self.fault(clock.name, "cpu_time", error)
             return None
@@ -119,7 +123,7 @@ class Bracket(Frame):
         Give each of the monitors' readings its call's part, and add those of the estimators and of the CPU clock.
         """
         runtime = self.runtime
-        why_not = self.unshared or (NO_CLOCK if usage.host_cpu_s is None else IDLE_HOST)
+        why_not = self.unshared or (runtime.no_clock if usage.host_cpu_s is None else IDLE_HOST)
         meters: list[Reading] = []
         for number, each in enumerate(readings):
             try:
@@ -149,7 +153,15 @@ class Bracket(Frame):
             self.errors[name] = reason
             readings.append(failed(name, reason))
         if runtime.poller is not None and runtime.poller.errors:
-            self.errors.update(runtime.poller.errors)
+            self._note_polls(runtime.poller.errors)
+
+    def _note_polls(self, errors: dict[str, tuple[str, int]]) -> None:
+        """
+        Note the polls that failed during this window, also where a later one worked.
+        """
+        for name, (text, at_ns) in errors.copy().items():
+            if at_ns >= self.entered_ns:
+                self.errors[name] = "; ".join(filter(None, (self.errors.get(name), text)))
 
     def fault(self, monitor: str, method: str, error: BaseException) -> BaseException:
         """
@@ -164,6 +176,23 @@ class Bracket(Frame):
         if self.runtime.strict and self.strict_error is None:
             self.strict_error = error
         return error
+
+
+def check_counted(counted: Any) -> None:
+    """
+    Raises:
+        TypeError: It is no CpuTime, or holds no seconds.
+    """
+    if not isinstance(counted, CpuTime) or not isinstance(counted.attributes, dict):
+        raise TypeError(f"expected a CpuTime, found {counted!r:.60}")
+    known = [each for each in (counted.tree_s, counted.host_start_s) if each is not None]
+    for value in (counted.host_s, counted.resolution_s, *known):
+        if value.__class__ not in (float, int) or not -MOST_S < value < MOST_S:
+            raise TypeError(f"expected seconds in a CpuTime, found {value!r:.60}")
+
+
+MOST_S = 1e15
+"""No clock shows more: 30 million years."""
 
 
 def failed(monitor: str, reason: str, source: object = None) -> Reading:

@@ -17,7 +17,7 @@ from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
 from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
-from greensdk.measure.cputime import HostClock, host_clock
+from greensdk.measure.cputime import HostClock, find_host_clock
 from greensdk.measure.record import blank
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared
@@ -78,7 +78,7 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     record["worker"] = deployment.worker
     record["config_digest"] = settings.get("config_digest")
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
-    clock = _clock() if asked and opened.cpu_clock is None else None
+    clock, no_clock = _clock() if asked and opened.cpu_clock is None else (None, "")
     record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
     idle_w = _calibrate(settings.get("calibration") or default_path(), opened)
     every_s = settings.get("sample_every_s") or deployment.sample_every_s
@@ -90,6 +90,7 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         estimators=opened.estimators,
         cpu_clock=opened.cpu_clock,
         host_clock=clock,
+        no_clock=no_clock,
         probe=_probe() if detail == "full" else None,
         poller=poller(opened.monitors, detail),
         missing=opened.missing,
@@ -172,7 +173,8 @@ class Opened:
                 self.missing[part.name] = problem
             if not problem and (part.why != AUTO or source.cheap):
                 self._take(source)
-        self.monitors.sort(key=lambda monitor: monitor.cheap)
+        # A GPU's driver is asked for its processes too, which takes longer than reading a counter.
+        self.monitors.sort(key=lambda monitor: (monitor.cheap, getattr(monitor, "boundary", None) != GPU))
 
     def _take(self, source: Any) -> None:
         self.host.update(getattr(source, "host_facts", {}))
@@ -238,8 +240,8 @@ def _watch(samples: bool, checkpoints: bool) -> None:
 
 
 @cache
-def _clock() -> HostClock | None:
-    return host_clock()
+def _clock() -> tuple[HostClock | None, str]:
+    return find_host_clock()
 
 
 class Deployment:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from greensdk.errors import describe, warn_once
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.record import Subject
+from greensdk.measure.state import shared
 from greensdk.measure.window import Window
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ class Opening:
             call, self._call = self._call, None
             if call is not None:
                 self._window = window = open_window(call.slot, call.subject, "steps")
+                if window is not None:
+                    shared.unended[window] = None
         elif window.closed:
             return None
         return window

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from _thread import allocate_lock
 from contextlib import suppress
-from time import perf_counter_ns, thread_time_ns
+from time import perf_counter_ns, sleep, thread_time_ns
 from typing import Any
 
 from greensdk.errors import Terminated, describe
@@ -28,6 +29,7 @@ AT_MOST_S = 10
 """After so many seconds a process that was asked to end does, whatever saving its records waits for."""
 
 LONGEST_WAIT_S = 3600.0
+LOOK_AGAIN_S = 0.0005
 
 
 class Checkpoints:
@@ -52,6 +54,7 @@ class Checkpoints:
         self._open.clear()
         self._due_ns.clear()
         self._thread: threading.Thread | None = None
+        self._writing: Window | None = None
         # Not an Event: its lock would be held when a garbage collection, in the same thread, begins another call.
         self._alarm = allocate_lock()
         self._alarm.acquire()
@@ -78,8 +81,11 @@ class Checkpoints:
 
     def leave(self, window: Window) -> None:
         """
-        Forget a call.
+        Forget a call that is ending, once an interim record that is being written is out: the last one comes last.
         """
+        # A garbage collection in our thread may end the very call, and daemon threads stop when the interpreter ends.
+        while self._writing is window and threading.current_thread() is not self._thread and not sys.is_finalizing():
+            sleep(LOOK_AGAIN_S)
         self._open.pop(window, None)
         self._due_ns.pop(window, None)
 
@@ -107,13 +113,16 @@ class Checkpoints:
         """
         thread = self._open.get(window)
         self._due_ns[window] = perf_counter_ns() + (window.runtime.checkpoint_s or 0.0) * 1e9
+        self._writing = window  # first of all: a call marks its end, then waits for what is being written
         try:
             seen = None if thread is None else glimpse(window, thread, "interim")
-            # Once it has ended, its last record is out or about to be.
-            if seen is not None and window in self._open:
+            # What was read after the call has begun to end would be more than the last record says.
+            if seen is not None and not is_ending(window):
                 _hand(seen, window)
         except Exception as error:
             window.errors["checkpoints"] = describe(error)
+        finally:
+            self._writing = None
         if window not in self._open:
             self._due_ns.pop(window, None)
 
@@ -134,6 +143,13 @@ class Checkpoints:
             if seen is not None and seen.record is not None:
                 seen.record["error_type"] = Terminated.__name__
                 seen.hand_over(seen.record)
+
+
+def is_ending(window: Window) -> bool:
+    """
+    Return whether the end of a call has begun.
+    """
+    return window.sampling is None or window.sampling.is_ending
 
 
 def _hand(seen: Glimpse, window: Window) -> None:

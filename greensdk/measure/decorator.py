@@ -1,5 +1,5 @@
 """
-What people use: :func:`energy_tracked`, :class:`track`, :class:`capture`.
+The decorator: :func:`energy_tracked`.
 
 A decorated function must survive being pickled by value (Lithops does that to everything in
 ``__main__``), so its wrapper reaches nothing but the function, a specification that pickles as a
@@ -12,41 +12,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from functools import WRAPPER_ASSIGNMENTS, wraps
+from functools import WRAPPER_ASSIGNMENTS, partial, wraps
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
+    FunctionType,
     MethodDescriptorType,
     MethodWrapperType,
-    TracebackType,
     WrapperDescriptorType,
 )
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import greensdk.calls  # noqa: F401 - so that a first call finds it where no descriptor is left
 from greensdk.configure.builtin import LAMBDA
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
-from greensdk.measure.calls import open_window
-from greensdk.measure.notes import Annotated, Notes
-from greensdk.measure.record import Subject, unmeasured
+from greensdk.measure.in_place import InPlace, is_in_place
 from greensdk.measure.slots import slot_for
-from greensdk.measure.state import shared
-from greensdk.measure.window import Window
+from greensdk.measure.state import ledger
 
-if TYPE_CHECKING:
-    from greensdk.schema.types import Record
-
-NOT_ENDED = "the block has not ended"
-SWITCHED_OFF = "GREENSDK_DISABLED switches measuring off"
-FAILED = "greensdk itself failed; a warning has said how"
+ledger.owed_ns = 0  # imported by the user's program, as its other modules are, and not by a call
 
 # A plain TypeVar instead of ParamSpec: the decorated function keeps its very type, overloads included.
 F = TypeVar("F", bound="Callable[..., Any] | staticmethod[..., Any] | classmethod[Any, ..., Any]")
 
 MARK = "__greensdk__"
 """The attribute by which a wrapper is known; it holds the specification."""
+
+RUNS_ELSEWHERE = ("apply_async", "send_with_options", "remote", "callback", "submit")
+"""
+What only an object has that has registered its function, and has that run without the wrapper: a task of Celery or
+Dramatiq, a remote function of Ray, a command of click, a flow of Prefect.
+"""
 
 _UNWRAPPABLE = (
     BuiltinFunctionType,
@@ -115,8 +113,7 @@ def energy_tracked(
             files and ``memory:`` take it, and reports replace it by the final one. Default: never.
         signals: When SIGTERM or SIGHUP ends the process, leave the records of the calls under way first. Default: no,
             except in a command of ``greensdk run``.
-        gpu_sync: Wait for what torch, cupy and jax have a GPU do, before and at the end of each call; see
-            :func:`greensdk.gpu_sync`. Default: no.
+        gpu_sync: Wait for GPUs before and at the end of each call; see :func:`greensdk.gpu_sync`. Default: no.
         strict: Re-raise a monitor's error after the call instead of noting it in the record.
         repeat: Run the function so often in each call, to see one that is too short for the meter; the result is the
             last run's. For plain functions only, like the next.
@@ -131,16 +128,28 @@ def energy_tracked(
         ConfigError: An argument is unknown or of the wrong kind, or `fn` can't be called.
     """
     spec = make_spec(arguments, plugins)
-    return _track(fn, spec) if fn is not None else lambda function: _track(function, spec)
+    return track_function(fn, spec) if fn is not None else lambda function: track_function(function, spec)
 
 
-def _track(fn: Any, spec: Spec) -> Any:
+def track_function(fn: Any, spec: Spec) -> Any:
+    """
+    Return the measured version of anything that can be called; see :func:`energy_tracked`.
+    """
     if isinstance(fn, staticmethod | classmethod):
-        return type(fn)(_track(fn.__func__, spec))
+        return type(fn)(track_function(fn.__func__, spec))
     if isinstance(fn, _UNWRAPPABLE):
         return fn
     if isinstance(fn, type):
         raise ConfigError(f"energy_tracked measures functions: decorate the methods of {fn.__qualname__} instead")
+    if (
+        wrong := []
+        if isinstance(fn, FunctionType | partial)
+        else [name for name in RUNS_ELSEWHERE if hasattr(fn, name)]
+    ):
+        raise ConfigError(
+            f"energy_tracked: {fn!r} has its function run by others ({wrong[0]}): put energy_tracked below the "
+            "decorator that made it"
+        )
     if not callable(fn):
         raise ConfigError(f"energy_tracked: {fn!r} is not a function")
     if hasattr(fn, MARK):
@@ -153,6 +162,8 @@ def _track(fn: Any, spec: Spec) -> Any:
     if spec.keys() >= MANY_RUNS:
         raise ConfigError("energy_tracked: repeat and every_s are two ways of the same: give one of them")
     wrapper = make(fn, spec)
+    if make is _function and is_in_place(fn):
+        wrapper = InPlace(wrapper, fn, track_function, spec if isinstance(spec, Spec) else Spec(spec))
     setattr(wrapper, MARK, spec)
     if LAMBDA in os.environ:
         _open_early(spec)
@@ -166,6 +177,7 @@ def _open_early(spec: Spec) -> None:
     try:
         if not is_disabled():
             slot_for(spec).open()
+            ledger.owed_ns = 0  # outside of any call
     except Exception:
         return  # the first call meets the same error, and has somebody to tell
 
@@ -296,109 +308,3 @@ def _async_generator(fn: Any, spec: Spec) -> Any:
             raise
 
     return wrapper
-
-
-class track(Annotated):  # noqa: N801 - used like a function
-    """
-    Measure a block instead of a function.
-
-    In a coroutine the block's CPU time is its thread's between the two ends, other calls' excepted;
-    a decorated coroutine is distinguished better, step by step.
-
-    Args:
-        label: A name for the block.
-        arguments: As for :func:`energy_tracked`.
-
-    Example:
-        >>> with track("sum", sink="memory:") as call:
-        ...     total = sum(range(1000))
-        ...     call.add(numbers=1000)
-        >>> call.record["label"], call.record["status"], call.record["units"]
-        ('sum', 'ok', {'numbers': 1000})
-    """
-
-    def __init__(self, label: str, *, plugins: Mapping[str, Mapping[str, Any]] | None = None, **arguments: Any) -> None:
-        self._spec = make_spec(arguments, plugins)
-        if wrong := sorted(MANY_RUNS & self._spec.keys()):
-            raise ConfigError(f"track: {wrong[0]} is for functions: a block runs once")
-        # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
-        self._subject = Subject(None, label, self._spec.pop("tags", None))
-        self._window: Window | None = None
-        self._said: Notes | None = None
-        self._record = unmeasured(label, NOT_ENDED)
-
-    @property
-    def record(self) -> Record:
-        """
-        The block's record. As long as there is none - before the block has ended, with ``GREENSDK_DISABLED=1``, or
-        when greensdk itself failed - one with the status ``unmeasured`` and the reason.
-        """
-        return self._record
-
-    @property
-    def energy_j(self) -> float | None:
-        """
-        The block's joules; None where they are unknown.
-        """
-        return self._record["energy_j"]
-
-    def _notes(self) -> Notes:
-        if self._said is None:
-            self._said = Notes()
-            if self._window is not None:
-                self._window.notes = self._said
-        return self._said
-
-    def __enter__(self) -> track:
-        if is_disabled():
-            self._record["reason"] = SWITCHED_OFF
-            return self
-        self._window = window = open_window(slot_for(self._spec), self._subject, "block")
-        if window is None:
-            self._record["reason"] = FAILED
-            return self
-        window.notes = self._said
-        try:
-            window.resume()
-        except BaseException as error:
-            window.close(error)
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        window = self._window
-        if window is None:
-            return
-        try:
-            window.close(error)
-        finally:  # a signal handler may have raised before the first line of that
-            window.close(error)
-            self._window = self._said = None
-            self._record = window.record or unmeasured(self._subject.label, FAILED)
-        if error is None and window.strict_error is not None:
-            raise window.strict_error
-
-
-class capture:  # noqa: N801 - used like a function
-    """
-    Collect the records of the whole process, of all its threads, while the block is open.
-
-    The records go to their sinks as well.
-
-    Example:
-        >>> with capture() as records, track("nothing", sink="memory:"):
-        ...     pass
-        >>> [record["label"] for record in records]
-        ['nothing']
-    """
-
-    def __init__(self) -> None:
-        self._records: list[Record] = []
-
-    def __enter__(self) -> list[Record]:
-        shared.captures.append(self._records)
-        return self._records
-
-    def __exit__(self, *_: object) -> None:
-        # By identity: two captures with equal contents are still two.
-        shared.captures[:] = [records for records in shared.captures if records is not self._records]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from greensdk.measure.attribution import doubt_of, lacking, quality_of, total
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MEASURED, Reading, reading
 from greensdk.schema.flat import domain_j
-from greensdk.schema.primary import GPU, NO_PARTS, PARTS, doubt_of, joined, lacking, parts_in, quality_of, total
+from greensdk.schema.primary import GPU, NO_PARTS, PARTS, has_gpu, joined, parts_in
 
 WEAKEST = (ESTIMATED, ATTRIBUTED, MEASURED)
 
@@ -20,7 +21,7 @@ def beside(
 ) -> tuple[Sequence[Reading], str | None]:
     """
     Return the readings that add up to the call's joules, and what is missing in words; see
-    :func:`greensdk.measure.attribution.primaries`.
+    :func:`greensdk.measure.primaries.primaries`.
 
     Of each part the reading of the first monitor in `ranks` counts. One that overlaps with a better one is left out.
     """
@@ -42,7 +43,15 @@ def beside(
         if each["call_j"] is None and (parts := parts_in(each["boundary"])) and parts <= wanted - covered
     }
     found.sort(key=lambda each: min(map(PARTS.index, parts_in(each["boundary"]))))
-    return found, lacking(found, unknown.values())
+    lacks = lacking(found, unknown.values())
+    if boundary is None and GPU not in covered and GPU not in unknown:
+        lacks = next((_together(each) for each in ordered if has_gpu(each["boundary"])), None) or lacks
+    return found, lacks
+
+
+def _together(each: Reading) -> str:
+    others = parts_in(each["boundary"]) - {GPU}
+    return f"without {GPU}: {each['monitor']} counts it together with {joined(others)}"
 
 
 def _unused(each: Reading) -> Reading:
@@ -50,7 +59,7 @@ def _unused(each: Reading) -> Reading:
     Return 0 J for a GPU of which the call's process is known to have used nothing, whatever its counter showed.
     """
     shares = each["attributes"].get("shares")
-    if each["call_j"] is not None or each["boundary"] != GPU or not isinstance(shares, dict) or not shares:
+    if each["call_j"] is not None or not has_gpu(each["boundary"]) or not isinstance(shares, dict) or not shares:
         return each
     if any(share != 0 for share in shares.values()):
         return each

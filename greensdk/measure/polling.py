@@ -39,12 +39,12 @@ class Poller:
 
     Attributes:
         due_ns: When the next poll is due; a call that begins later has to :meth:`watch`.
-        errors: By monitor, how its last poll failed.
+        errors: By monitor, how its last failed poll failed, and when, in nanoseconds.
     """
 
     def __init__(self, monitors: Sequence[Monitor], every_s: float, eager: bool) -> None:
         self.due_ns = 0.0
-        self.errors: dict[str, str] = {}
+        self.errors: dict[str, tuple[str, int]] = {}
         self._monitors = monitors
         self._every_s = every_s
         self._eager = eager
@@ -97,11 +97,10 @@ class Poller:
         for monitor in self._monitors:
             try:
                 monitor.poll()
-                self.errors.pop(monitor.name, None)
             except BaseException as error:
                 if is_from_signal(error):
                     raise
-                self.errors[monitor.name] = f"poll: {describe(error)}"
+                self.errors[monitor.name] = f"poll: {describe(error)}", perf_counter_ns()
 
     def rest(self) -> None:
         """

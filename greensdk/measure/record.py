@@ -12,6 +12,7 @@ from functools import lru_cache
 from time import gmtime, strftime, time
 from typing import TYPE_CHECKING, Any
 
+from greensdk.errors import Abandoned
 from greensdk.schema import KEYS, SCHEMA
 from greensdk.version import __version__
 
@@ -53,6 +54,8 @@ def status_of(error: BaseException) -> Status:
     """
     Return how a call has ended that has raised `error`.
     """
+    if isinstance(error, Abandoned):
+        return "lost"
     return "cancelled" if type(error).__name__ in CANCELLED else "error"
 
 

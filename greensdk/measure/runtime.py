@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import PluginError, SinkError, describe, has_text, warn_once
 from greensdk.machine.signals import is_from_signal
+from greensdk.measure.attribution import NO_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ class Runtime:
         estimators: Open estimators.
         cpu_clock: An open CPU clock, which then takes the place of `host_clock`.
         host_clock: The machine's CPU clock.
+        no_clock: Why there is none.
         probe: Takes the full resources.
         poller: Polls those of the meters that wrap around.
         faults: What went wrong while it was built and belongs into each record.
@@ -73,6 +75,7 @@ class Runtime:
         estimators: Sequence[Estimator] = (),
         cpu_clock: CpuClock | None = None,
         host_clock: HostClock | None = None,
+        no_clock: str = "",
         probe: ResourceProbe | None = None,
         poller: Poller | None = None,
         faults: Mapping[str, str] = MappingProxyType({}),
@@ -98,6 +101,7 @@ class Runtime:
         self.estimators = tuple(estimators)
         self.cpu_clock = cpu_clock
         self.host_clock = host_clock
+        self.no_clock = f"{NO_CLOCK}: {no_clock}" if no_clock else NO_CLOCK
         self.probe = probe
         self.poller = poller
         self.faults = faults

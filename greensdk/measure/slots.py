@@ -9,13 +9,14 @@ import atexit
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.configure.targets import load
 from greensdk.errors import ConfigError, describe
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.build import build
-from greensdk.measure.state import shared
+from greensdk.measure.state import ledger, shared
 
 if TYPE_CHECKING:
     from greensdk.measure.build import Offering
@@ -111,7 +112,9 @@ class Slot:
         Raises:
             ConfigError: The configuration is wrong; raised before the first call, never during one.
         """
+        began_ns = perf_counter_ns()
         self.runtime = runtime = build(self.spec, self._sources)
+        ledger.owed_ns += perf_counter_ns() - began_ns
         return runtime
 
     def close(self) -> None:
@@ -142,9 +145,17 @@ class Process:
             slot = self._slots.setdefault(key, Slot(spec, self.sources))
         return slot
 
+    def end(self) -> None:
+        """
+        End the blocks that were never ended, and close all runtimes; at exit.
+        """
+        for window in [*shared.unended][::-1]:
+            window.lose()
+        self.close()
+
     def close(self) -> None:
         """
-        Close all runtimes; at exit.
+        Close all runtimes.
         """
         for slot in list(self._slots.values()):
             slot.close()
@@ -179,6 +190,6 @@ def reset() -> None:
     process.reset()
 
 
-atexit.register(process.close)
+atexit.register(process.end)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=process.forked)

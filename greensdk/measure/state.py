@@ -150,6 +150,12 @@ class Frame:
         """
         raise NotImplementedError
 
+    def lose(self) -> None:
+        """
+        End it, for no one else has.
+        """
+        raise NotImplementedError
+
     def tangle(self) -> None:
         """
         Note that its CPU time can't be separated from that of others.
@@ -195,6 +201,7 @@ class Shared:
         if self.sampler is not None:
             self.sampler.forget()
         self.unended = {}
+        ledger.owed_ns = 0
         ledger.open = 0 if current.get() is None else 1
 
 

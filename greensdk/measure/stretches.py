@@ -33,8 +33,8 @@ THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several 
 POOLS_UNSHARED = (
     "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"
 )
-NOTED_NS = 1_000_000
-"""CPU time of others from which on a record tells of it."""
+NOTED_S = 0.001
+"""CPU seconds of others from which on a record tells of them."""
 
 CHILDREN_UNSEEN = "live child processes can't be looked at here: cpu_s is without theirs until they are waited for"
 
@@ -48,7 +48,8 @@ class Stretches(Bracket):
         context: Gives back what was under way before the stretch that runs now.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
-        owed_ns: What of that the call around it has not seen, which did not run then.
+        owed_ns: What of that the call around it is to get at the end, if that has not ended before.
+        children_s: CPU seconds of child processes among its own; None where nothing tells them apart.
         alone: No other call was under way when it began.
         is_lane: It counts as one under way.
         entered_ns: When measuring began.
@@ -64,6 +65,7 @@ class Stretches(Bracket):
         "born",
         "children0",
         "children_claimed0",
+        "children_s",
         "claimed0_ns",
         "context",
         "cpu_ns",
@@ -101,16 +103,24 @@ class Stretches(Bracket):
     home_ns: int
     home_claimed_ns: int
     claimed0_ns: int
-    pool0_s: Mapping[int, float]
+    pool0_s: Mapping[int, float] | None
+    children_s: float | None
 
     def resume(self) -> None:
         """
         The call begins to run on this thread.
         """
-        self.go_on(lanes.here)
+        lane = lanes.here  # here too in one go, as in go_on(): a call of nothing takes a tenth of all this
+        self.nested_ns = 0
+        self.thread0 = thread_time_ns()
+        self.lane = lane
+        self.lane_claimed0 = lane.claimed_ns
+        self.below, lane.top = lane.top, self
         self.context = current.set(self)
         if not self.started_ns:
-            self.home, self.home_ns, self.home_claimed_ns = lanes.here, self.thread0, self.lane_claimed0
+            self.home = lane
+            if self.cpu_source == "steps":
+                self.home_ns, self.home_claimed_ns = self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
 
     def pause(self) -> None:
@@ -147,10 +157,9 @@ class Stretches(Bracket):
         Stop running, by the clock alone.
         """
         thread_ns = thread_time_ns()
-        lane = self.lane
+        lane, self.lane = self.lane, None
         if lane is None:
             return
-        self.lane = None
         if lane.top is self:
             lane.top = self.below
         else:
@@ -164,7 +173,7 @@ class Stretches(Bracket):
         self.cpu_ns += own_ns
         parent = self.parent
         if parent is not None:
-            if parent.lane is lane:
+            if parent.lane is lane and not self.on_loop:
                 parent.nested_ns += own_ns
             else:
                 self.owed_ns += own_ns
@@ -182,6 +191,19 @@ class Stretches(Bracket):
             above.tangle()
             self.tangle()
 
+    def come_home(self) -> None:
+        """
+        Before it ends: where another thread ends it than has begun it, have it stop by that one's clock.
+        """
+        lane = self.lane
+        if lane is None or lane is lanes.here:
+            return
+        now_ns = self.thread0
+        if lane.clock is not None:
+            with suppress(OSError):  # the thread has ended
+                now_ns = clock_gettime_ns(lane.clock)
+        self.thread0 += thread_time_ns() - now_ns
+
     def join_loop(self) -> None:
         """
         Of a coroutine, generator or block: begin in an event loop, if one runs here.
@@ -193,17 +215,18 @@ class Stretches(Bracket):
         if self.cpu_source == "block":
             self.cpu_source = "steps" if self.on_loop else "thread"
 
-    def leave(self) -> None:
+    def leave_loop(self) -> None:
         """
-        Be under way no more.
+        Be under way in the event loop no more. Of a call that has ended first it was no part: the next request of a
+        server may be begun by a callback of the one before.
         """
-        if self.is_lane:
-            self.is_lane = False
-            ledger.open -= 1
-        if self.on_loop:
-            self.on_loop = False
-            if self.parent is not None:
-                self.parent.inside -= 1
+        self.on_loop = False
+        parent = self.parent
+        if parent is not None:
+            parent.inside -= 1
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        self.parent, self.depth = parent, 0 if parent is None else parent.depth + 1
 
     def meet(self, top: Frame | None) -> None:
         """
@@ -223,14 +246,6 @@ class Stretches(Bracket):
         """
         if self.is_foreign:
             self.unshared = TANGLED
-
-    def settle(self) -> None:
-        """
-        Give the call around it what of its CPU time that has not seen, unless it has ended.
-        """
-        parent, owed_ns = self.parent, self.owed_ns + self.elsewhere_ns
-        if parent is not None and not parent.closed:
-            parent.elsewhere_ns += owed_ns
 
     def start_probe(self, probe: ResourceProbe) -> None:
         """
@@ -272,7 +287,7 @@ class Stretches(Bracket):
             self.children_claims_s += fresh_s
         process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
         if not alone:
-            self._note_others(process_ns, living_s)
+            self._note_others(process_ns * 1e-9, living_s)
         elif source == "steps" and self.home is lanes.here:
             # What the process took and this thread did not: helper threads of a lone call are its own.
             helpers_ns = process_ns - (thread_time_ns() - self.home_ns)
@@ -285,36 +300,34 @@ class Stretches(Bracket):
             source = "process"
             if process_ns - own_ns > HELPERS_NS:
                 own_ns = process_ns
-        cpu_s = own_ns * 1e-9 + self.children_claims_s
-        return (max(0.0, cpu_s + living_s) if alone else cpu_s), source
+        children_s = self.children_claims_s + (living_s if alone else 0.0)
+        self.children_s = max(0.0, children_s)
+        return max(0.0, own_ns * 1e-9 + children_s), source
 
-    def _note_others(self, process_ns: int, living_s: float) -> None:
+    def _note_others(self, process_s: float, living_s: float) -> None:
         """
-        Tell what of the process's CPU time is in no call, where several share the process.
+        Tell what the process has used that may be this call's, and is in no call, where several share the process.
         """
-        if living_s * 1e9 > NOTED_NS:
+        if living_s > NOTED_S:
             self.errors["processes"] = POOLS_UNSHARED.format(living_s)
-        lane = lanes.here
-        if self.cpu_source == "runs" or self.home is not lane:
-            return
-        here_ns = thread_time_ns() - self.home_ns
-        claimed_ns = ledger.claimed_ns - self.claimed0_ns - (lane.claimed_ns - self.home_claimed_ns)
-        others_ns = process_ns - here_ns - claimed_ns
-        if others_ns > NOTED_NS and (others_ns := others_ns - running_ns(lane)) > NOTED_NS:
-            self.errors["threads"] = THREADS_UNSHARED.format(others_ns * 1e-9)
+        if process_s > NOTED_S and self.cpu_source != "runs" and self.home is lanes.here:
+            others_s = process_s - self._tracked_s(self.home)
+            if others_s > NOTED_S:
+                self.errors["threads"] = THREADS_UNSHARED.format(others_s)
 
-
-def running_ns(here: Lane) -> int:
-    """
-    Return the CPU time of calls that run on other threads right now, which they have not claimed yet.
-    """
-    sum_ns = 0
-    for lane in tuple(all_lanes):
-        outermost = None if lane is here else lane.top
-        if outermost is None or lane.clock is None:
-            continue
-        while outermost.below is not None:
-            outermost = outermost.below
-        with suppress(OSError):  # the thread has ended
-            sum_ns += clock_gettime_ns(lane.clock) - outermost.thread0
-    return sum_ns
+    def _tracked_s(self, here: Lane) -> float:
+        """
+        Return the CPU seconds since it began of this thread, and of calls on other threads.
+        """
+        sum_ns = ledger.claimed_ns - self.claimed0_ns
+        if self.cpu_source == "steps":
+            sum_ns += thread_time_ns() - self.home_ns - (here.claimed_ns - self.home_claimed_ns)
+        for lane in tuple(all_lanes):
+            outermost = None if lane is here else lane.top
+            if outermost is None or lane.clock is None:
+                continue
+            while outermost.below is not None:
+                outermost = outermost.below
+            with suppress(OSError):  # the thread has ended
+                sum_ns += clock_gettime_ns(lane.clock) - outermost.thread0
+        return sum_ns * 1e-9

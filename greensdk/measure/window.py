@@ -12,26 +12,31 @@ from sys import modules
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
-from greensdk.errors import describe, warn_once
+from greensdk.errors import Abandoned, describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
-from greensdk.machine.pools import NONE as NO_POOLS
 from greensdk.machine.pools import grown_s, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, primaries, reasons, share_of
+from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
+from greensdk.measure.primaries import primaries
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
-from greensdk.schema.primary import GPU, quality_of, total
+from greensdk.schema.primary import has_gpu
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from greensdk.measure.attribution import Share
     from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.notes import Notes
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
     from greensdk.schema.types import GpuSync, Record, Resources
+
+
+ABANDONED = "never ended: the record is of all that happened until this was noticed"
 
 
 class Window(Stretches):
@@ -51,9 +56,10 @@ class Window(Stretches):
         gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("gpu", "gpu_sync", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
+    made_ns: int
     record: Record | None
     runs: int
     sent: int
@@ -82,6 +88,7 @@ class Window(Stretches):
         self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
         self.started_ns = self.stopped_ns = 0
         self.children_claims_s = 0.0
+        self.children_s = None
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
@@ -121,7 +128,7 @@ class Window(Stretches):
             poller.watch(self.entered_ns)
         self.start_meters()
         self.children_claimed0 = ledger.children_s
-        self.pool0_s = pool_cpu_s() if POOLS in modules and runtime.probe is None else NO_POOLS
+        self.pool0_s = pool_cpu_s() if POOLS in modules else None
         self.claimed0_ns = ledger.claimed_ns
         self.children0 = getrusage(RUSAGE_CHILDREN)
         self.self0 = getrusage(RUSAGE_SELF)
@@ -133,7 +140,11 @@ class Window(Stretches):
         self.closed = True
         if not hasattr(self, "sampling"):  # a signal handler has raised before anything was begun
             return
-        self.leave()
+        if self.is_lane:
+            self.is_lane = False
+            ledger.open -= 1
+        if self.on_loop:
+            self.leave_loop()
         if self.sampling is not None:
             self.sampling.leave(self)
 
@@ -152,12 +163,21 @@ class Window(Stretches):
             try:
                 if self.gpu is not None:
                     self._wait(self.gpu)
+                if self.sampling is not None:
+                    self.sampling.is_ending = True
                 self.pause()
-                self.leave()
+                if self.is_lane:
+                    self.is_lane = False
+                    ledger.open -= 1
+                if self.on_loop:
+                    self.leave_loop()
                 self.hand_over(self.record or self.measure(error))
                 self.closed = True
+                if shared.unended:
+                    shared.unended.pop(self, None)
                 if shared.threads:
                     shared.rest()
+                ledger.owed_ns += perf_counter_ns() - self.made_ns
             except BaseException as problem:
                 if is_from_signal(problem):
                     interrupt = problem
@@ -173,6 +193,15 @@ class Window(Stretches):
         """
         self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
         self.gpu_sync = gpu.end()
+
+    def lose(self) -> None:
+        """
+        End a call that was never ended; it is no other call's parent any more.
+        """
+        if self in shared.unended:  # unlike in a forked child
+            self.errors["track"] = ABANDONED
+            self.come_home()
+            self.close(Abandoned())
 
     def hand_over(self, record: Record) -> None:
         """
@@ -195,6 +224,10 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
+            if len(sinks) > 1:  # the next one learns what this one took
+                done_ns = perf_counter_ns()
+                record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
+                self.made_ns = done_ns
 
     def measure(self, error: BaseException | None) -> Record:
         """
@@ -212,10 +245,11 @@ class Window(Stretches):
         closed_ns = perf_counter_ns()
         alone = self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+        living_s, full = 0.0, None
         if runtime.probe is not None:
             living_s, full = self.stop_probe(runtime.probe, duration_s)
-        else:
-            living_s, full = grown_s(self.pool0_s, pool_cpu_s() if POOLS in modules else NO_POOLS), None
+        elif POOLS in modules:
+            living_s = grown_s(self.pool0_s, pool_cpu_s())
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None
         if host_cpu_s is not None and not self.unshared:
@@ -264,6 +298,7 @@ class Window(Stretches):
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
         record["cpu_source"] = source
+        record["children_cpu_s"] = self.children_s
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
@@ -278,10 +313,12 @@ class Window(Stretches):
         else:
             record["reason"] = runtime.nothing
         self._put_rest(record)
-        record["overhead_s"] = (perf_counter_ns() - stopped_ns + started_ns - self.entered_ns) * 1e-9
+        owed_ns, ledger.owed_ns = ledger.owed_ns, 0
+        self.made_ns = made_ns = perf_counter_ns()
+        record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
         self.record = record
-        self.settle()
-        if parent is not None:
+        if parent is not None and not parent.closed:
+            parent.elsewhere_ns += self.owed_ns + self.elsewhere_ns
             parent.children_claims_s += self.children_claims_s
             if parent.nested is None:
                 parent.nested = Nested()
@@ -304,11 +341,14 @@ class Window(Stretches):
         Fill the keys of the call's energy from its primary reading.
         """
         runtime, runs = self.runtime, self.runs
-        parts, record["reason"] = primaries(readings, runtime.ranks, runtime.boundary)
-        if not parts:
-            record["reason"] = reasons(readings)
-            return
-        primary = parts[0]
+        primary = choose(readings, runtime.ranks, runtime.boundary)
+        parts: Sequence[Reading] = ()
+        if primary is None or len(readings) > 1 or "missing" in primary["attributes"]:
+            parts, record["reason"] = primaries(primary, readings, runtime.ranks, runtime.boundary)
+            if not parts:
+                record["reason"] = reasons(readings)
+                return
+            primary = parts[0]
         if len(parts) > 1:
             from greensdk.measure.parts import added, by_part
 
@@ -327,13 +367,13 @@ class Window(Stretches):
         if share is not None and runtime.idle_w:
             record["active_j"] = (
                 self._active(primary, share[0])
-                if len(parts) == 1
+                if len(parts) < 2
                 else total(self._active(each, share[0]) for each in parts)
             )
         if self.nested is not None:
             left_of = self.nested.left_of
             record["energy_self_j"] = (
-                left_of(primary, cpu_s) if len(parts) == 1 else total(left_of(each, cpu_s) for each in parts)
+                left_of(primary, cpu_s) if len(parts) < 2 else total(left_of(each, cpu_s) for each in parts)
             )
 
     def _ask_worker(self, record: Record) -> None:
@@ -354,10 +394,10 @@ class Window(Stretches):
         """
         idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
         machine_j = primary["energy_j"]
-        if primary["boundary"] == GPU and not primary["call_j"]:
+        if has_gpu(primary["boundary"]) and not primary["call_j"]:
             return 0.0
         if idle_w is None or machine_j is None:
             return None
-        if primary["boundary"] == GPU:  # CPU time says nothing of it
+        if has_gpu(primary["boundary"]):  # CPU time says nothing of it
             share = (primary["call_j"] or 0.0) / machine_j
         return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)

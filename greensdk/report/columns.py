@@ -32,7 +32,7 @@ SCHEMA = f"{FORMAT}/{MAJOR}"
 SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
 TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method", "reason", "part")
-NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "energy_j", "energy_low_j", "energy_high_j")
+NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "children_cpu_s", "energy_j", "energy_low_j", "energy_high_j")
 PLACES = ("id", "parent", "address", "line", "host", "process", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
 _ONCE = attrgetter(*GROUPS[:7])
@@ -230,7 +230,7 @@ class Builder:
                 if each.call_j is None:
                     why = str(each.reason or "it does not say why")
                     reason = reasons.setdefault(why, len(reasons))
-                yield row, method, reason, each.call_j, each.low_j, each.high_j
+                yield row, method, reason, *map(_amount, (each.call_j, each.low_j, each.high_j))
 
     def columns(self) -> Columns:
         """
@@ -333,7 +333,10 @@ def amounts(units: Any) -> Iterator[tuple[str, float]]:
 
 
 def _amount(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def instant(text: Any) -> float | None:

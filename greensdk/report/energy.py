@@ -99,11 +99,18 @@ class EnergyReport:
         self.attribution = _insist(attribution)
         self.source, self.log = log
         self.rows: Counted = counted(self.log)
-        for name in ("id", "parent", "address", "process", "monotonic_s"):  # of no use any more, and large
+        for name in (
+            "id",
+            "parent",
+            "address",
+            "process",
+            "monotonic_s",
+            "children_cpu_s",
+        ):  # of no use any more, and large
             del self.log.rows[name]
         self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
         self.log = self.log._replace(windows={}, counters={})
-        self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares))
+        self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares.calls_j), self.shares.parts_j)
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
@@ -254,7 +261,7 @@ class EnergyReport:
         """
         Return the sums of the records that have the same facts.
         """
-        return groups.sums(self.log, self.rows.rows, self.shares, facts)
+        return groups.sums(self.log, self.rows.rows, self.shares.calls_j, facts)
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
         """

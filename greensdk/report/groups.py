@@ -12,10 +12,8 @@ import attrs
 import numpy as np
 
 from greensdk.report.columns import Columns
-from greensdk.report.meters import Shares
 from greensdk.report.shape import GROUPS
 
-ROUNDING = 1e-9
 SOURCE, BOUNDARY = map(GROUPS.index, ("energy_source", "energy_boundary"))
 
 
@@ -50,7 +48,8 @@ class Group:
         sources: The monitors and boundaries the joules come from; numbers of different ones are only roughly a sum.
         own_j: Joules without those of the calls inside, of which each group has its own: these add up to all. None
             where there are none, or where only calls that are in no others were added up.
-        parts_j: Joules by what they were counted in: package, dram, gpu, or another boundary. They add up to energy_j.
+        parts_j: Joules by part: package, dram, gpu, or another boundary. They add up to energy_j; empty where no call
+            is a sum of parts.
         units: What work they did, by unit.
     """
 
@@ -104,7 +103,6 @@ class Sums(NamedTuple):
         missing: How many of either they do not have.
         duration_s: Wall seconds.
         cpu_s: CPU seconds.
-        parts_j: Joules of each part of those that are sums, by its name.
     """
 
     facts: list[Any]
@@ -115,7 +113,6 @@ class Sums(NamedTuple):
     missing: list[list[int]]
     duration_s: list[float]
     cpu_s: list[float]
-    parts_j: dict[str, list[float]]
 
     def by(self, key: int) -> dict[Any, Group]:
         """
@@ -146,36 +143,20 @@ class Sums(NamedTuple):
             fsum(self.duration_s[number] for number in numbers),
             fsum(self.cpu_s[number] for number in numbers),
             tuple(sorted({f"{self.facts[each][SOURCE]} ({self.facts[each][BOUNDARY]})" for each in known})),
-            parts_j=self._parts(known),
         )
 
-    def _parts(self, numbers: Sequence[int]) -> dict[str, float]:
-        """
-        Return the joules of some of the rows by part; what belongs to none stands under its boundary.
-        """
-        found: dict[str, float] = {}
-        for number in numbers:
-            own = {name: joules[number] for name, joules in self.parts_j.items() if joules[number]}
-            rest_j = self.energy_j[number] - fsum(own.values())
-            if rest_j > ROUNDING * self.energy_j[number]:
-                own[str(self.facts[number][BOUNDARY])] = rest_j
-            for name, joules in own.items():
-                found[name] = found.get(name, 0.0) + joules
-        return found
 
-
-def sums(log: Columns, rows: Any, shares: Shares, facts: Facts) -> Sums:
+def sums(log: Columns, rows: Any, calls_j: Any, facts: Facts) -> Sums:
     """
     Add up the rows that count.
 
     Args:
         log: Everything.
         rows: The rows that count, in their order.
-        shares: Each row's joules.
+        calls_j: Each row's joules, NaN where it has none.
         facts: What distinguishes them.
     """
     _, facts_of, table = facts
-    calls_j = shares.calls_j
     order = [number for number, _ in by_first(facts_of)]
     known = ~np.isnan(calls_j[rows])
     rows_known, facts_known = rows[known], facts_of[known]
@@ -193,23 +174,7 @@ def sums(log: Columns, rows: Any, shares: Shares, facts: Facts) -> Sums:
         [added(facts_known, np.isnan(end_j)) for end_j in ends_j],
         added(facts_of, np.nan_to_num(log.rows["duration_s"][rows])),
         added(facts_of, np.nan_to_num(log.rows["cpu_s"][rows])),
-        _added_parts(log, rows, shares.parts_j, facts_of, order, len(table)),
     )
-
-
-def _added_parts(
-    log: Columns, rows: Any, parts_j: Any, facts_of: Any, order: Sequence[int], number: int
-) -> dict[str, list[float]]:
-    if not len(parts_j):
-        return {}
-    place = np.full(len(log.rows["facts"]), -1)
-    place[rows] = facts_of
-    mine = place[log.parts["row"]]
-    found = {}
-    for part, name in enumerate(log.tables["part"]):
-        here = (log.parts["part"] == part) & (mine >= 0)
-        found[name] = np.bincount(mine[here], parts_j[here], number)[order].tolist()
-    return found
 
 
 def ends(log: Columns, rows: Any, calls_j: Any) -> list[Any]:

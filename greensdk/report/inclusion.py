@@ -3,7 +3,8 @@ Which records count, which call is inside which, and whether its joules are in t
 
 A call's joules hold those of the calls inside it in its own process, and of the child processes that it waited for. Of
 other processes' calls (a pool that was there before, a daemon, a worker on another machine) they hold nothing. No
-record says which it was, but the CPU seconds do: those of a child that was waited for are among the outer call's.
+record says which it was, but the CPU seconds do: ``children_cpu_s`` of the outer call (in older records its ``cpu_s``)
+has room for those of a child that was waited for.
 """
 
 from __future__ import annotations
@@ -114,10 +115,12 @@ def _held(log: Columns, once: Any, found: Any, calls: Calls) -> Any:
     if not len(asking):
         return held
     cpu_s = log.rows["cpu_s"][once]
-    room_s = cpu_s - np.bincount(found[held], np.nan_to_num(cpu_s[held]), len(once))
+    children_s = log.rows["children_cpu_s"][once]
+    from_s = np.where(np.isnan(children_s), cpu_s, children_s)
+    room_s = from_s - np.bincount(found[held], np.nan_to_num(from_s[held]), len(once))
     slack_s = CLOSE * cpu_s + CLOSE_S
-    # Those that ended first: what was waited for has ended.
-    for place in asking[np.argsort(calls.end_s[asking], kind="stable")].tolist():
+    # The largest first: where not all of them have room, this leaves the least of it.
+    for place in asking[np.argsort(-cpu_s[asking], kind="stable")].tolist():
         outer = found[place]
         left_s = room_s[outer] - cpu_s[place]
         if not left_s < -slack_s[outer]:  # it has room, or that is unknown

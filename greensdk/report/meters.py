@@ -14,7 +14,7 @@ from greensdk.report.counters import Counted, marks, shifts, unwrapped
 from greensdk.report.split import CPU, Split, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
-from greensdk.schema.primary import GPU, parts_in
+from greensdk.schema.primary import has_gpu, parts_in
 
 NEAR = 0.99
 """A call that a split gives so much of what its GPU's driver said is given all of it."""
@@ -127,7 +127,7 @@ def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> S
     start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
     stop_j = start_j + np.nansum(windows.counted_j, axis=1)
     seen = _seen(log, mine, start_j, stop_j)
-    if boundary != GPU:
+    if not has_gpu(boundary):
         return split(seen, rule)
     own_j, endless = log.windows["own_j"][mine], np.full(len(mine), inf)
     found = split(seen._replace(cpu_s=own_j, began_s=start_j, busy_s=stop_j - start_j, cpus=endless), CPU)

@@ -5,9 +5,7 @@ A call that the one around it does not hold (:mod:`greensdk.report.inclusion`) h
 part. One that is held has a part of the outer call's: as many joules as its record has, in the same proportion in which
 the outer call's came out otherwise than in its record, where a meter is shared. If its record has none, or those of
 another monitor or boundary, its part is the one that it has in the outer call's CPU seconds, as in ``energy_self_j``.
-Parts that come to more than the whole, since every window has its own reading error, are scaled down to it. What was
-counted in package, memory or GPU is in a call's joules in its record's proportions; where its joules are the outer
-call's by CPU seconds, in the outer call's. So
+Parts that come to more than the whole, since every window has its own reading error, are scaled down to it. So
 
     own joules are never negative, and those of all calls add up to the joules of the outermost ones
 """
@@ -20,9 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from greensdk.report.columns import Columns
-from greensdk.report.groups import BOUNDARY, ROUNDING, SOURCE, ends
+from greensdk.report.groups import BOUNDARY, SOURCE, ends
 from greensdk.report.inclusion import Counted
-from greensdk.report.meters import Shares
 
 ENERGY = ("energy_j", "energy_low_j", "energy_high_j")
 
@@ -37,7 +34,6 @@ class Nested(NamedTuple):
         high_j: Their upper end.
         own_j: Joules without those of the calls inside.
         cpu_s: CPU seconds with those of all calls inside.
-        parts_j: energy_j by what it was counted in.
     """
 
     energy_j: Any
@@ -45,27 +41,25 @@ class Nested(NamedTuple):
     high_j: Any
     own_j: Any
     cpu_s: Any
-    parts_j: dict[str, Any]
 
 
-def nested(log: Columns, counted: Counted, shares: Shares) -> Nested:
+def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     """
     Return what each call used, with and without the calls inside it.
 
     Args:
         log: Everything.
         counted: Which calls count, and what is inside what.
-        shares: Joules of each row that counts, each meter shared out once.
+        calls_j: Joules of each row that counts, each meter shared out once.
     """
     once, around, is_held = counted[1:]
-    found_j = shares.calls_j[once]
-    low_j, high_j = ends(log, once, shares.calls_j)
+    found_j = calls_j[once]
+    low_j, high_j = ends(log, once, calls_j)
     cpu_s = log.rows["cpu_s"][once]
-    mix = mixes(log, counted, shares)
     if not (around >= 0).any():
-        return Nested(found_j, low_j, high_j, found_j, cpu_s, {name: found_j * part for name, part in mix.items()})
+        return Nested(found_j, low_j, high_j, found_j, np.nan_to_num(cpu_s))
     ordered = levels(around)
-    parts = _Parts(log, counted, found_j, cpu_s, mix)
+    parts = _Parts(log, counted, found_j, cpu_s)
     own_j = found_j.copy()
     for inner in ordered[1:]:
         held = inner[is_held[inner]]
@@ -76,7 +70,6 @@ def nested(log: Columns, counted: Counted, shares: Shares) -> Nested:
     known = ~np.isnan(found_j)
     # Where a call has a number, an end that it lacks is missed in sums.
     whole = [np.nan_to_num(found_j), *(np.where(known, each, 0.0) for each in (low_j, high_j)), np.nan_to_num(cpu_s)]
-    whole += [np.nan_to_num(found_j * part) for part in mix.values()]
     beside = [np.zeros(len(once)) for _ in whole]
     for inner in ordered[:0:-1]:
         outer, apart = around[inner], ~is_held[inner]
@@ -85,34 +78,7 @@ def nested(log: Columns, counted: Counted, shares: Shares) -> Nested:
         known[outer[known[inner]]] = True
     sums = [values + more for values, more in zip(whole, beside, strict=True)]
     energy_j, low_j, high_j = (np.where(known, each, np.nan) for each in sums[:3])
-    return Nested(energy_j, low_j, high_j, np.maximum(own_j, 0.0), sums[3], dict(zip(mix, sums[4:], strict=True)))
-
-
-def mixes(log: Columns, counted: Counted, shares: Shares) -> dict[str, Any]:
-    """
-    Return for each part of a machine how much of each call's joules is of it, from 0 to 1. What a record does not
-    divide is of its boundary.
-    """
-    once = counted.once
-    boundaries = [facts[BOUNDARY] for facts in log.tables["facts"]]
-    places = {name: place for place, name in enumerate(dict.fromkeys(filter(None, boundaries)))}
-    boundary = np.array([places.get(name, -1) for name in boundaries] or [-1])[log.rows["facts"][once]]
-    found = {name: (boundary == place).astype(float) for name, place in places.items()}
-    if not len(shares.parts_j):
-        return found
-    number = len(log.rows["facts"])
-    whole_j = np.where(counted.is_held, log.rows["energy_j"][once], shares.calls_j[once])
-    rest = np.ones(len(once))
-    divided: dict[str, Any] = {}
-    for part, name in enumerate(log.tables["part"]):
-        mine = log.parts["part"] == part
-        part_j = np.bincount(log.parts["row"][mine], shares.parts_j[mine], number)[once]
-        divided[name] = over(part_j, whole_j, 0.0)
-        rest -= divided[name]
-    rest[rest < ROUNDING] = 0.0
-    for name, is_of in found.items():
-        divided[name] = divided.get(name, 0.0) + is_of * rest
-    return divided
+    return Nested(energy_j, low_j, high_j, np.maximum(own_j, 0.0), sums[3])
 
 
 def depths(around: Any) -> Any:
@@ -142,8 +108,8 @@ class _Parts:
     Fills in the joules of calls that are held by others, level by level.
     """
 
-    def __init__(self, log: Columns, counted: Counted, found_j: Any, cpu_s: Any, mix: dict[str, Any]) -> None:
-        self.around, self.found_j, self.cpu_s, self.mix = counted.around, found_j, cpu_s, mix
+    def __init__(self, log: Columns, counted: Counted, found_j: Any, cpu_s: Any) -> None:
+        self.around, self.found_j, self.cpu_s = counted.around, found_j, cpu_s
         self.record_j, *self.ends_j = (log.rows[name][counted.once] for name in ENERGY)
         kinds: dict[Any, int] = {}
         table = [kinds.setdefault((facts[SOURCE], facts[BOUNDARY]), len(kinds)) for facts in log.tables["facts"]]
@@ -164,8 +130,6 @@ class _Parts:
         self.found_j[held] = parts_j = parts_j * fit
         self.scale[held] = self.scale[outer] * fit
         self.kind[held] = self.kind[outer]
-        for part in self.mix.values():
-            part[held] = np.where(is_like, part[held], part[outer])
         for found_j, record_j in zip(ends_j, self.ends_j, strict=True):
             own = np.where(is_like, over(record_j[held], self.record_j[held], np.nan), np.nan)
             found_j[held] = parts_j * np.where(np.isnan(own), over(found_j[outer], whole_j, 1.0), own)

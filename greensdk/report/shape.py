@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from keyword import iskeyword
-from typing import Any, Union
+from typing import Annotated, Any, Union
 
 import msgspec
 
-from greensdk.schema.check import misshapen
+from greensdk.schema.check import MOST_INTEGER, misshapen
 from greensdk.schema.fields import FIELDS
 
 NEEDED = frozenset(
@@ -35,7 +35,8 @@ MAY_LACK = frozenset({"runs", "phases"})
 """What records of a program may have as None instead of not at all."""
 OBJECTS = frozenset({"host", "worker", "readings[]"})
 """Objects of which only the keys that are asked for are read."""
-_PLAIN: dict[str, Any] = {"string": str, "integer": int, "number": float, "null": None}
+_WHOLE = Annotated[int, msgspec.Meta(ge=-MOST_INTEGER, le=MOST_INTEGER)]
+_PLAIN: dict[str, Any] = {"string": str, "integer": _WHOLE, "number": float, "null": None}
 
 COUNTERS = ("start_uj", "range_uj", "start_counts", "scale_j")
 ATTRIBUTES: dict[str, Any] = {
@@ -94,7 +95,7 @@ def shape(keys: tuple[str, ...] = (), *, details: bool = False) -> Any:
         keys: Dotted keys that are read besides, whatever stands there.
         details: What a page shows is read too.
     """
-    more = [*ADDRESS, PROCESS, "label", "units", *keys]
+    more = [*ADDRESS, PROCESS, "label", "units", "children_cpu_s", *keys]
     if details:
         more += [*DETAILS, *AMOUNTS, "started_at", *(f"readings[].{key}" for key in OF_READING)]
     names = dict.fromkeys(NEEDED, True) | {"schema": False}

@@ -16,9 +16,10 @@ import orjson
 
 from greensdk.errors import RecordError
 from greensdk.logs.pieces import Copies, Piece, opened, side_by_side
-from greensdk.logs.read import Problem
+from greensdk.logs.read import Problem, lines, next_line, parse
 from greensdk.report.columns import Builder, Columns
 from greensdk.report.gather import gathered
+from greensdk.report.shape import fault
 
 BATCH_BYTES = 250_000
 """So much is read at a time: what is made of it stays in a CPU's cache."""
@@ -87,6 +88,25 @@ def from_sources(
     return Log(Lines(files, copies, columns), columns)
 
 
+def usable(sources: Iterable[str | os.PathLike[str]], skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any]]:
+    """
+    Yield the records of logs of which sums can be made, as dictionaries.
+
+    Args:
+        sources: Each as for :func:`greensdk.logs.read`.
+        skip: Called with each line that is left out.
+
+    Raises:
+        RecordError: There is no such source, or a file can't be read to its end.
+    """
+    for file, number, line in (found for source in sources for found in lines(source)):
+        record = parse(line)
+        if wrong := record if isinstance(record, str) else fault(record):
+            skip(Problem(file, number, wrong))
+        elif isinstance(record, dict):
+            yield record
+
+
 class Lines(Sequence[dict[str, Any]]):
     """
     The records of logs, each read when somebody asks for it.
@@ -113,7 +133,7 @@ def _columns(want: Want, piece: Piece) -> Columns:
             while (place := file.tell()) < piece.behind:
                 text = file.read(min(BATCH_BYTES, piece.behind - place))
                 if file.tell() < piece.behind:
-                    text += file.readline()
+                    text += next_line(file)
                 builder.take_lines(piece.name, text, place)
     except OSError as error:
         raise RecordError(f"{piece.name}: {error.strerror}") from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from greensdk.errors import RecordError
 from greensdk.logs.columns import quoted, sql_columns
 from greensdk.logs.pieces import opened
-from greensdk.logs.read import Problem
+from greensdk.logs.read import LONGEST_BYTES, Problem
 from greensdk.report.groups import ends
 from greensdk.schema.fields import FORMAT, MAJOR
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from greensdk.report.energy import EnergyReport
-
-LINE_BYTES = 1 << 24
-"""What DuckDB takes by default; each thread's reading buffers grow with it."""
 
 CALLS = {
     "record_id": "VARCHAR",
@@ -112,7 +109,7 @@ class Tables:
         self.connection = connection
         self._paths = paths
         self._problems: list[Problem] | None = None
-        options = f"[{', '.join(map(literal, paths))}], ignore_errors=true, maximum_object_size={LINE_BYTES}"
+        options = f"[{', '.join(map(literal, paths))}], ignore_errors=true, maximum_object_size={LONGEST_BYTES}"
         types = ", ".join(f"{quoted(name)}: {literal(kind)}" for name, kind in sql_columns().items())
         self._read = f"read_json({options}, format='newline_delimited', columns={{{types}}})"
         # A line that is no record is a row of nulls. Whether there was one is seen on the way, not by another look.

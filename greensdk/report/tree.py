@@ -4,7 +4,7 @@ Calls inside calls, added up by name: as a table, and as a tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import starmap
 from math import isnan
 from typing import Any, NamedTuple
@@ -40,11 +40,13 @@ class Calls(NamedTuple):
         log: Everything.
         counted: Which of it are calls, and which is inside which.
         numbers: What each used.
+        parts_j: Joules of each of the log's parts, each meter shared out once.
     """
 
     log: Columns
     counted: Counted
     numbers: Nested
+    parts_j: Any
 
     def grouped(self, places: Any, names: Sequence[Any]) -> dict[Any, Group]:
         """
@@ -112,10 +114,35 @@ class Calls(NamedTuple):
             added(is_top, numbers.cpu_s),
             _sources(log, once[own], places[own], number),
             _known(added(own, numbers.own_j), with_number),
-            _parts({name: added(some, part_j) for name, part_j in numbers.parts_j.items()}, number),
+            self._parts(places, some, number),
             self._work(places, is_top, number),
         ]
         return list(starmap(Group, zip(*columns, strict=True)))
+
+    def _parts(self, places: Any, some: Any, number: int) -> list[dict[str, float]]:
+        """
+        Return the joules of some calls by part, in the ratio that the parts of each have.
+        """
+        found: list[dict[str, float]] = [{} for _ in range(number)]
+        log, parts, rows = self.log, self.log.parts, self.counted.once[some]
+        if not len(self.parts_j):
+            return found
+        every = len(log.rows["facts"])
+        place, energy_j = np.full(every, -1), np.zeros(every)
+        place[rows], energy_j[rows] = places[some], self.numbers.energy_j[some]
+        whole_j, several = np.bincount(parts["row"], self.parts_j, every), np.bincount(parts["row"], minlength=every)
+        row = parts["row"]
+        ratio = np.divide(self.parts_j, whole_j[row], out=1.0 / several[row], where=whole_j[row] > 0.0)
+        boundaries, table = log.rows["facts"], [facts[BOUNDARY] for facts in log.tables["facts"]]
+        alone = np.flatnonzero((place >= 0) & (several == 0))
+        called = [*log.tables["part"], *map(str, table)]
+        kinds = np.concatenate([parts["part"], boundaries[alone] + len(log.tables["part"])])
+        joules = np.concatenate([ratio * energy_j[row], energy_j[alone]])
+        homes = np.concatenate([place[row], place[alone]])
+        for home, kind, part_j in zip(homes.tolist(), kinds.tolist(), joules.tolist(), strict=True):
+            if home >= 0:
+                found[home][called[kind]] = found[home].get(called[kind], 0.0) + part_j
+        return found
 
     def _work(self, places: Any, is_top: Any, number: int) -> list[dict[str, Work]]:
         """
@@ -147,10 +174,6 @@ def names(facts: Facts) -> list[Any]:
 
 def _known(values: Sequence[float], numbers: Sequence[int]) -> list[float | None]:
     return [value if number and not isnan(value) else None for value, number in zip(values, numbers, strict=True)]
-
-
-def _parts(sums: Mapping[str, Sequence[float]], number: int) -> list[dict[str, float]]:
-    return [{name: each[place] for name, each in sums.items() if each[place]} for place in range(number)]
 
 
 def _sources(log: Columns, rows: Any, places: Any, number: int) -> list[tuple[str, ...]]:

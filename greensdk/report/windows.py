@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from greensdk.monitor import ESTIMATED, MACHINE
-from greensdk.schema.primary import GPU, chosen, part_j
+from greensdk.schema.primary import chosen, has_gpu, part_j
 
 MICRO = 1e-6
 
@@ -77,7 +77,7 @@ class Windows:
             for reading in found:
                 if not reading.meter_id or reading.scope != MACHINE or record.monotonic_s is None:
                     continue
-                if record.host_cpu_s is not None or reading.boundary == GPU:
+                if record.host_cpu_s is not None or has_gpu(reading.boundary):
                     own_j = record.energy_j if len(found) == 1 else part_j(record.energy_parts_j, reading.boundary)
                     if own_j is not None:
                         self._add(first + row, record, reading, own_j)
@@ -86,7 +86,7 @@ class Windows:
 
     def _add(self, row: int, record: Any, reading: Any, own_j: float) -> None:
         attributes, domains, host = reading.attributes, reading.domains, record.host
-        if reading.boundary == GPU:  # one that could not be counted is in no sum
+        if has_gpu(reading.boundary):  # one that could not be counted is in no sum
             domains = {name: joules for name, joules in domains.items() if joules is not None}
         ranges = attributes.range_uj or {}
         about = (

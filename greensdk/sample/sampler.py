@@ -110,16 +110,18 @@ class Subscription:
     A call that is being sampled.
 
     Attributes:
+        is_ending: The call's end has begun: what others see of it from now on is too late.
         why_none: Why the call is not sampled although it asked for that.
     """
 
-    __slots__ = ("_first", "_sampler", "_spent0_ns", "why_none")
+    __slots__ = ("_first", "_sampler", "_spent0_ns", "is_ending", "why_none")
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self._spent0_ns = sampler.spent_ns()
         ring = sampler.ring
         self._first = ring.dropped + len(ring.samples)
+        self.is_ending = False
         self.why_none = ""
 
     def spent_ns(self) -> int:

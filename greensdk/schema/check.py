@@ -30,6 +30,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "null": (type(None),),
 }
+MOST_INTEGER = 2**63 - 1
+"""What tables hold: SQL's BIGINT, and columns of 64 bits."""
 _CONTAINERS = frozenset({dict, list})
 _NUMBER = {"type": "number"}
 _NULL = {"type": "null"}
@@ -48,6 +50,7 @@ class _Node(NamedTuple):
         good: Types that need no further look.
         numbers: Types that need no further look if they are not below `least`.
         least: The lowest number allowed.
+        most: The highest.
         keys: Its own keys, where it is an object.
         required: Those of them that must be there.
         rest: What all further keys of it, or the items of a list, must be.
@@ -57,6 +60,7 @@ class _Node(NamedTuple):
     good: frozenset[type]
     numbers: frozenset[type]
     least: float
+    most: float
     keys: dict[str, _Node]
     required: frozenset[str]
     rest: _Node | None
@@ -110,7 +114,11 @@ def _check(node: _Node, value: Any, path: str) -> Iterator[str]:
     find, rest = keys.get, node.rest
     for key, item in value.items():
         child = find(key, rest)
-        if child is None or (kind := item.__class__) in child.good or (kind in child.numbers and item >= child.least):
+        if (
+            child is None
+            or (kind := item.__class__) in child.good
+            or (kind in child.numbers and child.least <= item <= child.most)
+        ):
             continue
         if wrong := _wrong(child.field, item):
             yield f"{_join(path, key)}: {wrong}"
@@ -137,8 +145,11 @@ def _wrong(field: Field, value: Any) -> str:
         if field.pattern and not _regex(field.pattern)(value):
             what = "2026-01-31T12:00:00Z" if field.pattern == TIME else SCHEMA
             return f"expected something like {what}, found {_short.repr(value)}"
-    if field.least is not None and kind in _TYPES["number"] and value < field.least:
-        return f"expected at least {field.least:g}, found {value!r}"
+    if kind in _TYPES["number"]:
+        if field.least is not None and value < field.least:
+            return f"expected at least {field.least:g}, found {_short.repr(value)}"
+        if "integer" in field.types and not -MOST_INTEGER <= value <= MOST_INTEGER:
+            return f"expected an integer of 64 bits, found {_short.repr(value)}"
     return ""
 
 
@@ -194,11 +205,13 @@ def _node(field: Field, path: str, names: frozenset[str]) -> _Node:
     numbers = {kind for name in field.types if name in ("number", "integer") for kind in _TYPES[name]}
     closer_look = bool(field.enum or field.pattern or nodes or below)
     good = {kind for name in field.types if name == "null" or not closer_look for kind in _TYPES[name]}
+    most = MOST_INTEGER if "integer" in field.types else float("inf")
     return _Node(
         field,
-        frozenset(good if field.least is None else good - numbers),
+        frozenset(good if field.least is None and most == float("inf") else good - numbers),
         frozenset(numbers),
-        float("-inf") if field.least is None else field.least,
+        -most if field.least is None else field.least,
+        most,
         nodes,
         frozenset(key for key, full in keys.items() if FIELDS[full].required),
         below,
@@ -264,4 +277,6 @@ def _value(name: str) -> dict[str, Any]:
         made["pattern"] = field.pattern
     if field.least is not None:
         made["minimum"] = field.least
+    if "integer" in field.types:
+        made |= {"minimum": -MOST_INTEGER, "maximum": MOST_INTEGER} | made
     return made

@@ -79,8 +79,8 @@ _CALL: dict[str, Field] = {
     "label": _maybe_text("The name that the user gave."),
     "tags": Field(("object",), "", "Further names that the user gave.", True),
     "status": _text(
-        "How the call ended; lost: its worker died; unmeasured: it ran without being measured; interim: it had not "
-        "ended.",
+        "How the call ended; lost: its worker died, or it was never ended; unmeasured: it ran without being measured; "
+        "interim: it had not ended.",
         enum=STATUSES,
     ),
     "error_type": _maybe_text("Class name of what the call raised."),
@@ -90,6 +90,7 @@ _CALL: dict[str, Field] = {
     "duration_s": _number("s", "Wall seconds of the call.", least=0),
     "cpu_s": _number("s", "CPU seconds of the call and of the children it waited for.", least=0),
     "cpu_source": _maybe_text("The clock that cpu_s comes from.", required=False),
+    "children_cpu_s": _number("s", "CPU seconds of child processes in cpu_s.", least=0, required=False),
     "host_cpu_s": _number("s", "Busy CPU seconds of the whole machine in the same window.", least=0, required=False),
     "host_cpu_start_s": _number("s", "What that clock showed at the beginning.", required=False),
     "host_cpu_source": _maybe_text("The clock that host_cpu_s comes from.", required=False),
@@ -131,7 +132,9 @@ _CALL: dict[str, Field] = {
     "gpu_sync.libraries[]": Field(("string",), "", "One library."),
     "gpu_sync.waited_s": _number("s", "Seconds of the call that waiting took.", least=0, required=False),
     "gpu_sync.reason": _fact("Why one was not waited for: its work may lie outside of the call."),
-    "overhead_s": _number("s", "Seconds that measuring added, this record's making included.", least=0),
+    "overhead_s": _number(
+        "s", "Seconds that measuring added; what handing it over took is in the process's next record.", least=0
+    ),
     "greensdk": _text("Version of greensdk that wrote the record."),
     "config_digest": _fact("12 hex digits of the SHA-256 of the settings in force."),
     "plugins": Field(("object",), "", "Version of each plugin at work; null where it has none."),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 Reading = TypeVar("Reading")
 
@@ -23,12 +23,6 @@ all; vcpu+memory is a share of a server, of which the parts are unknown.
 WALL = "wall"
 ESTIMATED = "estimated"
 NO_PARTS: frozenset[str] = frozenset()
-
-MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
-"""
-What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
-machine it is, and the 90% factors of the error that all its readings share. It cancels where two of them are compared.
-"""
 
 _names = itemgetter("monitor", "boundary")
 
@@ -44,6 +38,13 @@ def parts_in(boundary: str | None) -> frozenset[str]:
     """
     found = frozenset((boundary or "").split("+"))
     return found if found.issubset(PARTS) else NO_PARTS
+
+
+def has_gpu(boundary: str | None) -> bool:
+    """
+    Say whether a GPU is among the parts of a boundary, of which CPU time says nothing.
+    """
+    return GPU in parts_in(boundary)
 
 
 def joined(parts: Iterable[str]) -> str:
@@ -84,51 +85,6 @@ def call_quality(scope: str, quality: str) -> str:
         ('attributed', 'measured')
     """
     return "attributed" if (scope, quality) == ("machine", "measured") else quality
-
-
-def quality_of(primary: Mapping[str, Any]) -> str:
-    """
-    Return how the call's joules of a reading are known; a model of the whole machine stays one when it is shared out.
-    """
-    return call_quality(primary["scope"], primary["quality"])
-
-
-def doubt_of(estimate: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return the `MODEL_KEYS` of a reading; nothing for one that rests on no model.
-    """
-    attributes = estimate["attributes"]
-    if not isinstance(attributes, dict) or "model_id" not in attributes:
-        return {}
-    return {key: attributes.get(key) for key in MODEL_KEYS}
-
-
-def lacking(found: Iterable[Mapping[str, Any]], others: Iterable[Mapping[str, Any]] = ()) -> str | None:
-    """
-    Return in words what some readings leave out, and the parts that others were asked for and do not know.
-
-    A GPU that the call's process has not used is not left out.
-    """
-    texts = []
-    for each in found:
-        missing, reasons, shares = (each["attributes"].get(key) for key in ("missing", "reasons", "shares"))
-        if isinstance(missing, list) and isinstance(reasons, dict):  # any monitor may mean something else by it
-            unused = shares if each["boundary"] == GPU and isinstance(shares, dict) else {}
-            texts += [f"without {key}: {reasons.get(key)}" for key in missing if unused.get(key) != 0]
-    texts += [f"without {each['boundary']}: {each['monitor']}: {each['reason']}" for each in others]
-    return "; ".join(texts) or None
-
-
-def total(joules: Iterable[float | None]) -> float | None:
-    """
-    Return the sum of some joules; None where one of them is.
-    """
-    found = 0.0
-    for each in joules:
-        if each is None:
-            return None
-        found += each
-    return found
 
 
 def chosen(
@@ -176,57 +132,6 @@ def part_j(parts: Mapping[str, float | None] | None, boundary: str) -> float | N
         return known[boundary]
     joules = [known.get(name) for name in boundary.split("+")]
     return None if None in joules else sum(each or 0.0 for each in joules)
-
-
-class Energy(NamedTuple):
-    """
-    Joules of a call.
-
-    Attributes:
-        energy_j: Joules; None where they are unknown.
-        low_j: Lower end of their 90% interval.
-        high_j: Upper end.
-        boundary: What is inside them.
-    """
-
-    energy_j: float | None
-    low_j: float | None
-    high_j: float | None
-    boundary: str | None
-
-
-def widest_of(record: Mapping[str, Any]) -> Energy:
-    """
-    Return the joules of a call at the widest boundary that is known: the wall, metered or modelled, else `energy_j`.
-
-    A wall meter counts GPUs and is shared out by CPU time, which says nothing of them: the machine's GPU joules are
-    taken out of it and the call's own put in. A model of the wall rests on the CPUs' load and knows of no GPU: the
-    call's own are added. A wall that is below its parts is not believed.
-    """
-    known = Energy(*(record.get(key) for key in ("energy_j", "energy_low_j", "energy_high_j", "energy_boundary")))
-    readings = [each for each in record.get("readings") or () if each.get("call_j") is not None]
-    walls = sorted(
-        (each for each in readings if each["boundary"] == WALL), key=lambda each: each["quality"] == ESTIMATED
-    )
-    if not walls or not (parts_in(known.boundary) or known.boundary in {WALL, None}):
-        return known
-    wall = _with_gpus(walls[0], [each for each in readings if each["boundary"] == GPU])
-    return wall if known.energy_j is None or (wall.energy_j or 0.0) >= known.energy_j else known
-
-
-def _with_gpus(wall: Mapping[str, Any], gpus: Sequence[Mapping[str, Any]]) -> Energy:
-    more = [each for each in gpus[:1] if each["call_j"]]
-    has_gpus = bool(wall["quality"] != ESTIMATED and wall["scope"] == "machine" and wall["energy_j"])
-    others_j = 0.0
-    if has_gpus:
-        others_j = sum(each["energy_j"] or 0.0 for each in gpus[:1]) * wall["call_j"] / wall["energy_j"]
-
-    def added(key: str) -> float | None:
-        ends = [each[key] for each in (wall, *more)]
-        return None if None in ends else max(0.0, sum(ends) - others_j)
-
-    boundary = WALL if has_gpus or not more else f"{WALL}+{GPU}"
-    return Energy(added("call_j"), added("low_j"), added("high_j"), boundary)
 
 
 def _covers(

@@ -224,6 +224,7 @@ class Record(TypedDict):
     duration_s: float | None
     cpu_s: float | None
     cpu_source: str | None
+    children_cpu_s: NotRequired[float | None]
     host_cpu_s: float | None
     host_cpu_start_s: float | None
     host_cpu_source: str | None

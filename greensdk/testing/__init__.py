@@ -5,8 +5,9 @@ What a plugin author needs to test a monitor without the hardware.
 turn by themselves, :class:`FakePmu` is a sysfs whose energy counters are real counters of the kernel,
 :class:`FakeHwmon` and :class:`MsrTree` are sensors and registers in files,
 :class:`FakeMonitor`, :class:`FakeCpuClock` and :class:`FakeClock` stand in for a meter, for CPU seconds and for time,
-:func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands out, and :func:`check_monitor`
-says whether a monitor or estimator keeps to its contract.
+:func:`tracked_by` puts a monitor into a real window, whose record ``capture()`` hands out, :func:`check_monitor`
+says whether a monitor or estimator keeps to its contract, and :func:`check_faults` whether calls survive all that it
+may do wrong.
 
 .. code-block:: python
 
@@ -24,9 +25,10 @@ says whether a monitor or estimator keeps to its contract.
 
 from __future__ import annotations
 
-from greensdk.measure.decorator import capture
+from greensdk.measure.blocks import capture
 from greensdk.testing.conformance import check_monitor
 from greensdk.testing.fakes import FakeClock, FakeCpuClock, FakeMonitor
+from greensdk.testing.faults import check_faults
 from greensdk.testing.hwmon import FakeHwmon
 from greensdk.testing.msr import MsrTree
 from greensdk.testing.pmu import FakePmu
@@ -45,6 +47,7 @@ __all__ = [
     "PowercapTree",
     "Truth",
     "capture",
+    "check_faults",
     "check_monitor",
     "ticking",
     "tracked_by",

@@ -17,7 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
-from greensdk.schema.primary import widest_of
+from greensdk.schema.widest import widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

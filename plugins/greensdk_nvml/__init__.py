@@ -25,6 +25,12 @@ DEVICE = "dev/nvidiactl"
 RESOLUTION_90 = 1 - 0.1**0.5
 """A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
 
+IS_MODULE, MODULE = "GH200", "package+dram+gpu"
+"""
+Of a GPU of this name the counter is that of its whole module, CPU and memory included
+(https://github.com/ml-energy/zeus/pull/172).
+"""
+
 NO_LIBRARY = "the Python package nvidia-ml-py is missing"
 
 
@@ -114,6 +120,7 @@ class NvmlMonitor:
         self._opened = self._read()
         names = {gpu.key: gpu.name for gpu in self._gpus}
         self._facts = {"names": names}
+        self.boundary = MODULE if any(IS_MODULE in name for name in names.values()) else NvmlMonitor.boundary
         self._keys = list(names)
         self._scale_j = dict.fromkeys(names, MILLI)
         self._meter_id = f"nvml:{','.join(gpu.uuid for gpu in self._gpus)}"

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
-from greensdk_psutil_tdp import tdp as parts
 from greensdk_psutil_tdp.basis import explain
 from greensdk_psutil_tdp.coefficients import NOISE
 from greensdk_psutil_tdp.hosts import interval, is_guest, machine_of, machine_w, threads_of_machine, with_threads
@@ -40,6 +39,7 @@ from greensdk_psutil_tdp.power import (
     scaled,
     watts,
 )
+from greensdk_psutil_tdp.tdp import NOTHING, Tdp, checked, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +116,7 @@ class PsutilTdpEstimator:
                 raise ConfigError(f"psutil-tdp: {key} is {value!r}, and must be above 0")
         self._user_w = tdp_w
         self._user_threads = tdp_threads
-        self._user_parts = parts.checked(tdp or {})
+        self._user_parts = checked(tdp or {})
         self._model = model
         self._boundaries = sorted(BOUNDARIES, key=lambda each: each != boundary) if model == "power" else [PACKAGE]
         self._powercap_root = powercap_root
@@ -206,7 +206,7 @@ class PsutilTdpEstimator:
         Nothing was taken, so nothing is given back.
         """
 
-    def _know(self, found: parts.Tdp, total_w: float) -> None:
+    def _know(self, found: Tdp, total_w: float) -> None:
         self._total_w = total_w
         self.host_facts = {"tdp_w": total_w, "tdp_source": found.source}
         self._attributes = {
@@ -313,11 +313,11 @@ class PsutilTdpEstimator:
             self._host = hardware.describe()
         return self._host
 
-    def _look(self) -> tuple[parts.Tdp, str]:
+    def _look(self) -> tuple[Tdp, str]:
         host = self._machine()
         if not host["cpus_logical"]:
-            return parts.NOTHING, "nothing tells how many CPUs this machine has"
-        found = parts.lookup(
+            return NOTHING, "nothing tells how many CPUs this machine has"
+        found = lookup(
             host["cpu_model"],
             host["cpu_class"],
             self._powercap_root,

@@ -1,7 +1,7 @@
 """
 The table of CPU parts: exact names only, each with its watts, cores, threads, year and source.
 
-The lines checked by hand (`data.parts`) win over Intel's client parts (`data.core`), and those over the generated ones
+The lines checked by hand (`parts`) win over Intel's client parts (`data.core`), and those over the generated ones
 (`data.intel`, `data.amd`, made by ``benchmarks/cpu_table.py``), for which `data.threads` knows the threads. Each is
 loaded when a name asks for it. The tables are text that is searched as it stands: nothing is parsed, and nothing is
 held in memory twice.
@@ -9,7 +9,7 @@ held in memory twice.
 
 from importlib import import_module
 
-from greensdk_psutil_tdp.data.parts import ARK, PARTS
+from greensdk_psutil_tdp.parts import ARK, PARTS
 
 CODECARBON = "codecarbon 3.3.2 data/hardware/cpu_power.csv (MIT)"
 

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from greensdk.errors import ConfigError
-from greensdk_psutil_tdp.data.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
+from greensdk_psutil_tdp.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
 from greensdk_psutil_tdp.era import launch_year
 from greensdk_psutil_tdp.names import cores, letters, normalise
 from greensdk_psutil_tdp.table import Part, find

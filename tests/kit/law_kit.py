@@ -17,7 +17,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from law_ticker import ROW
 
-from greensdk import energy_tracked
+from greensdk import energy_tracked, track
 from greensdk.testing import PowercapTree
 
 Track = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -317,19 +317,64 @@ def processes(tool: Tool, number: int, seconds: float) -> None:
     together([context.Process(target=one_process, args=(tool, barrier, seconds)) for _ in range(number)])
 
 
-def with_pool(workers: int, tasks: int, seconds: float) -> None:
+def with_pool(workers: int, tasks: int, seconds: float, method: str = "spawn") -> None:
     """
-    Have a pool of one's own burn.
+    Have a pool of one's own burn: of processes that a method of `multiprocessing` starts, of loky, or of threads.
     """
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(burn, [seconds] * tasks))
+    executor: Any
+    if method == "loky":
+        from joblib.externals.loky import ProcessPoolExecutor as Loky
+
+        executor = Loky(workers)
+    elif method == "threads":
+        executor = ThreadPoolExecutor(workers)
+    else:
+        executor = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+    with executor:
+        list(executor.map(burn, [seconds] * tasks))
 
 
-def pool(tool: Tool, workers: int, tasks: int, seconds: float) -> None:
+def pool(tool: Tool, workers: int, tasks: int, seconds: float, method: str = "spawn") -> None:
     """
-    One call that leaves the work to other processes, and waits for them.
+    One call that leaves the work to others, and waits for them.
     """
-    tool()(with_pool)(workers, tasks, seconds)
+    tool()(with_pool)(workers, tasks, seconds, method)
+
+
+async def with_tasks(number: int, seconds: float) -> None:
+    """
+    Have as many child tasks burn.
+    """
+    barrier = asyncio.Barrier(number)
+    await asyncio.gather(*[step_by_step(barrier, seconds) for _ in range(number)])
+
+
+def gathering(tool: Tool, calls: int, number: int, seconds: float) -> None:
+    """
+    Calls on one event loop, each of which leaves its work to child tasks.
+    """
+    call = tool()(with_tasks)
+
+    async def everything() -> None:
+        await asyncio.gather(*[call(number, seconds) for _ in range(calls)])
+
+    asyncio.run(everything())
+
+
+def greensdk_blocks(root: str, log: str) -> Track:
+    """
+    Return a decorator that puts a coroutine function's body into a block, measured as by :func:`greensdk_tool`.
+    """
+    import greensdk_rapl.counters  # noqa: F401
+
+    def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+        async def inside(*arguments: Any) -> Any:
+            with track("block", monitors=["rapl"], sink=log, resources="light", plugins={"rapl": {"root": root}}):
+                return await fn(*arguments)
+
+        return inside
+
+    return decorate
 
 
 def asleep_and_busy(tool: Tool, seconds: float) -> None:

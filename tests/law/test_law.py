@@ -16,6 +16,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import law_gpu
 import law_kit
 import pytest
 from law_kit import Power, measuring_with, read_log, spans, turning
@@ -154,6 +155,32 @@ class TestFair:
             own_j = CPU_W * record["cpu_s"]
             blur_j = CPU_W * os.cpu_count() * sum(record["phases"].values())
             assert pytest.approx(own_j, rel=FAIR, abs=FAIR * own_j + blur_j) == report.calls_j[record["record_id"]]
+
+
+class TestGpu:
+    """
+    Two meters, of which each has a truth of its own.
+    """
+
+    def test_each_meter_and_their_sum_hold_to_the_law(self, machine, meter, log, tmp_path, monkeypatch):
+        """
+        Two processes, of which one has the GPU: all of it is its, while it runs.
+        """
+        monkeypatch.setenv(law_gpu.ROOT, "")  # so that it is taken back
+        with turning(law_gpu.made(tmp_path / "gpu"), {"package-0": Power(300.0)}) as gpu:
+            law_gpu.on_gpu(partial(law_gpu.gpu_tool, machine.root, str(log)), 2, 0.5)
+            report = EnergyReport(read_log(log))
+            around = spans(report.counted)
+            ends = {"rapl": meter.joules(around), "nvml": gpu.joules(around)}
+
+        assert {"rapl", "nvml"} == {each.source for each in report.meters}
+        for each in report.meters:
+            low_j, high_j = ends[each.source]
+            assert low_j * (1 - LAW) <= each.calls_j + each.unattributed_j <= high_j * (1 + LAW)
+        assert pytest.approx(sum(each.meter_j for each in report.meters)) == report.energy_j + report.unattributed_j
+        user, other = sorted(report.counted, key=lambda record: -record["energy_parts_j"]["gpu"])
+        assert 0.0 == other["energy_parts_j"]["gpu"]
+        assert pytest.approx(300 * user["duration_s"], rel=FAIR) == user["energy_parts_j"]["gpu"]
 
 
 class TestOthers:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greensdk.measure.attribution import attribute, choose, reasons, self_energy, share_of
+from greensdk.measure.attribution import attribute, choose, quality_of, reasons, self_energy, share_of
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, MEASURED, reading
-from greensdk.schema.primary import quality_of
 
 seconds = st.floats(0, 1e5, allow_nan=False)
 joules = st.floats(0, 1e9, allow_nan=False)

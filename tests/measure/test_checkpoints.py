@@ -82,6 +82,33 @@ def test_the_last_record_is_as_without(burn):
     assert outer.record["record_id"] == inner.record["parent_id"]
 
 
+def test_the_last_record_comes_last():
+    """
+    A call that ends while an interim record of it is being written waits for that.
+    """
+    written, begun = [], threading.Event()
+
+    class Slow:
+        takes_interim = True
+
+        def emit(self, record):
+            if record["status"] == "interim":
+                begun.set()
+                wait_for(lambda: call._window.stopped_ns)
+            written.append((record["status"], record["duration_s"]))
+
+        def close(self):
+            pass
+
+    with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
+        runtime = call._window.runtime
+        runtime.sinks = (("slow:", Slow()), *runtime.sinks)
+        assert begun.wait(60)
+
+    assert ["interim", "ok"] == [status for status, _ in written]
+    assert written[0][1] < written[1][1]
+
+
 def test_a_call_inside_another_says_so_before_it_ends():
     """
     Parent and depth are those of its last record.
@@ -225,8 +252,12 @@ def ended(number, *words, before="", inside="", **variables):
     Return the exit code and the records of a program that a signal ends.
     """
     program = [sys.executable, "-c", PROGRAM.format(before=before, inside=inside)]
-    environment = {**os.environ, **variables}
-    with subprocess.Popen([*words, *program], env=environment, stdout=subprocess.PIPE, text=True) as child:
+    made = {"env": {**os.environ, **variables}, "stdout": subprocess.PIPE, "text": True}
+    # Under nohup it is ignored, which is inherited.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    child = subprocess.Popen([*words, *program], **made)
+    signal.signal(signal.SIGHUP, before)
+    with child:
         assert "ready\n" == child.stdout.readline()
         child.send_signal(number)
         code = child.wait(60)
@@ -316,7 +347,7 @@ def test_the_first_record_of_a_failing_look_is_the_last():
             pass
 
     with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
-        runtime = call._window.runtime
+        runtime = call._blocks[-1].window.runtime
         runtime.sinks = (("broken:", Broken()), *runtime.sinks)
         wait_for(lambda: call._window.errors and interim())
 

@@ -439,7 +439,7 @@ def test_blocks_with_tags_of_their_own_share_a_runtime():
     runtimes = set()
     for step in range(5):
         with track("step", sink="memory:", tags={"step": step}) as call:
-            runtimes.add(id(call._window.runtime))
+            runtimes.add(id(call._blocks[-1].window.runtime))
         assert {"step": step} == call.record["tags"]
 
     assert 1 == len(runtimes)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from greensdk import capture, energy_tracked, track
-from greensdk.machine.signals import is_from_signal, is_from_signal_here
+from greensdk.machine.signals import is_from_signal, is_from_signal_here, raise_again
 from greensdk.measure.state import current, ledger
 from greensdk.schema.check import problems
 from greensdk.testing import FakeMonitor, tracked_by
@@ -73,6 +74,16 @@ def raised(call, *arguments):
     except BaseException as error:
         return error
     raise AssertionError("it raised nothing")
+
+
+def wait_after(call, *arguments):
+    """
+    Call something that acts a moment later, and give it the time to.
+    """
+    call(*arguments)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("name", ["SIGALRM", "SIGINT"])
@@ -131,6 +142,20 @@ def test_ctrl_c_has_no_frame_and_is_the_users():
     """
     with handled(signal.default_int_handler) as interrupt:
         assert is_from_signal(raised(lambda: [interrupt() for _ in range(1)]))
+
+
+def test_what_no_exception_can_leave_has_the_right_handler_called_again():
+    """
+    Also where Ctrl-C itself is ignored, as in jobs in the background, and its handler is another signal's.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with handled(signal.default_int_handler) as interrupt:
+            error = raised(lambda: [interrupt() for _ in range(1)])
+            with pytest.raises(KeyboardInterrupt):
+                wait_after(raise_again, error)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("method", ["start", "stop"])

@@ -17,7 +17,7 @@ from greensdk.report import EnergyReport
 from greensdk.report.columns import instant
 from greensdk.report.page import SECTIONS, page
 from greensdk.report.page.html import Html, html, joined, name_of, table, tag
-from greensdk.report.page.lanes import prepared
+from greensdk.report.page.lanes import Bar, _add, prepared
 from greensdk.report.page.view import View, sampled
 
 pytestmark = pytest.mark.slow
@@ -303,7 +303,7 @@ class TestNumbers:
         other = call(2, function="g", host=EPYC, worker=worker(call_id="00001"), label="night")
         text = text_of([call(1, worker=worker()), other])
 
-        for words in ("By function", "By label", "By machine", "By backend"):
+        for words in ("By function or block", "By label", "By machine", "By backend"):
             assert words in text
         assert "By stage" not in text
         assert "AMD EPYC 7763, 128 CPUs" in text
@@ -326,7 +326,7 @@ class TestNumbers:
         """
         text = text_of([call(number, function=f"f{number}") for number in range(30)])
 
-        assert "By function (the first 25 of 30)" in text
+        assert "By function or block (the first 25 of 30)" in text
         assert "energy 300 J" in text
 
     def test_methods_of_other_boundaries_are_not_compared_silently(self):
@@ -455,3 +455,16 @@ class TestNumbers:
         """
         assert instant(text) is None
         assert "1 call without a start time: not drawn" in text_of([call(1), call(2, started_at=text)])
+
+
+@pytest.mark.parametrize("tiny", [1, 2])
+def test_a_bar_of_several_calls_has_the_colour_of_the_longest(tiny):
+    """
+    Calls of a microsecond right before a long one don't give it their name.
+    """
+    bars = []
+    for number in range(tiny):
+        _add(bars, Bar(0.5 + 1.5e-4 * number, 0.5 + 1.5e-4 * number + 1e-6, 0, 1), 6e-4)
+    _add(bars, Bar(0.50023, 0.5317, 0, 2), 6e-4)
+
+    assert [2] == [bar.kind for bar in bars if bar.stop_s - bar.start_s > 0.03]

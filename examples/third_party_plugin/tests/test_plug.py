@@ -8,7 +8,7 @@ import pytest
 from greensdk_plug import PlugMonitor, greensdk_enrich
 
 from greensdk import ConfigError, capture, energy_tracked
-from greensdk.testing import check_monitor
+from greensdk.testing import check_faults, check_monitor
 
 WATTS = {"plug": {"watts": 100.0, "tolerance": 0.1}}
 
@@ -18,6 +18,13 @@ def test_it_conforms_to_the_contract():
     The conformance test of greensdk passes, and there is one metric.
     """
     assert ["wall"] == [metric.name for metric in check_monitor(PlugMonitor(watts=45.0))]
+
+
+def test_calls_survive_whatever_it_does_wrong():
+    """
+    Each fault of greensdk's matrix in a call of its own.
+    """
+    assert check_faults(lambda: PlugMonitor(watts=45.0)) > 250
 
 
 def test_energy_is_power_times_time():

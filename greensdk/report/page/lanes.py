@@ -86,12 +86,14 @@ def prepared(calls: Sequence[Call]) -> Drawn:
 
 def _add(bars: list[Bar], new: Bar, pixel_s: float) -> None:
     """
-    Add a bar to its lane; what is shorter than a pixel and follows at once is drawn as one with the bar before it.
+    Add a bar to its lane; what is shorter than a pixel and follows at once is drawn as one with the bar before it, with
+    the colour of the longer one.
     """
     if bars and new.start_s - bars[-1].stop_s < pixel_s / 2:
-        short = min(new.stop_s - new.start_s, bars[-1].stop_s - bars[-1].start_s)
-        if short < pixel_s or (new.kind == bars[-1].kind and short < 3 * pixel_s):
-            bars[-1] = bars[-1]._replace(stop_s=max(new.stop_s, bars[-1].stop_s))
+        lengths_s = [each.stop_s - each.start_s for each in (bars[-1], new)]
+        if min(lengths_s) < pixel_s or (new.kind == bars[-1].kind and min(lengths_s) < 3 * pixel_s):
+            kind = new.kind if lengths_s[1] > lengths_s[0] else bars[-1].kind
+            bars[-1] = bars[-1]._replace(stop_s=max(new.stop_s, bars[-1].stop_s), kind=kind)
             return
     bars.append(new._replace(stop_s=max(new.stop_s, new.start_s + pixel_s)))
 

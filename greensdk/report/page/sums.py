@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from greensdk.report.compare import runs_of
+from greensdk.report.energy import NAME
 from greensdk.report.groups import Group
 from greensdk.report.page.html import Html, joined, name_of, table, tag
 from greensdk.report.page.units import NONE, amount, percent, seconds, several, span
@@ -21,7 +22,7 @@ MOST_CALLS = 20
 NAME_LENGTH = 16
 """A longer id of a record is shown by its ends."""
 KEYS = {
-    "function": "function",
+    NAME: "function or block",
     "label": "label",
     "host.host_id": "machine",
     "worker.backend": "backend",
@@ -35,15 +36,19 @@ def totals(view: View) -> Html:
     """
     Show the sum of everything.
     """
-    total = view.total
-    known = total.calls - total.unknown
+    total, outer = view.total, view.report.outermost
+    known, apart = total.calls - total.unknown, outer.calls - outer.unknown
     runs = runs_of(view.report)
-    each = total.energy_j / known if total.energy_j is not None and known else None
+    each = total.energy_j / apart if total.energy_j is not None and apart else None
     per_run = total.energy_j / runs if total.energy_j is not None and runs else None
     cards = [
         card("energy", amount(total.energy_j, "J"), _interval(total)),
         card("calls", f"{total.calls:,}", f"{percent(known, total.calls)} with known energy"),
-        card("energy per call", amount(each, "J"), _per_run(per_run, runs, known)),
+        card(
+            "energy per call" if outer.calls == total.calls else "energy per outermost call",
+            amount(each, "J"),
+            _per_run(per_run, runs, apart),
+        ),
         card("busy time", seconds(total.duration_s), f"the calls' time added up; CPU time {seconds(total.cpu_s)}"),
         *_meter_card(view),
         *_sum_card(view, "cost.usd", "cost", lambda value: f"{value:.3g} USD"),
@@ -79,8 +84,8 @@ def _interval(total: Group) -> str:
     return f"90%: {span(total.energy_low_j, total.energy_high_j, 'J')}"
 
 
-def _per_run(per_run: float | None, runs: int, known: int) -> str:
-    return "" if runs == known else f"{amount(per_run, 'J')} per run ({runs:,} runs)"
+def _per_run(per_run: float | None, runs: int, calls: int) -> str:
+    return "each call is one run" if runs == calls else f"{amount(per_run, 'J')} per run, of {runs:,} runs"
 
 
 def _meter_card(view: View) -> list[Html]:
@@ -102,7 +107,7 @@ def _sum_card(view: View, key: str, what: str, said: Callable[[float], str]) -> 
 def _defined(total: Group) -> str:
     energy_j = total.energy_j or 0.0
     wh = f"The energy is {amount(energy_j / J_PER_WH, 'Wh')}. " if energy_j >= J_PER_WH else ""
-    inside = "Nested calls are included in their caller. "
+    inside = "Calls inside other calls are part of those, which own energy leaves out. "
     return (
         wh
         + inside
@@ -128,20 +133,27 @@ def groups(view: View) -> Html | None:
 
 def _by(view: View, key: str, what: str) -> Html | None:
     found = view.report.by(key)
-    if found.keys() <= {None} and key != "function":
+    if found.keys() <= {None} and key != NAME:
         return None
     hosts = {facts["host.host_id"]: facts for facts, _ in view.grouped}
-    rows = [_row(_named(key, name, hosts), group, view.total) for name, group in found.items()]
-    caption = f"By {what}" + (f" (the first {MOST_GROUPS} of {len(rows):,})" if len(rows) > MOST_GROUPS else "")
-    return table(caption, [what, *COLUMNS], rows[:MOST_GROUPS], last=1)
+    some = list(found.items())[:MOST_GROUPS]
+    rows = [_row(_named(key, name, hosts), group, view.total) for name, group in some]
+    if key == NAME and view.report.unattributed_j is not None:
+        rest = amount(view.report.unattributed_j, "J")
+        rows.append([Html("unattributed"), NONE, NONE, rest, NONE, rest, *[NONE] * (len(COLUMNS) - 5)])
+    caption = f"By {what}" + (f" (the first {MOST_GROUPS} of {len(found):,})" if len(found) > MOST_GROUPS else "")
+    return table(caption, [what, *COLUMNS], rows, last=1)
 
 
-COLUMNS = ("calls", "with known energy", "energy", "90% interval", "share", "per call", "time", "CPU time", "method")
+COLUMNS = (
+    "calls", "with known energy", "energy", "90% interval", "own energy", "share", "per call", "time", "CPU time",
+    "method",
+)  # fmt: skip
 
 
 def _named(key: str, name: Any, hosts: Mapping[Any, Mapping[str, Any]]) -> Html:
     if name is None:
-        return Html("blocks" if key == "function" else "not recorded")
+        return Html("(none)")
     if key != "host.host_id":
         return name_of(name)
     host = hosts.get(name, {})
@@ -162,7 +174,8 @@ def _row(name: Html, group: Group, total: Group) -> list[Any]:
         percent(known, group.calls),
         _energy(group),
         span(group.energy_low_j, group.energy_high_j, "J"),
-        percent(group.energy_j, total.energy_j) if group.energy_j is not None and total.energy_j else NONE,
+        amount(group.own_j, "J"),
+        percent(group.own_j, total.energy_j) if group.own_j is not None and total.energy_j else NONE,
         amount(group.energy_j / known, "J") if group.energy_j is not None and known else NONE,
         seconds(group.duration_s),
         seconds(group.cpu_s),

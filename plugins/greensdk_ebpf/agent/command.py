@@ -50,8 +50,28 @@ def start(root: str, group: str, rapl: bool, coarsen: float | None, powercap_roo
     except OSError as error:
         raise GreensdkError(f"agent start: {error.filename or root}: {error.strerror or error}") from error
     click.echo(f"the agent {'runs' if new else 'is already running'} in {root}, for the group {group}")
-    if new and rapl and coarsen:
+    if new and coarsen:
         click.echo(f'members set rapl.root = "{root}/powercap" and rapl.update_interval_s = {coarsen / 1e3:g}')
+        for line in _protection(coarsen, powercap_root):
+            click.echo(line)
+
+
+def _protection(coarsen: float, powercap_root: str) -> Iterator[str]:
+    """
+    Yield what the copies keep from members of the group, and what they don't.
+    """
+    import os
+    import stat
+
+    from greensdk_ebpf.agent.permissions import counters
+
+    yield (
+        f"members can't see how the power changes within {coarsen:g} ms, which is what PLATYPUS needs to read "
+        "secrets of other programs; means over longer times they can see"
+    )
+    readable = [path for path in counters(powercap_root) if os.stat(path).st_mode & (stat.S_IRGRP | stat.S_IROTH)]
+    if readable:
+        yield f"not only root can read the counters themselves, which protects nothing: sudo chmod 400 {readable[0]}"
 
 
 @agent.command()

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from greensdk.errors import GreensdkError
 from greensdk_ebpf import DEFAULT_ROOT
@@ -55,14 +56,34 @@ def trust(root: str) -> None:
     Check that only root could have made a directory.
 
     Raises:
-        AgentError: It is a link, or another user's, or others may write in it.
+        AgentError: It is a link, or another user's, or others may write in it, or move it.
     """
+    trust_parents(root)
     found = os.lstat(root)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0:
         raise AgentError(f"{root} is not a directory of root's: remove it, or give another --root")
     # A user who may write there may plant an agent.json, and so have stop give away any file.
     if found.st_mode & 0o022:
         raise AgentError(f"others than root may write in {root}: sudo chmod go-w {root}  (or give another --root)")
+
+
+def trust_parents(root: str) -> None:
+    """
+    Check that only root can move a directory away and put another in its place.
+
+    In a directory with the sticky bit, such as /tmp, only owners rename what is there (rename(2), inode(7)).
+
+    Args:
+        root: As :func:`settled` returns it.
+
+    Raises:
+        AgentError: A directory above it is another user's, or others may write in it.
+    """
+    for parent in map(str, Path(root).parents):
+        found = os.stat(parent)
+        others = 0o002 if found.st_gid == 0 else 0o022
+        if found.st_uid != 0 or (found.st_mode & others and not found.st_mode & stat.S_ISVTX):
+            raise AgentError(f"others than root could move {root}, by way of {parent}: give another --root")
 
 
 def claim(root: str) -> bool:
@@ -76,6 +97,7 @@ def claim(root: str) -> bool:
         AgentError: It can't be made, or not be trusted.
     """
     try:
+        trust_parents(root)
         os.mkdir(root, 0o700)
     except FileExistsError:
         trust(root)

@@ -1,3 +1,5 @@
 """
-Tables of CPU parts. Modules, not CSV files, because Lithops ships only ``*.py`` to its workers.
+Large tables of CPU parts, loaded when a name asks for them.
+
+They are modules, not CSV files, because Lithops ships only ``*.py`` to its workers.
 """

@@ -73,7 +73,7 @@ def test_opentelemetry_gets_them_too():
     with receiver() as taker:
         hand_over(collected(3), {"sink": taker.uri, "monitors": []})
 
-        assert 3 == taker.value("greensdk.measure.calls", greensdk_backend="localhost")
+        assert 3 == taker.value("greensdk.calls", greensdk_backend="localhost")
 
 
 def test_a_dead_gateway_is_one_warning_and_no_error():

@@ -115,7 +115,7 @@ def test_explicit_sinks_replace_the_storage():
     The statistics are always there.
     """
     adapter = LithopsCall({})
-    assert ["lithops-stats:", "lithops://greensdk/v1"] == [uri for uri, _ in adapter.sinks({"sinks": None})]
+    assert ["lithops://greensdk/v1", "lithops-stats:"] == [uri for uri, _ in adapter.sinks({"sinks": None})]
     assert ["lithops-stats:"] == [uri for uri, _ in adapter.sinks({"sinks": [["out.jsonl", "x:Y", {}]]})]
 
 

@@ -170,6 +170,27 @@ class TestLife:
         assert 0 == os.stat(theirs).st_uid
         os.chmod(root, 0o700)
 
+    @pytest.mark.parametrize(("owner", "mode"), [(NOBODY, 0o755), (0, 0o777), (NOBODY, 0o1777)])
+    def test_a_directory_that_others_could_move_is_not_taken(self, root, owner, mode):
+        """
+        Whoever may rename a directory above it can put another one in its place, with a state of their own.
+        """
+        above = os.path.dirname(root)
+        os.makedirs(os.path.join(above, "between"))
+        inner = os.path.join(above, "between", "agent")
+        os.chown(above, owner, owner)
+        os.chmod(above, mode)
+        try:
+            with pytest.raises(AgentError, match=f"others than root could move {inner}, by way of {above}: give"):
+                agent.start(inner, str(GROUP))
+            assert not os.path.exists(inner)
+            os.mkdir(inner, 0o700)
+            with pytest.raises(AgentError, match="others than root could move"):
+                agent.stop(inner)
+        finally:
+            os.chown(above, 0, 0)
+            os.chmod(above, 0o755)
+
     def test_a_directory_that_is_in_use_is_not_taken(self, root):
         """
         Such as /etc: it stays as it is.

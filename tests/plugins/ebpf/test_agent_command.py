@@ -71,7 +71,20 @@ class TestCommand:
 
         assert 0 == code
         assert f'rapl.root = "{root}/powercap" and rapl.update_interval_s = 0.01' in out
+        assert "can't see how the power changes within 10 ms" in out
+        assert "which protects nothing" not in out
         assert "updated every 10 ms by process" in command("status", "--root", root)[1]
+
+    def test_copies_of_counters_that_everybody_can_read_protect_nothing(self, root, tree):
+        """
+        And it says so, with what helps.
+        """
+        zone = next(iter(tree.zones.values()))
+        os.chmod(zone.file, 0o444)
+        _, out = command(
+            "start", "--root", root, "--group", "4242", "--rapl", "--coarsen", "10", "--powercap-root", tree.root
+        )
+        assert f"protects nothing: sudo chmod 400 {os.path.realpath(zone.file)}" in out
 
     @pytest.mark.parametrize(
         ("arguments", "text"),

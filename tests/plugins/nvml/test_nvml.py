@@ -373,3 +373,10 @@ class TestProbe:
         monitor.close()
 
         assert (1, 0) == (os.waitstatus_to_exitcode(status), monitor.nvml.entered)
+
+
+def test_a_grace_hopper_module_is_named_for_what_its_counter_holds(tmp_path):
+    """
+    CPU and memory too, so that the package is not added to it.
+    """
+    assert "package+dram+gpu" == window(tmp_path, Gpu("NVIDIA GH200 480GB"))["boundary"]

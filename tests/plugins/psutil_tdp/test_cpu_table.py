@@ -11,8 +11,7 @@ from statistics import median
 import greensdk_psutil_tdp
 import pytest
 from cpu_brands import BRANDS
-from greensdk_psutil_tdp.data import amd, core, intel, threads
-from greensdk_psutil_tdp.data.classes import (
+from greensdk_psutil_tdp.classes import (
     ALTRA_MEDIAN,
     BY_YEAR,
     CLASS_DEFAULTS,
@@ -21,8 +20,9 @@ from greensdk_psutil_tdp.data.classes import (
     MEDIAN,
     SUFFIXES,
 )
-from greensdk_psutil_tdp.data.parts import ARK, CLOUD, PARTS
+from greensdk_psutil_tdp.data import amd, core, intel, threads
 from greensdk_psutil_tdp.names import letters, normalise
+from greensdk_psutil_tdp.parts import ARK, CLOUD, PARTS
 from greensdk_psutil_tdp.table import CODECARBON, find
 from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, EXACT, GENERATION, RAPL, SERIES, USER, lookup, of_class
 from hypothesis import given

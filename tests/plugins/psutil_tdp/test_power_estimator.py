@@ -20,9 +20,9 @@ from tdp_kit import EPYC, LAMBDA, NO_POWERCAP, XEON, host, opened, use
 import greensdk
 from greensdk.deliver.lines import encode
 from greensdk.machine.calibration import Reference
+from greensdk.measure.attribution import MODEL_KEYS
 from greensdk.monitor import Reading, Usage
 from greensdk.schema.check import problems
-from greensdk.schema.primary import MODEL_KEYS
 
 SERVER = host(EPYC, cpus=256, sockets=2, memory_gb=256)
 

@@ -1,0 +1,57 @@
+"""
+Which readings stand for a call: the best one, and beside it those of parts of the machine that it does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from greensdk.measure.attribution import lacking
+from greensdk.monitor import Reading
+from greensdk.schema.primary import GPU, WALL, parts_in
+
+
+def primaries(
+    best: Reading | None, readings: Sequence[Reading], ranks: Mapping[str, int], boundary: str | None = None
+) -> tuple[Sequence[Reading], str | None]:
+    """
+    Return the readings whose sum stands for the call, and in words what is not in it and should be.
+
+    Parts of a machine that share no joule add up: the best reading, and of every other part the best beside it. Where
+    the best is of a boundary that adds up with no other (a wall), or a boundary was asked for, it stands alone.
+
+    Args:
+        best: What :func:`greensdk.measure.attribution.choose` says.
+        readings: As for :func:`greensdk.measure.attribution.choose`.
+        ranks: As for :func:`greensdk.measure.attribution.choose`.
+        boundary: What has to be in the sum; None for all that is known.
+    """
+    if best is None:
+        if boundary is None or len(parts_in(boundary)) < 2:
+            return (), None
+    elif boundary is not None or len(readings) == 1 or not _has_more(best["boundary"], readings):
+        return (best,), lacking((best,)) if "missing" in best["attributes"] else None
+    from greensdk.measure.parts import beside
+
+    return beside(readings, ranks, boundary)
+
+
+def _has_more(mine: str, readings: Iterable[Reading]) -> bool:
+    """
+    Say whether some reading is of a part of the machine that the best one does not hold.
+    """
+    for each in readings:
+        boundary = each["boundary"]
+        if boundary not in (mine, WALL) and _is_more(mine, boundary):
+            return True
+    return False
+
+
+@lru_cache(maxsize=256)
+def _is_more(mine: str, other: str) -> bool:
+    """
+    Say whether two boundaries add up; or one of them alone has a GPU, which is not in the sum then: that is to be said.
+    """
+    parts, more = parts_in(mine), parts_in(other)
+    return bool(parts and more) and (parts.isdisjoint(more) or (GPU in more and GPU not in parts))

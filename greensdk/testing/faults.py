@@ -1,0 +1,195 @@
+"""
+Does a call survive whatever a plugin does in it?
+
+The matrix is made, not written down: each method that runs around a call, with each fault.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from greensdk.deliver.lines import encode
+from greensdk.measure.blocks import capture
+from greensdk.monitor import CpuClock, CpuTime, Estimator, Monitor
+from greensdk.schema.check import problems
+from greensdk.testing.tracking import tracked_by
+
+Source = Monitor | Estimator | CpuClock
+
+
+class Wordless(Exception):
+    """
+    An error whose text can't be read.
+    """
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+ERRORS: tuple[BaseException, ...] = (
+    OSError(5, "Input/output error"),
+    KeyError("x"),
+    StopIteration(),
+    MemoryError(),
+    RecursionError(),
+    Wordless(),
+    SystemExit("the plugin leaves"),
+    KeyboardInterrupt(),
+    GeneratorExit(),
+)
+"""One of each kind that Python handles in a way of its own."""
+
+GARBAGE: Mapping[str, Any] = {
+    "None": None,
+    "a bool": True,
+    "zero": 0,
+    "a negative number": -1.5,
+    "more than 64 bits": 2**70,
+    "more than a float": 10**400,
+    "NaN": float("nan"),
+    "infinity": float("inf"),
+    "a text": "x",
+    "half a surrogate pair": "\ud800",
+    "bytes": b"x",
+    "an empty list": [],
+    "a list of None": [None],
+    "an empty dict": {},
+    "a set": {1},
+    "an object": object(),
+    "a class": dict,
+}
+"""What stands where something else belongs."""
+
+Fault = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def faults_of(method: str) -> Iterator[tuple[str, Fault]]:
+    """
+    Yield name and fault of everything that a method may do wrong; a fault makes the wrong method of the right one.
+    """
+    for error in ERRORS:
+        yield f"raises {type(error).__name__}", _raising(error)
+    for name, value in GARBAGE.items():
+        yield f"returns {name}", _returning(value)
+    if method in {"stop", "estimate", "cpu_time"}:
+        for place in range(_PARTS):
+            for name, value in GARBAGE.items():
+                yield f"has {name} as part {place} of what it returns", _changing(place, value)
+    if method in {"stop", "estimate"}:
+        yield "keeps what it returned, and empties it later", _taking_back()
+
+
+_PARTS = 15
+"""A reading has no more keys, and a CpuTime no more fields."""
+
+
+def _raising(error: BaseException) -> Fault:
+    def wrong(*_: Any) -> Any:
+        raise error
+
+    return lambda _: wrong
+
+
+def _returning(value: Any) -> Fault:
+    return lambda _: lambda *_: value
+
+
+def _changing(place: int, value: Any) -> Fault:
+    """
+    Put a value where one key of a reading, or one field of a CpuTime, is.
+    """
+
+    def change(found: Any) -> Any:
+        if isinstance(found, CpuTime):
+            fields = {name: getattr(found, name) for name in CpuTime.__slots__}
+            return CpuTime(**{**fields, CpuTime.__slots__[place % len(fields)]: value})
+        if isinstance(found, Mapping):
+            return {**found, list(found)[place % len(found)]: value}
+        return [change(each) for each in found]
+
+    return lambda right: lambda *given: change(right(*given))
+
+
+def _taking_back() -> Fault:
+    kept: list[Any] = []
+
+    def fault(right: Callable[..., Any]) -> Callable[..., Any]:
+        def wrong(*given: Any) -> Any:
+            for each in kept:
+                each.clear()
+            found = right(*given)
+            kept[:] = [found] if isinstance(found, dict) else list(found)
+            return found
+
+        return wrong
+
+    return fault
+
+
+def methods_of(source: Source) -> tuple[str, ...]:
+    """
+    Return the methods that run around a call.
+    """
+    if isinstance(source, Estimator):
+        return ("estimate",)
+    return ("start", "cpu_time") if isinstance(source, CpuClock) else ("start", "stop")
+
+
+def check_faults(make: Callable[[], Source]) -> int:
+    """
+    Have each method of a monitor, an estimator or a CPU clock do all that it can do wrong, each in a call of its own.
+
+    The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
+    as if nothing had been: a window that never ended leaves nothing behind in the plugin.
+
+    Args:
+        make: Returns a new one, not open yet.
+
+    Returns:
+        How many faults were tried.
+
+    Raises:
+        AssertionError: A call did not survive; the text says which.
+    """
+    tried = 0
+    for method in methods_of(make()):
+        for name, fault in faults_of(method):
+            check_fault(make, method, name, fault)
+            tried += 1
+    return tried
+
+
+def check_fault(make: Callable[[], Source], method: str, name: str, fault: Fault) -> None:
+    """
+    Try one fault.
+
+    Raises:
+        AssertionError: The call did not survive it.
+    """
+    source = make()
+    where = f"{source.name}: {method}() {name}"
+    tracked = tracked_by(source)(lambda: "result")
+    right = getattr(source, method)
+    try:
+        setattr(source, method, fault(right))
+        with capture() as records:
+            assert tracked() == "result", where
+        setattr(source, method, right)
+        with capture() as after:
+            tracked()
+    except BaseException as error:
+        raise AssertionError(f"{where}: the call ended with {type(error).__name__}") from error
+    finally:
+        setattr(source, method, right)
+        source.close()
+    _check_record(where, records)
+    _check_record(f"{where}, in the call after it", after)
+    assert source.name not in after[0]["errors"], f"{where}: the call after it has a fault: {after[0]['errors']}"
+
+
+def _check_record(where: str, records: list[Any]) -> None:
+    assert len(records) == 1, f"{where}: {len(records)} records"
+    wrong = problems(json.loads(encode(records[0])))
+    assert not wrong, f"{where}: a record that greensdk validate refuses: {wrong}"
