@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from greensdk.machine.identity import Identity
 from greensdk.monitor import Reading
 
 Status = Literal["ok", "error", "cancelled", "lost", "unmeasured", "interim"]
@@ -95,6 +94,18 @@ class Samples(TypedDict):
     io_read_bytes_per_s: Statistics | None
     io_write_bytes_per_s: Statistics | None
     reason: str | None
+
+
+class Process(TypedDict):
+    """
+    The process that the call ran in; see :func:`greensdk.machine.identity.identity`.
+    """
+
+    pid: int
+    started_s: float | None
+    pid_namespace: int | None
+    ancestors: list[list[float]]
+    parent_id: str | None
 
 
 class Host(TypedDict, total=False):
@@ -249,7 +260,7 @@ class Record(TypedDict):
     resources: Resources
     samples: Samples | None
     host: Host
-    process: NotRequired[Identity | None]
+    process: NotRequired[Process | None]
     worker: Worker | None
     cost: Cost
     carbon: Carbon

@@ -9,7 +9,6 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 
 import pytest
 
-from greensdk.machine.identity import Identity
 from greensdk.measure.record import blank
 from greensdk.monitor import Reading
 from greensdk.schema import KEYS, types
@@ -29,7 +28,7 @@ CLASSES = {
     "samples.power_w.*": types.Statistics,
     "samples.processes[]": types.SampledProcess,
     "host": types.Host,
-    "process": Identity,
+    "process": types.Process,
     "worker": types.Worker,
     "cost": types.Cost,
     "carbon": types.Carbon,
