@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from greensdk.measure.slots import Slot
 
 OTHER = "*"
-"""Stands behind a ratio of joules that hold different things."""
+"""Stands behind a ratio of different parts of the machine."""
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -162,11 +162,11 @@ def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
     cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
     click.echo(f"one run of {record['duration_s']:.3f} s, CPU {cpu_s}")
     if any(row["comparable"] is False and not row["primary"] for row in rows):
-        click.echo(f"{OTHER} the boundary is another than the primary's: these joules hold something else")
+        click.echo(f"{OTHER} counts a different part of the machine: not comparable")
     missing = [[row["monitor"], row["reason"], row["fix"]] for row in rows if row["energy_j"] is None]
     if missing:
         click.echo()
-        table(["no number from", "why", "fix"], missing)
+        table(["no energy from", "problem", "fix"], missing)
 
 
 def _ratio(row: Mapping[str, Any]) -> str | None:

@@ -340,10 +340,10 @@ class TestRefusals:
         """
         A stage, a workflow, a meter and a machine may be called anything, and so may what refuses them.
         """
-        caught = {"stage": evil, "workflow": evil, "energy_source": evil, "backend": evil, "arch": evil}
-        few = Profile(**{**caught, "workflow": evil + "2"}, points=())
+        about = {"stage": evil, "workflow": evil, "energy_source": evil, "backend": evil, "arch": evil}
+        few = Profile(**{**about, "workflow": evil + "2"}, points=())
         timed = tuple(attrs.evolve(point, energy_j=None) for point in machine_sweep().points)
-        advice = advise_on([Profile(**caught, points=timed), few], "time", remarks=[evil])
+        advice = advise_on([Profile(**about, points=timed), few], "time", remarks=[evil])
         text = document("t", "h", evil, sections(advice))
         tags = set(re.findall(r"<([a-z]+)", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)))
 

@@ -370,10 +370,10 @@ def test_old_prices_are_told(today, lines):
     """
     From a year and a half on, with their date and where to compare them.
     """
-    caught = notes(today)
+    remarks = notes(today)
 
-    assert lines == len(caught)
-    assert all("2026-09-06" in line and "https://aws.amazon.com/lambda/pricing/" in line for line in caught)
+    assert lines == len(remarks)
+    assert all("2026-09-06" in line and "https://aws.amazon.com/lambda/pricing/" in line for line in remarks)
 
 
 def test_the_cost_is_in_the_record_when_it_is_configured():

@@ -148,9 +148,9 @@ def test_what_can_not_be_exported_is_in_the_spool_when_the_process_ends(kind):
     """
     with deaf() as silent:
         url = {"unreachable": unreachable(), "deaf": silent}[kind]
-        caught = run(f"otlp+{url}", 7, 0.3).stderr
+        errors = run(f"otlp+{url}", 7, 0.3).stderr
 
-    assert 1 == caught.count("RuntimeWarning") == caught.count("the records are in")
+    assert 1 == errors.count("RuntimeWarning") == errors.count("the records are in")
     ((path, uri, count),) = spool.waiting()
     assert (f"otlp+{url}", 7) == (uri, count)
     assert {"__main__.work"} == {json.loads(line)["function"] for line in path.read_text().splitlines()}
@@ -276,8 +276,8 @@ def test_a_span_has_the_joules_of_the_calls_that_ended_in_it(taker):
     assert span.attributes["greensdk.energy_j"] > 0
     assert nested.attributes["greensdk.energy_j"] > 0
     greensdk.reset()
-    caught = span.attributes["greensdk.energy_j"] + nested.attributes["greensdk.energy_j"]
-    assert caught == pytest.approx(taker.value("greensdk.energy"))
+    energy_j = span.attributes["greensdk.energy_j"] + nested.attributes["greensdk.energy_j"]
+    assert energy_j == pytest.approx(taker.value("greensdk.energy"))
 
 
 def test_collected_records_mark_no_span_and_name_no_workers_machine(taker):

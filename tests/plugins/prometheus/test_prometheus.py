@@ -161,9 +161,9 @@ def test_what_a_gateway_does_not_take_goes_with_the_next_push(kind):
         url = {"unreachable": unreachable(), "deaf": silent, "refusing": busy}[kind]
         for calls in (7, 1):
             process = run(f"prometheus+{url}", calls, 0.3)
-            caught = process.communicate()[1]
-            assert (0, 1) == (process.returncode, caught.count("RuntimeWarning"))
-            assert "go with the next push" in caught
+            errors = process.communicate()[1]
+            assert (0, 1) == (process.returncode, errors.count("RuntimeWarning"))
+            assert "go with the next push" in errors
 
     ((key, calls),) = groups.take(url, "greensdk", machine()).load()["greensdk_calls"]
     assert (8, "ok") == (calls, key[-1])
