@@ -122,6 +122,6 @@ def _copy(window: Window, thread: Thread) -> Glimpse:
     if window.sampling is not None:
         silent: Any = _Silent(window.sampling)
         copy.sampling = silent
-    # Nobody's child and not among those under way: its end is told to nobody.
+    # No call's child and not among those under way: nothing waits for its end.
     copy.parent, copy.is_lane = None, False
     return copy

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from greensdk.schema.types import GpuSync, Record, Resources
 
 
-ABANDONED = "nobody ended it: the record is of all that happened until this was noticed"
+ABANDONED = "never ended: the record is of all that happened until this was noticed"
 
 
 class Window(Stretches):
@@ -193,7 +193,7 @@ class Window(Stretches):
 
     def lose(self) -> None:
         """
-        End a call that nobody has ended; it is no other call's parent any more.
+        End a call that was never ended; it is no other call's parent any more.
         """
         if self in shared.unended:  # unlike in a forked child
             self.errors["track"] = ABANDONED
@@ -221,7 +221,7 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
-            if self.sent < len(sinks):  # the next one is told what this one took
+            if self.sent < len(sinks):  # the next one learns what this one took
                 done_ns = perf_counter_ns()
                 record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
                 self.made_ns = done_ns

@@ -126,7 +126,7 @@ def _held(log: Columns, once: Any, found: Any, calls: Calls, may_hold: Any) -> A
     for place in asking[np.argsort(-cpu_s[asking], kind="stable")].tolist():
         outer = found[place]
         left_s = room_s[outer] - cpu_s[place]
-        if not left_s < -slack_s[outer]:  # it has room, or nobody knows
+        if not left_s < -slack_s[outer]:  # it has room, or that is unknown
             held[place] = True
             room_s[outer] = np.fmax(left_s, 0.0)
     return _downwards(held, is_inside & same_process, found)
