@@ -10,7 +10,7 @@ worker), others are ignored. Of each stage the advisor sees a part and is asked 
 - one worker count between others is kept from it: how many repetitions lie within its 90 % interval;
 - it is fitted to four worker counts (to three where four are all there are) and chooses among all configurations: how
   much more than the best it takes. Joules are those of greensdk_lambda_estimator's constants for a busy vCPU and a GB,
-  times the measured seconds; nobody has measured any.
+  times the measured seconds; none has been measured.
 
 Beside it, fitted to the same rows: a/(p s) + b/s + d with s = min(MB / 1769, k) (Amdahl's law, "a/p + b"), and
 a/x + b log(x)/x + c/x^2 + d with x = p s, of which Jolteon's model is made (Z. Zhang et al., NSDI 2024; not all of it).

@@ -72,7 +72,7 @@ def show(form: str, name: str, cycles: tuple[int, int] | None, seconds: float) -
         loaded = load(form, cycles=cycles)
         load_ms.append(1e3 * (time.perf_counter() - began))
         loaded.close()
-        time.sleep(0.3)  # the kernel takes programs out in its own time, and lets nobody in meanwhile
+        time.sleep(0.3)  # the kernel takes programs out in its own time, and blocks meanwhile
     bare_us = ping_pong(seconds)
     loaded = load(form, cycles=cycles)
     reader = Reader(loaded.maps, loaded.mark)

@@ -122,12 +122,12 @@ def _with_doubtful(rapl: Sequence[Point], said: Any, doubtful: float) -> Iterato
 
 
 def _package_line(rapl: Sequence[Point], watts: Any) -> str:
-    def told(server: bool, keep: Callable[[Point], bool]) -> tuple[int, float, float]:
+    def off(server: bool, keep: Callable[[Point], bool]) -> tuple[int, float, float]:
         return errors(rapl, watts, lambda point: point.server is server and point.trust != "C" and keep(point))
 
-    text = "".join("{1:9.1f}{2:+6.0f}".format(*told(server, lambda p: p.load >= AWAKE)) for server in (True, False))
+    text = "".join("{1:9.1f}{2:+6.0f}".format(*off(server, lambda p: p.load >= AWAKE)) for server in (True, False))
     ranges = [(True, 0), (True, 1), (True, 2), (False, 1), (False, 2)]
-    return text + "   " + " ".join(f"{told(server, lambda p, r=r: load_range(p) == r)[1]:4.0f}" for server, r in ranges)  # type: ignore[misc]
+    return text + "   " + " ".join(f"{off(server, lambda p, r=r: load_range(p) == r)[1]:4.0f}" for server, r in ranges)  # type: ignore[misc]
 
 
 def _package_coverage(rapl: Sequence[Point], said: Any) -> Iterator[str]:

@@ -3,7 +3,7 @@ Do the joules of overlapping calls add up? greensdk beside pyRAPL, pyJoules, cod
 
 The meter is a powercap tree, which a process of its own turns by 10 W and 20 W for each busy CPU, and which keeps a log
 of what it was given: the truth. It is put in place of /sys/class/powercap in a private mount namespace, because the
-other libraries can't be told to look elsewhere, which takes root. Each library runs each scenario in processes of its
+other libraries can't be made to look elsewhere, which takes root. Each library runs each scenario in processes of its
 own.
 
     python benchmarks/law.py [--tool NAME ...] [--scenario NAME ...]
@@ -91,7 +91,7 @@ class Found(NamedTuple):
 
     Attributes:
         truth_j: What the meter counted while a call ran.
-        vague: By how much of it either way that can't be told, because a tick fell into a read.
+        vague: By how much of it either way that is unknown, because a tick fell into a read.
         sum_j: The sum of what it said; of greensdk with what is unattributed.
         calls_j: Of greensdk the sum of the calls.
         unfair: Of greensdk the most that an equally busy call is off its fair share; None of one call.

@@ -4,7 +4,7 @@ What one decorated call of an empty function costs, beside pyRAPL, pyJoules and 
 All of them read the same powercap tree, one package with its memory, on a tmpfs, in turns, each in a process of its
 own as its users have it (a library that brings threads along makes every system call of its process dearer). As root
 the tree is put in place of /sys/class/powercap in a private mount namespace, because the other tools
-can't be told to look elsewhere; otherwise greensdk runs alone.
+can't be made to look elsewhere; otherwise greensdk runs alone.
 
     python benchmarks/overhead.py [--calls N] [--rounds N]
 """

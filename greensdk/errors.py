@@ -9,7 +9,7 @@ The exceptions that greensdk raises where a person can act on them, and its warn
     ├── MonitorUnavailable   a monitor can't measure here; ``reason`` and ``fix`` say why and what helps
     ├── SinkError            a record could not be handed over
     ├── RecordError          a line is not a record
-    ├── Abandoned            nobody ended a block; in records only, as ``error_type``
+    ├── Abandoned            a block was never ended; in records only, as ``error_type``
     └── Terminated           a signal ended the call; in records only, as ``error_type``
 
 None of them ever leaves a measured call: there they become texts in ``record["errors"]``.
@@ -20,7 +20,7 @@ from __future__ import annotations
 from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
 SECRETS = ("auth", "cred", "key", "pass", "pwd", "secret", "sig", "token")
-"""What the name of a query's parameter has in it, whose value nobody should read."""
+"""What the name of a query's parameter has in it, whose value is masked."""
 
 
 def masked(text: str) -> str:

@@ -70,14 +70,14 @@ class Reading(TypedDict):
         quality: `MEASURED`, `ATTRIBUTED` or `ESTIMATED`.
         boundary: What is inside the number: ``package``, ``package+dram``, ``wall``, ``vcpu+memory``, ``gpu``.
         energy_j: Joules of `scope` in the window, or None together with a `reason`. Never 0 for "could not".
-        energy_low_j: Lower end of the 90 % interval of `energy_j`; None where it is unknown.
+        energy_low_j: Lower end of the 90% interval of `energy_j`; None where it is unknown.
         energy_high_j: Its upper end.
         call_j: Joules of the call. The monitor leaves it None, and attribution fills it from the CPU time. Where
             CPU time says nothing (a GPU), the monitor fills it itself, or leaves a `reason` why it is unknown.
-        low_j: Lower end of the 90 % interval of `call_j`, filled together with it.
+        low_j: Lower end of the 90% interval of `call_j`, filled together with it.
         high_j: Its upper end.
         domains: Joules of each domain by name; None for a domain that could not be read.
-        meter_id: Which physical meter this is, so that nobody adds one meter twice; None without a meter.
+        meter_id: Which physical meter this is, so that no meter is added twice; None without a meter.
         reason: Why `energy_j` or `call_j` is None, else None.
         attributes: Whatever else tells how the number came about (raw counters, constants and their sources).
     """
@@ -129,7 +129,7 @@ class CpuTime:
         resolution_s: The most that either may be off.
         attributes: Whatever else it counted (context switches, lost events).
         host_start_s: What the machine's clock showed at the first moment, from any zero that all processes share;
-            None where it can't be told.
+            None where it is unknown.
     """
 
     __slots__ = ("attributes", "host_s", "host_start_s", "resolution_s", "tree_s")

@@ -79,14 +79,14 @@ def _metric() -> Any:
 
 def _labels_of(record: Mapping[str, Any], worker: Mapping[str, Any], bound: Any) -> dict[str, str]:
     memory_mb = worker.get("memory_mb")
-    told = {
+    found = {
         "backend": worker.get("backend") or getattr(bound, "_backend", None) or UNKNOWN,
         "runtime_name": worker.get("runtime_name") or UNKNOWN,
         "runtime_memory": int(memory_mb or 0),
         "function_name": record.get("function") or UNKNOWN,
         "source": record.get("energy_source") or UNKNOWN,
     }
-    return {name: _labels.of(name, value) for name, value in told.items()}
+    return {name: _labels.of(name, value) for name, value in found.items()}
 
 
 def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -96,10 +96,10 @@ def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any
     from greensdk.configure.settings import KEYS
     from greensdk.measure.build import settle
 
-    told = {**settings, **(settings.get("plugins") or {})}
+    found = {**settings, **(settings.get("plugins") or {})}
     # An executor takes more than a decorator: names of stages and workflows.
     known = {
-        name: each for name, each in told.items() if name in KEYS or (isinstance(each, Mapping) and name != "plugins")
+        name: each for name, each in found.items() if name in KEYS or (isinstance(each, Mapping) and name != "plugins")
     }
     wanted = settle(settings if "sources" in settings else known).get("sinks") or ()
     return [(uri, target, config) for uri, target, config in wanted if _is_clients(target)]

@@ -26,7 +26,7 @@ def remember(futures: Iterable[Any], known: Mapping[str, Any], before: Any = Non
 
     Args:
         futures: Of one call of ``map``, ``map_reduce`` or ``call_async``: all of their jobs' futures.
-        known: What the workers are told of the job.
+        known: What the workers know of the job.
         before: The future of the attempt that failed, if these are another one.
     """
     futures = list(futures)

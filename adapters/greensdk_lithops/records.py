@@ -88,7 +88,7 @@ def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:
     """
     Return a record with the client's word where its worker could not tell.
     """
-    told = {key: value for key, value in (record["worker"] or {}).items() if value is not None}
-    record["worker"] = {**(record["worker"] or {}), **worker_of(future), **told}
+    reported = {key: value for key, value in (record["worker"] or {}).items() if value is not None}
+    record["worker"] = {**(record["worker"] or {}), **worker_of(future), **reported}
     record["overhead_s"] = later_overhead_s(record, future)
     return record

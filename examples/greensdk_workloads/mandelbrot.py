@@ -70,7 +70,7 @@ def check(result: list[bytes], scale: float) -> str:
         return f"{different} pixels differ from their mirror images"
     inside = sum(row.count(LIMIT) for row in result)
     area = inside * (SIDE / side) ** 2
-    # What has not escaped after 200 steps is 2 to 3 % more than the set; an edge pixel is in or out as a whole.
+    # What has not escaped after 200 steps is 2 to 3% more than the set; an edge pixel is in or out as a whole.
     return "" if abs(area / AREA - 1) < 0.04 + 2 / side else f"the set's area is {area:.3f}"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Meter: TypeAlias = Monitor | Modelled
 
-NOTHING = "calibrate: no meter and no model of the whole machine works here; `greensdk doctor` tells why"
+NOTHING = "calibrate: no meter and no model of the whole machine works here; run `greensdk doctor`"
 QUIET = 0.05
 """A machine whose CPUs are busy for more than this part of the time is not at rest."""
 WATCH_S = 0.1
@@ -41,11 +41,11 @@ WATCH_S = 0.1
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def calibrate(seconds: int, out: str | None, reference: str | None, as_json: bool) -> None:
     """
-    Measure what the machine draws when it does nothing.
+    Measure idle power.
 
-    Records then tell active_j as well: the joules above rest. Leave the machine alone while it measures. A calibration
+    Records then have active_j as well: the energy above idle. Keep the machine idle meanwhile. A calibration
     holds for this machine and this kernel, for 90 days. Without a meter it is the model's watts, at the load that the
-    machine has when nobody uses it.
+    machine has when idle.
 
     With --reference the model of the machine's wall is compared with a real reading, at whatever load the machine has:
     the watts that a plug meter or a management controller (BMC) shows on average, or `battery`, the battery's own gauge
@@ -172,7 +172,7 @@ def update_interval_s(meter: Meter) -> float | None:
 
 def summary(readings: Sequence[Reading], steps: Mapping[str, float | None]) -> dict[str, Any]:
     """
-    Return a meter's watts at rest: the median of the seconds, and what 90 % of them lie between.
+    Return a meter's watts at rest: the median of the seconds, and what 90% of them lie between.
 
     Args:
         readings: One a second.
@@ -193,7 +193,7 @@ def _print(rows: Mapping[str, Mapping[str, Any]], busy: float | None, drifts: Se
     from greensdk.cli.show import table
 
     table(
-        ["meter", "W at rest", "90 % of the seconds", "seconds", "counter moves every"],
+        ["meter", "W at rest", "90% of the seconds", "seconds", "counter moves every"],
         [
             [
                 name,

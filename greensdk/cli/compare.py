@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from greensdk.measure.slots import Slot
 
 OTHER = "*"
-"""Stands behind a ratio of joules that hold different things."""
+"""Stands behind a ratio of different parts of the machine."""
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -24,14 +24,14 @@ OTHER = "*"
     "--json", "as_json", is_flag=True, help="Print JSON; the command's standard output goes to standard error."
 )
 @click.option("--out", metavar="FILE", help="Append the record to this file, or send it to this sink.")
-@click.option("--label", help="A name of your own for the record.")
+@click.option("--label", help="Label for the record.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND...")
 def compare(as_json: bool, out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     """
-    Run any command once, measured by every method there is, and show them side by side.
+    Run any command once, measured with every available method, and show them side by side.
 
     Input, output and exit code are the command's own; the table comes after its output. Each method's ratio is to the
-    primary, the one that `greensdk run` would tell. Without --out no record is kept.
+    primary, the one that `greensdk run` reports. Without --out no record is kept.
     """
     from greensdk.cli import show
     from greensdk.cli.run import find, measure
@@ -138,7 +138,7 @@ def _missing(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _silent(name: str, record: Mapping[str, Any]) -> str:
     if str(record["cpu_source"]).startswith(name):
         return "counts CPU time, not joules: the other methods' shares rest on it"
-    return "it works here, and left no reading of this run"
+    return "available, but gave no reading"
 
 
 def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
@@ -147,7 +147,7 @@ def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
 
     known = [row for row in rows if row["energy_j"] is not None]
     table(
-        ["method", "energy (90 %)", "ratio", "boundary", "quality"],
+        ["method", "energy (90%)", "ratio", "boundary", "quality"],
         [
             [
                 row["monitor"],
@@ -162,14 +162,14 @@ def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
     cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
     click.echo(f"one run of {record['duration_s']:.3f} s, CPU {cpu_s}")
     if any(row["comparable"] is False and not row["primary"] for row in rows):
-        click.echo(f"{OTHER} the boundary is another than the primary's: these joules hold something else")
+        click.echo(f"{OTHER} counts a different part of the machine: not comparable")
     missing = [[row["monitor"], row["reason"], row["fix"]] for row in rows if row["energy_j"] is None]
     if missing:
         click.echo()
-        table(["no number from", "why", "fix"], missing)
+        table(["no energy from", "problem", "fix"], missing)
 
 
 def _ratio(row: Mapping[str, Any]) -> str | None:
     if row["primary"]:
-        return "primary" if row["comparable"] is not False else f"x{row['ratio']:.3g}, a part"
-    return None if row["ratio"] is None else f"x{row['ratio']:.3g}{'' if row['comparable'] else OTHER}"
+        return "primary" if row["comparable"] is not False else f"×{row['ratio']:.3g}, a part"
+    return None if row["ratio"] is None else f"×{row['ratio']:.3g}{'' if row['comparable'] else OTHER}"

@@ -23,7 +23,7 @@ import click
 @click.option("--force", is_flag=True, help="Write over OUT.")
 def export(form: str, sources: tuple[str, ...], out: str, force: bool) -> None:
     """
-    Write the records of logs in another form.
+    Convert logs to another format.
 
     \b
     sqlite      the tables energy_consumption and cpu_usage

@@ -21,7 +21,7 @@ Columns = Sequence[tuple[str, str]]
 @click.option("--format", "form", default="table", type=click.Choice(["table", "json", "csv"]), help="How to print.")
 def query(sql: str, sources: tuple[str, ...], form: str) -> None:
     """
-    Ask logs in SQL.
+    Query logs with SQL.
 
     The table is called records, its columns are the keys of a record: worker.backend, host.arch, cost.usd ... The
     views calls, functions, workers and readings have the usual sums; all_calls has the calls inside others too; lines

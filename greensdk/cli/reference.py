@@ -114,7 +114,7 @@ def _watch(seconds: int, given_w: float | None, quiet: bool) -> tuple[str, float
         readings = [each for model, token in zip(models, tokens, strict=True) for each in listed(model.stop(token))]
         wall = [each for each in readings if each["boundary"] == WALL and each["energy_j"]]
         if not wall:
-            raise GreensdkError("calibrate: no model of the machine's wall works here; `greensdk doctor` tells why")
+            raise GreensdkError("calibrate: no model of the machine's wall works here; `greensdk doctor` says why")
         monitor = wall[0]["monitor"]
         model_w.append((wall[0]["energy_j"] or 0.0) / WINDOW_S)
     return monitor, fmean(model_w), fmean(read_w)

@@ -35,7 +35,7 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
     "--attribution",
     default="cpu",
     type=click.Choice(["cpu", "wall", "equal"]),
-    help="How a meter that several calls read at once is shared out among them.",
+    help="How to split a meter that overlapping calls share.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", "page", metavar="PAGE", help="Write one HTML page with tables and pictures to this file.")
@@ -43,10 +43,10 @@ def report(
     sources: tuple[str, ...], key: str | None, tree: bool, rank: bool, attribution: str, as_json: bool, page: str | None
 ) -> None:
     """
-    Add up the records in logs: each call once, each meter once.
+    Summarise logs without double counting.
 
-    SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input. Calls inside other calls
-    are part of those, and have a number of their own as well. Lines that can't be read are counted and left out.
+    SOURCE is a file of JSON lines (also .gz), a folder, a glob, or - for standard input. Nested calls are
+    included in their caller, and listed as well. Unreadable lines are counted and left out.
     """
     from greensdk.cli import show
     from greensdk.cli.extras import need
@@ -93,7 +93,7 @@ def _undelivered(sources: Sequence[str]) -> list[dict[str, Any]]:
 
 def _remarks(problems: Sequence[Problem], waiting: Sequence[dict[str, Any]]) -> Iterator[str]:
     if problems:
-        yield f"{len(problems)} lines can't be read, the first: {problems[0]}"
+        yield f"{len(problems)} unreadable lines, first: {problems[0]}"
     for each in waiting:
         yield f"{each['records']} records for {each['uri']} wait in {each['path']}: greensdk report {each['path']}"
 

@@ -38,7 +38,7 @@ def print_report(
 
     Args:
         found: The report.
-        key: What the groups are told apart by.
+        key: What tells the groups apart.
         groups: The sum of each.
         nodes: The same as a tree, if that is to be shown instead.
         remarks: What has to be said besides.
@@ -56,7 +56,7 @@ def print_report(
 
 LONGEST_LINE = 1000
 """Characters of a remark that are shown."""
-COLUMNS = ("calls", "energy (90 %)", "own J", "share", "seconds", "CPU s", "J/call", "from")
+COLUMNS = ("calls", "energy (90%)", "own J", "share", "seconds", "CPU s", "J/call", "method")
 MOST_LINES = 500
 """Lines of a tree that are shown."""
 
@@ -85,35 +85,35 @@ def _row(name: Any, group: Group, total: Group) -> list[Any]:
     energy = joules(group.energy_j, group.energy_low_j, group.energy_high_j)
     sources = ", ".join(group.sources)
     own = None if group.own_j is None else f"{group.own_j:.4g}"
-    share = f"{100.0 * (group.own_j or 0.0) / total.energy_j:.3g} %" if total.energy_j else None
+    share = f"{100.0 * (group.own_j or 0.0) / total.energy_j:.3g}%" if total.energy_j else None
     return [name, group.calls, energy, own, share, f"{group.duration_s:.3f}", f"{group.cpu_s:.3f}", each, sources]
 
 
 def _print_total(found: EnergyReport) -> None:
     """
-    Print the sum in words: coverage, joules per call and per run, what is estimated, what did not end well.
+    Print the sum in words: coverage, joules per call and per run, the quality, what failed.
     """
     total, outer = found.total, found.outermost
     known, apart = total.calls - total.unknown, outer.calls - outer.unknown
     click.echo()
-    click.echo(f"energy    {joules(total.energy_j, total.energy_low_j, total.energy_high_j)} (90 %)")
+    click.echo(f"energy    {joules(total.energy_j, total.energy_low_j, total.energy_high_j)} (90%)")
     if len(total.parts_j) > 1:
         click.echo(f"parts     {parts_text(total)}")
-    click.echo(f"calls     {total.calls}, {known} with a number" + _share(known, total.calls))
+    click.echo(f"calls     {total.calls}, {known} with known energy" + _share(known, total.calls))
     if outer.energy_j is not None and apart:
         runs = runs_of(found)
         per_run = f", {outer.energy_j / runs:.4g} J per run" if runs else ""
         what = "call" if outer.calls == total.calls else "outermost call"
-        click.echo(f"each      {outer.energy_j / apart:.4g} J per {what}{per_run}")
+        click.echo(f"mean      {outer.energy_j / apart:.4g} J per {what}{per_run}")
     for unit, (name, work) in _works(found):
         each = "-" if work.j_per_unit is None else f"{work.j_per_unit:.4g} J for each of {work.amount:.10g} {unit}"
         click.echo(shown(f"units     {each} ({name})"))
     qualities = [f"{group.calls} {name}" for name, group in found.by("energy_quality").items() if name is not None]
     if qualities:
-        click.echo(f"known by  {shown(', '.join(qualities))}")
+        click.echo(f"quality   {shown(', '.join(qualities))}")
     ended = [f"{group.calls} {name}" for name, group in found.by("status").items() if name != "ok"]
     if ended:
-        click.echo(f"ended     {shown(', '.join(ended))}")
+        click.echo(f"failed    {shown(', '.join(ended))}")
 
 
 def parts_text(group: Group) -> str:
@@ -133,7 +133,7 @@ def _works(found: EnergyReport) -> Iterator[tuple[str, tuple[Any, Work]]]:
 
 
 def _share(part: float, whole: float) -> str:
-    return f" ({100.0 * part / whole:.3g} %)" if whole else ""
+    return f" ({100.0 * part / whole:.3g}%)" if whole else ""
 
 
 def _print_ranking(found: EnergyReport, key: str) -> None:
@@ -146,26 +146,26 @@ def _print_ranking(found: EnergyReport, key: str) -> None:
             each.cpu_model,
             each.runs,
             joules(each.energy_j, each.low_j, each.high_j),
-            None if each.ratio is None else f"x{each.ratio:.3g}",
+            None if each.ratio is None else f"×{each.ratio:.3g}",
             _told_apart(each),
         ]
         for each in ranking(found, key)
     ]
-    columns = ["rank", "function", "boundary", key, "CPU", "runs", "per run (90 %)", "to the best", "sure"]
+    columns = ["rank", "function", "boundary", key, "CPU", "runs", "per run (90%)", "relative to best", "different?"]
     table(columns, rows)
 
 
 def _told_apart(machine: Machine) -> str:
     if machine.apart is None:
         return "-"
-    return "yes" if machine.apart else "intervals overlap"
+    return "yes" if machine.apart else "not shown"
 
 
 def _print_meters(found: EnergyReport) -> None:
     if found.meters:
         click.echo()
         table(
-            ["meter", "machine", "counted J", "calls J", "unattributed J"],
+            ["meter", "machine", "meter J", "calls J", "unattributed J"],
             [
                 [
                     meter,

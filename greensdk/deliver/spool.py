@@ -1,7 +1,7 @@
 """
 Where records wait until a sink has them: a folder of the user's own in the temp directory.
 
-It is 0700 and must belong to the user, so that nobody else can read or plant a record. In it are files of JSON lines,
+It is 0700 and must belong to the user, so that no one else can read or plant a record. In it are files of JSON lines,
 each with a note beside it that names the sink:
 
 .. code-block:: text

@@ -3,8 +3,8 @@ What this machine draws when it does nothing, as ``greensdk calibrate`` measured
 
 A file of JSON holds the watts of each meter with the machine and the kernel they belong to. It is used for
 ``active_j`` only while it fits: another machine's watts, another kernel's, or a quarter-old ones are named and left
-alone. Beside them stand the references: watts that somebody read at the plug, or that the battery told, with what the
-model said of the same seconds. They scale the model, and narrow its interval.
+alone. Beside them stand the references: watts read at the plug or reported by the battery, with what the model
+said of the same seconds. They scale the model, and narrow its interval.
 """
 
 import os
@@ -18,7 +18,7 @@ FRESH_DAYS = 90
 """Fans, firmware and background services change what a machine draws at rest: measure again every quarter."""
 
 METER = 1.05
-"""A plug, a battery's gauge or a management controller is off by up to 5 %: IEC 62053-21 allows a plug's 1 to 2 %."""
+"""A plug, a battery's gauge or a management controller is off by up to 5%: IEC 62053-21 allows a plug's 1 to 2%."""
 
 WORK = 1.3
 """
@@ -37,7 +37,7 @@ class Reference:
 
     Attributes:
         factor: The geometric mean of all readings.
-        low: 90 % factor around it for other loads, below.
+        low: 90% factor around it for other loads, below.
         high: The same above.
         words: How the model is scaled, by what and when, for a person.
     """
@@ -138,7 +138,7 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     Example:
         >>> one = {"watts": 30, "model_w": 20, "source": "plug", "measured_at": "2026-11-30T", "measured_s": 0.0}
         >>> reference([one], 86400.0).words
-        'scaled x1.50 by 1 reading (plug, 2026-11-30, 1 day ago), 90 % between x0.77 and x1.31 of that'
+        'scaled ×1.50 by 1 reading (plug, 2026-11-30, 1 day ago), 90% between ×0.77 and ×1.31 of that'
     """
     fresh = [point for point in points if (now_s - point["measured_s"]) / 86400 <= FRESH_DAYS]
     if not fresh:
@@ -149,9 +149,9 @@ def reference(points: Sequence[Mapping[str, Any]], now_s: float) -> Reference | 
     aside = hypot(log(METER), spread / len(logs) ** 0.5)
     last = max(fresh, key=lambda point: float(point["measured_s"]))
     words = (
-        f"scaled x{exp(middle):.2f} by {_many(len(logs), 'reading')} ({last['source']}, {last['measured_at'][:10]}, "
+        f"scaled ×{exp(middle):.2f} by {_many(len(logs), 'reading')} ({last['source']}, {last['measured_at'][:10]}, "
         f"{_many(round((now_s - last['measured_s']) / 86400), 'day')} ago), "
-        f"90 % between x{exp(-aside):.2f} and x{exp(aside):.2f} of that"
+        f"90% between ×{exp(-aside):.2f} and ×{exp(aside):.2f} of that"
     )
     return Reference(exp(middle), exp(-aside), exp(aside), words)
 

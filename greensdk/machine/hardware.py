@@ -90,7 +90,7 @@ _host_ids: dict[str, str] = {}
 
 def host_id(root: str = "/") -> str:
     """
-    Return 16 hex digits that stay the same for this machine and give its machine-id to nobody.
+    Return 16 hex digits that stay the same for this machine and do not reveal its machine-id.
 
     They are the start of the SHA-256 of the machine-id, or of the host name where there is none (macOS, a
     Lambda, a bare container image). A machine-id that was built into an image is the same in all of its

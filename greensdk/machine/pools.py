@@ -15,6 +15,15 @@ from time import clock_gettime
 from typing import Any
 
 MODULE = "multiprocessing.process"
+SERVER = "multiprocessing.forkserver"
+
+
+def has_pools() -> bool:
+    """
+    Say whether there may be such processes.
+    """
+    module: Any = sys.modules.get(MODULE)
+    return module is not None and bool(getattr(module, "_children", ()) or SERVER in sys.modules)
 
 
 def pool_cpu_s() -> Mapping[int, float]:
@@ -43,7 +52,7 @@ def _running(module: Any) -> Iterator[tuple[int, float]]:
         started = getattr(process, "_popen", None)
         if started is not None and getattr(process, "_parent_pid", me) == me:
             yield from _clock(started.pid)
-    server: Any = sys.modules.get("multiprocessing.forkserver")
+    server: Any = sys.modules.get(SERVER)
     pid = server and getattr(server._forkserver, "_forkserver_pid", None)
     if pid:
         yield from _clock(pid)

@@ -7,7 +7,7 @@ the machine, takes 1,200. Where those lists are missing (macOS, a kernel without
 psutil's turn.
 
 When a process ends and its parent waits for it, the kernel adds its CPU time and its I/O to the parent's, so a sum over
-the tree loses nothing. Who is waited for by nobody, or detaches from the tree, takes its numbers away.
+the tree loses nothing. A process that is never waited for, or detaches from the tree, takes its numbers away.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Process(NamedTuple):
         cpu_s: CPU seconds of its own.
         waited_s: CPU seconds of the children that it has waited for.
         rss_bytes: Resident memory.
-        read_bytes: Bytes it had the storage read, children it waited for included; None where nobody tells.
+        read_bytes: Bytes it had the storage read, children it waited for included; None where unknown.
         write_bytes: The same for what it had written.
     """
 

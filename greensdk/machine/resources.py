@@ -7,7 +7,7 @@ live children cost a walk over the machine's processes, 10 us each, twice.
 
 The process tree is the process, its live descendants, and whatever they have waited for: when a child ends and is
 waited for, the kernel adds its CPU time and its I/O to its parent, so a sum over the tree loses nothing. A child that
-nobody waits for (SIGCHLD ignored), or that detached from the tree, takes its numbers away: then the sum falls, and
+is never waited for (SIGCHLD ignored), or that detached from the tree, takes its numbers away: then the sum falls, and
 the metric is None.
 """
 

@@ -36,7 +36,7 @@ KEYS = len(Reading.__annotations__)
 MODEL_KEYS = ("model_id", "common_factor_low", "common_factor_high")
 """
 What an estimator puts into the attributes of a reading to tell the two kinds of doubt apart: which model of which
-machine it is, and the 90 % factors of the error that all its readings share. It cancels where two of them are compared.
+machine it is, and the 90% factors of the error that all its readings share. It cancels where two of them are compared.
 """
 
 

@@ -38,10 +38,10 @@ class track(Annotated):  # noqa: N801 - used like a function
     """
     Measure a block instead of a function.
 
-    In an event loop it is told apart from other tasks, as a decorated coroutine is. As a decorator (``@track("x")``) it
+    In an event loop it is kept apart from other tasks, as a decorated coroutine is. As a decorator (``@track("x")``) it
     measures a function under its label.
 
-    A block that nobody ends (of two hooks the second was never called) leaves a record with the status ``lost`` when
+    A block that is never ended (of two hooks the second was never called) leaves a record with the status ``lost`` when
     its handle is collected, when the handle is used anew, or at exit; then it is no call's parent any more.
 
     Args:

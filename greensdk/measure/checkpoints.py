@@ -23,7 +23,7 @@ from greensdk.measure.state import current, shared
 from greensdk.measure.window import Window
 
 FINAL = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask a process to end, and of which it dies at once if nobody listens."""
+"""Signals that ask a process to end, and of which it dies at once without a handler."""
 
 AT_MOST_S = 10
 """After so many seconds a process that was asked to end does, whatever saving its records waits for."""

@@ -99,7 +99,9 @@ def glimpse(window: Window, thread: Thread, status: Status) -> Glimpse | None:
         or is about to end.
     """
     parent, copy = window.parent, _copy(window, thread)
-    if not copy.started_ns or window.record is not None:
+    # What runs in one stretch has a stop only once it is about to end, and an earlier one than the copy's.
+    is_ending = window.record is not None or (window.cpu_source == "thread" and window.stopped_ns)
+    if not copy.started_ns or is_ending:
         return None
     record = copy.measure(None)
     record["status"] = status
@@ -120,6 +122,6 @@ def _copy(window: Window, thread: Thread) -> Glimpse:
     if window.sampling is not None:
         silent: Any = _Silent(window.sampling)
         copy.sampling = silent
-    # Nobody's child and not among those under way: its end is told to nobody.
+    # No call's child and not among those under way: nothing waits for its end.
     copy.parent, copy.is_lane = None, False
     return copy

@@ -161,7 +161,7 @@ def gpu_sync() -> GpuSync | None:
 
 def not_asked() -> GpuSync | None:
     """
-    Return what a record says where nobody waits; None where no library is imported that has used a GPU.
+    Return what a record says where nothing waits; None where no library is imported that has used a GPU.
     """
     names = [name for name in loaded() if _has_started(name)]
     return {"libraries": names, "waited_s": None, "reason": NOT_ASKED} if names else None

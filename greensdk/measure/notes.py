@@ -37,7 +37,7 @@ class Notes:
 
     def add(self, unit: str, amount: Any) -> None:
         """
-        Add to what was counted of a unit; what is no number is told in the record.
+        Add to what was counted of a unit; what is no number is noted in the record.
         """
         try:
             number = amount if type(amount) in (int, float) else float(amount)
@@ -71,7 +71,7 @@ class Notes:
 
 class Annotated:
     """
-    A call that can be told more about.
+    A call that can be annotated.
     """
 
     __slots__ = ()

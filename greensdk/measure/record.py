@@ -72,7 +72,7 @@ def light_resources(
     Return what two getrusage(2) calls tell about a call.
 
     The kernel splits CPU time into user and system, and counts faults, switches and blocks, per
-    process only; while other calls run beside this one, those numbers can't be told apart and are None.
+    process only; while other calls run beside this one, those numbers can't be separated and are None.
     """
     cpu_percent = 100.0 * cpu_s / duration_s if duration_s else None
     peak_rss_bytes = (self1[2] if self1[2] > kids1[2] else kids1[2]) * MAXRSS_BYTES

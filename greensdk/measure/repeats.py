@@ -2,7 +2,7 @@
 Functions too short for a meter: many runs in one window.
 
 A package counter moves once a millisecond, so a function of a microsecond has no reading of its own. What many runs of
-it took together can be read, and their mean told:
+it took together can be read, and their mean recorded:
 
 - ``repeat=N`` runs the function N times in each call, as benchmarks do. It has to be one that may be repeated.
 - ``every_s=S`` leaves the calls as they are and makes one record for all of a thread's calls in S seconds. Between the
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from greensdk.measure.slots import Slot
     from greensdk.measure.window import Window
 
-STALE = "the function was not called for {0:.3g} s, so its runs can't be told from what else the meter counted"
+STALE = "the function was not called for {0:.3g} s, so its runs can't be separated from what else the meter counted"
 
 
 class RepeatedCall(Call):

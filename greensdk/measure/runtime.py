@@ -67,6 +67,38 @@ class Runtime:
         next_id: Returns the next record's id.
     """
 
+    __slots__ = (
+        "backwards",
+        "blank",
+        "boundary",
+        "checkpoint_s",
+        "counts",
+        "cpu_clock",
+        "deployed",
+        "enrichers",
+        "estimators",
+        "faults",
+        "gpu",
+        "host_clock",
+        "idle_w",
+        "missing",
+        "monitors",
+        "next_id",
+        "no_clock",
+        "nothing",
+        "poller",
+        "probe",
+        "ranks",
+        "resources",
+        "sample_every_s",
+        "signals",
+        "sinks",
+        "spooled",
+        "strict",
+        "unfinished",
+        "worker_now",
+    )
+
     def __init__(
         self,
         *,

@@ -147,7 +147,7 @@ class Process:
 
     def end(self) -> None:
         """
-        End the blocks that nobody has ended, and close all runtimes; at exit.
+        End the blocks that were never ended, and close all runtimes; at exit.
         """
         for window in [*shared.unended][::-1]:
             window.lose()

@@ -1,7 +1,7 @@
 """
 What the calls under way in this process share, and what of it survives a fork.
 
-A call's CPU time has to be told apart from what else its process does, or two overlapping calls would
+A call's CPU time has to be distinguished from what else its process does, or two overlapping calls would
 both claim it. Three clocks and two ledgers do that, without a lock:
 
 - While a call is the only one in its process, it owns the process clock (helper threads included).
@@ -93,7 +93,7 @@ class Frame:
         record_id: Of its record.
         depth: How many calls are around it.
         parent: The call around it.
-        closed: Its record is out; it is nobody's parent any more.
+        closed: Its record is out; it is no parent any more.
         on_loop: It is a coroutine or a block in an event loop, the callbacks of which are watched.
         is_foreign: It is one in a loop that is not.
         inside: How many calls inside it are under way in an event loop.
@@ -152,13 +152,13 @@ class Frame:
 
     def lose(self) -> None:
         """
-        End it, for nobody else has.
+        End it, for no one else has.
         """
         raise NotImplementedError
 
     def tangle(self) -> None:
         """
-        Note that its CPU time can't be told from that of others.
+        Note that its CPU time can't be separated from that of others.
         """
         raise NotImplementedError
 

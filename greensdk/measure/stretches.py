@@ -55,8 +55,7 @@ class Stretches(Bracket):
         entered_ns: When measuring began.
         started_ns: When the call began.
         stopped_ns: When its last stretch ended.
-        home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and its lane
-            showed.
+        home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and lane showed.
         claimed0_ns: What all calls had claimed when it began.
     """
 
@@ -230,7 +229,7 @@ class Stretches(Bracket):
 
     def meet(self, top: Frame | None) -> None:
         """
-        Begin where a call runs that is not around this one: if it is a block whose tasks can't be told apart, it has
+        Begin where a call runs that is not around this one: if it is a block whose tasks can't be separated, it has
         been left in the middle.
         """
         around = self.parent
@@ -242,7 +241,7 @@ class Stretches(Bracket):
 
     def tangle(self) -> None:
         """
-        Note that a block's CPU time can't be told from that of others.
+        Note that a block's CPU time can't be separated from that of others.
         """
         if self.is_foreign:
             self.unshared = TANGLED

@@ -8,7 +8,7 @@ before a callback the clocks of those calls go on that rest, and after it they h
 
 Callbacks are watched from the first call in a loop on: ``asyncio.Handle._run``, through which every loop written in
 Python runs them, is wrapped, once for the process. Loops that run them otherwise (uvloop, trio) are not watched: there,
-blocks that overlap can't be told apart, and none of them gets a number.
+blocks that overlap can't be separated, and none of them gets a number.
 """
 
 from __future__ import annotations

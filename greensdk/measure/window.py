@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from greensdk.errors import Abandoned, describe, warn_once
 from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
-from greensdk.machine.pools import grown_s, pool_cpu_s
+from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from greensdk.schema.types import GpuSync, Record, Resources
 
 
-ABANDONED = "nobody ended it: the record is of all that happened until this was noticed"
+ABANDONED = "never ended: the record is of all that happened until this was noticed"
 
 
 class Window(Stretches):
@@ -78,14 +78,12 @@ class Window(Stretches):
         self.runtime, self.gpu = runtime, runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
-        self.record = self.context = self.lane = self.below = self.home = self.children_s = None
-        self.nested = self.notes = self.strict_error = None
-        self.errors = {}
-        self.unshared = ""
+        self.record = self.context = self.lane = self.below = self.home = None
+        self.nested = self.notes = self.strict_error = self.children_s = None
+        self.errors, self.unshared = {}, ""
         self.runs = 1
-        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
-        self.started_ns = self.stopped_ns = 0
-        self.children_claims_s = 0.0
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
+        self.stopped_ns, self.children_claims_s = 0, 0.0
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
@@ -125,7 +123,7 @@ class Window(Stretches):
             poller.watch(self.entered_ns)
         self.start_meters()
         self.children_claimed0 = ledger.children_s
-        self.pool0_s = pool_cpu_s() if POOLS in modules else None
+        self.pool0_s = pool_cpu_s() if POOLS in modules and has_pools() else None
         self.claimed0_ns = ledger.claimed_ns
         self.children0 = getrusage(RUSAGE_CHILDREN)
         self.self0 = getrusage(RUSAGE_SELF)
@@ -193,7 +191,7 @@ class Window(Stretches):
 
     def lose(self) -> None:
         """
-        End a call that nobody has ended; it is no other call's parent any more.
+        End a call that was never ended; it is no other call's parent any more.
         """
         if self in shared.unended:  # unlike in a forked child
             self.errors["track"] = ABANDONED
@@ -221,7 +219,7 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
-            if len(sinks) > 1:  # the next one is told what this one took
+            if self.sent < len(sinks):  # the next one learns what this one took
                 done_ns = perf_counter_ns()
                 record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
                 self.made_ns = done_ns
@@ -245,7 +243,7 @@ class Window(Stretches):
         living_s, full = 0.0, None
         if runtime.probe is not None:
             living_s, full = self.stop_probe(runtime.probe, duration_s)
-        elif POOLS in modules:
+        elif POOLS in modules and (self.pool0_s or has_pools()):
             living_s = grown_s(self.pool0_s, pool_cpu_s())
         cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
         share = None
@@ -362,16 +360,11 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            record["active_j"] = (
-                self._active(primary, share[0])
-                if len(parts) < 2
-                else total(self._active(each, share[0]) for each in parts)
-            )
+            found = [self._active(each, share[0]) for each in parts or (primary,)]
+            record["active_j"] = found[0] if len(found) == 1 else total(found)
         if self.nested is not None:
-            left_of = self.nested.left_of
-            record["energy_self_j"] = (
-                left_of(primary, cpu_s) if len(parts) < 2 else total(left_of(each, cpu_s) for each in parts)
-            )
+            found = [self.nested.left_of(each, cpu_s) for each in parts or (primary,)]
+            record["energy_self_j"] = found[0] if len(found) == 1 else total(found)
 
     def _ask_worker(self, record: Record) -> None:
         """

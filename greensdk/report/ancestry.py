@@ -127,7 +127,7 @@ def around(calls: Calls) -> Any:
         for machine, process in calls.processes
     ]
     number = np.array(numbers, np.int64)[calls.process]
-    # Whoever has a call of its own process around it needs nobody else.
+    # Whoever has a call of its own process around it needs no other.
     asking = np.flatnonzero((found < 0) | (number[found] != number))
     outside = _by_ancestors(calls, number, identities, asking)
     handed = _handed(calls, asking)

@@ -171,7 +171,7 @@ class Machine:
         cpu_model: The CPU's name, where all its calls agree.
         runs: How many runs have a number.
         energy_j: Joules of one run.
-        low_j: Lower end of its 90 % interval.
+        low_j: Lower end of its 90% interval.
         high_j: Upper end.
         sources: The monitors that the numbers come from.
         rank: Its place, from 1, among those of the same function and boundary.

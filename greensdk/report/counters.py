@@ -2,7 +2,7 @@
 Counters that only go up, all from one zero: wraps taken out, and those of several processes put on one scale.
 
 Perf events count from 0 in every process that opens them, so two processes show two numbers for one meter, with a
-difference that nobody has read. Each has read its own when its windows began and ended; between two such readings the
+difference that is unknown. Each has read its own when its windows began and ended; between two such readings the
 other's is taken to have gone evenly. If its power changed by P in between, `a` seconds after the one and `b` before the
 other, that is wrong by at most P a b / (a + b); and a reading is late or early by as long as it took. The reading for
 which all of that is least gives the difference.
@@ -132,7 +132,7 @@ def _difference(known: Marks, other: Marks) -> float:
     blur_s, ours_j, theirs_j = _beside(known, other)
     more_s, theirs_too_j, ours_too_j = _beside(other, known)
     blurs_s = np.concatenate([blur_s, more_s])
-    if not len(blurs_s):  # without a moment that both have seen, nobody looked at the meter in between
+    if not len(blurs_s):  # without a moment that both have seen, nothing read the meter in between
         return float(known.energy_j[-1] - other.energy_j[0])
     differences_j = np.concatenate([ours_j - theirs_j, ours_too_j - theirs_too_j])
     return float(differences_j[blurs_s == blurs_s.min()].min())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from greensdk.monitor import MACHINE
 
 LONG_S = 0.1
-"""A window so long has a reading good to 1 % (one update of 1 ms at either end)."""
+"""A window so long has a reading good to 1% (one update of 1 ms at either end)."""
 TOLERANCE = 0.02
 """
 Powercap files and perf events read the same register through different scales: what is beyond twice the error of
@@ -51,7 +51,7 @@ class Drift(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.first} and {self.second} read one meter and differ by {100 * (self.ratio - 1.0):+.1f} % over "
+            f"{self.first} and {self.second} read one meter and differ by {100 * (self.ratio - 1.0):+.1f}% over "
             f"{self.windows} windows: one of them is wrong"
         )
 

@@ -146,7 +146,7 @@ class EnergyReport:
     @cached_property
     def hosts(self) -> Mapping[str, str]:
         """
-        The ``host_id`` of each boot: meters are told apart by the boot, people know the machine. Boots that several
+        The ``host_id`` of each boot: meters are distinguished by the boot, people know the machine. Boots that several
         containers with ids of their own have shared are not in it.
         """
         return groups.sole_hosts(self.log.tables["host"])
@@ -271,7 +271,7 @@ class EnergyReport:
             lines.writelines(map(encode, self.records))
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("name", "calls", "J", "90 % interval", "own J", "s", "CPU s", "from")]
+        rows: list[tuple[str, ...]] = [("name", "calls", "J", "90% interval", "own J", "s", "CPU s", "method")]
         rows += [_row(str(name), group) for name, group in self.by().items()]
         rows.append(_row("total", self.total))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -154,7 +154,7 @@ def sums(log: Columns, rows: Any, calls_j: Any, facts: Facts) -> Sums:
         log: Everything.
         rows: The rows that count, in their order.
         calls_j: Each row's joules, NaN where it has none.
-        facts: What they are told apart by.
+        facts: What distinguishes them.
     """
     _, facts_of, table = facts
     order = [number for number, _ in by_first(facts_of)]

@@ -28,7 +28,7 @@ def remarks(log: Columns, counted: Counted, sources: Sequence[str]) -> Iterator[
         sources: Where the joules come from.
     """
     for (status, reason), number in _reasons(log, counted.rows).items():
-        yield f"{number} {'lost' if status == 'lost' else 'without a number'}: {reason}"
+        yield f"{number} {'lost' if status == 'lost' else 'with unknown energy'}: {reason}"
     if len(sources) > 1:
         yield "the sum mixes numbers of different meters or boundaries"
     for (monitor, basis), number in bases(log, counted.rows).items():

@@ -68,7 +68,7 @@ class Cut(NamedTuple):
 
 def overlapping(start_s: Any, stop_s: Any) -> Any:
     """
-    Return the first window of each group: between two groups nobody looked at the meter.
+    Return the first window of each group: between two groups nothing read the meter.
 
     Args:
         start_s: Beginnings of windows, in order.

@@ -175,7 +175,7 @@ def _joined(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _scaled(attributes: Any, keys: tuple[str, ...]) -> list[Any]:
     """
-    Return each counter at the window's beginning, in joules; None for one that is not told.
+    Return each counter at the window's beginning, in joules; None for one that is unknown.
     """
     if attributes.start_uj is not None:
         return [None]

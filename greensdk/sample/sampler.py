@@ -9,7 +9,7 @@ The thread needs the interpreter like every other: beside busy Python code each 
 give way, a few times 5 ms (:func:`sys.setswitchinterval`), so samples come late. A record tells the period that was
 asked for and the mean one that was achieved.
 
-What the thread takes of the CPU is told as well, and counts neither as the call's ``cpu_s`` nor in ``cpu_percent``;
+What the thread takes of the CPU is recorded as well, and counts neither as the call's ``cpu_s`` nor in ``cpu_percent``;
 only the look that the call's end cuts off does. The first look is made before the call begins, the summary after it:
 both are in ``overhead_s``.
 """
@@ -96,8 +96,8 @@ class Ring(NamedTuple):
     The newest samples.
 
     Attributes:
-        samples: In order. New ones are appended; to drop old ones a new ring is made, so that nobody reads a list that
-            loses its head meanwhile.
+        samples: In order. New ones are appended; to drop old ones a new ring is made, so that a list that is being
+            read keeps its head.
         dropped: How many there were before them.
     """
 
@@ -231,7 +231,7 @@ class Sampler:
 
     def rest(self) -> None:
         """
-        End the thread if nobody is left, and drop its samples.
+        End the thread if no call is left, and drop its samples.
         """
         if self._subscriptions:
             return
@@ -326,7 +326,7 @@ class SamplingThread:
         """
         try:
             self._alarm.release()
-        except RuntimeError:  # it has been told already
+        except RuntimeError:  # it has been reported already
             return
 
     def stop(self) -> None:

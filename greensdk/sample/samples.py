@@ -188,11 +188,11 @@ def _power(samples: Sequence[Sample], monitors: Mapping[int, str]) -> tuple[dict
     power: dict[str, Any] = {}
     reasons: list[str] = []
     for key, name in monitors.items():
-        told = [sample.power[key] for sample in samples if key in sample.power]
-        if told:
-            power[name] = statistics([each for each in told if not isinstance(each, str)])
+        seen = [sample.power[key] for sample in samples if key in sample.power]
+        if seen:
+            power[name] = statistics([each for each in seen if not isinstance(each, str)])
             if power[name] is None:
-                reasons.append(f"power_w: {name}: {told[-1]}")
+                reasons.append(f"power_w: {name}: {seen[-1]}")
     return power, reasons if power else [NO_METER]
 
 

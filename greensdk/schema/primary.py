@@ -18,7 +18,7 @@ Reading = TypeVar("Reading")
 PACKAGE, DRAM, GPU = PARTS = ("package", "dram", "gpu")
 """
 What shares no joule with another, in the order in which a boundary names it. A core is in the package; the wall holds
-all; vcpu+memory is a share of a server, of which nobody knows the parts.
+all; vcpu+memory is a share of a server, of which the parts are unknown.
 """
 WALL = "wall"
 ESTIMATED = "estimated"

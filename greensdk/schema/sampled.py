@@ -18,6 +18,6 @@ STATISTICS: dict[str, str] = {
     "min": "The lowest.",
     "mean": "The mean over time: each counts for the time that it spans.",
     "max": "The highest.",
-    "p95": "The lowest number that 95 % of the samples do not exceed.",
+    "p95": "The lowest number that 95% of the samples do not exceed.",
 }
 """What a record holds of each of these, and of each meter's power."""

@@ -16,7 +16,7 @@ class Energy(NamedTuple):
 
     Attributes:
         energy_j: Joules; None where they are unknown.
-        low_j: Lower end of their 90 % interval.
+        low_j: Lower end of their 90% interval.
         high_j: Upper end.
         boundary: What is inside them.
     """

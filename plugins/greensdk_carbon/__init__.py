@@ -130,17 +130,17 @@ class Carbon:
         from greensdk_carbon.places import here, locate
 
         asked = region != "auto"
-        told = region if asked else here(os.environ)
-        found = locate(told) if told else None
+        named = region if asked else here(os.environ)
+        found = locate(named) if named else None
         if asked and found is None:
             raise _unknown("region", region, [name for cloud in CLOUDS.values() for name in cloud])
         if asked and found and country not in {None, found[2]}:
             raise ConfigError(f"[carbon] country is {country!r}, but {region!r} is in {found[2]}: set one of both")
-        if found and country in {None, found[2]}:  # else we are told of a cloud elsewhere: an emulator
+        if found and country in {None, found[2]}:  # else it names a cloud elsewhere: an emulator
             self.fields.update(zip(("provider", "region", "country"), found, strict=True))
             return ""
-        self.fields.update(country=country, region=None if found else told)
-        return f"no country of the region {told!r} is known: set country in [carbon]" if told else NOWHERE
+        self.fields.update(country=country, region=None if found else named)
+        return f"no country of the region {named!r} is known: set country in [carbon]" if named else NOWHERE
 
     def _building(self, pue: float | None) -> None:
         from greensdk_carbon.data.regions import PUE

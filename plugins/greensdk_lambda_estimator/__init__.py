@@ -33,7 +33,7 @@ NAME = "lambda-estimator"
 BOUNDARY = "vcpu+memory"
 
 USER = (0.5, 2.0)
-"""90 % factors of watts that somebody configured: what a vCPU's host and its neighbours do stays unknown."""
+"""90% factors of watts that somebody configured: what a vCPU's host and its neighbours do stays unknown."""
 
 _WATTS_FIX = f"set busy_w_per_vcpu and idle_w_per_vcpu in [tool.greensdk.{NAME}]"
 
@@ -120,7 +120,7 @@ class LambdaEstimator:
             "memory_w_per_gb": memory_w,
             "memory_watts_source": "user" if self._memory_w else MEMORY_SOURCE,
             "basis": f"{place.name} {place.memory_mb:.6g} MB, {place.vcpus:.3f} vCPU, {part.arch} ({part.cpu}); "
-            f"watts from {part.source}, 90 % between x{low:.2f} and x{high:.2f}",
+            f"watts from {part.source}, 90% between ×{low:.2f} and ×{high:.2f}",
             "model_id": f"{NAME} {part.arch} {part.idle_w:.4g} {part.busy_w:.4g} {memory_w:.4g}",
             "common_factor_low": part.common[0],
             "common_factor_high": part.common[1],

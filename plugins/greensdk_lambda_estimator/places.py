@@ -1,5 +1,5 @@
 """
-Where we run, and what of the machine is ours: told by the environment and cgroup files, never by the network.
+Where we run, and what of the machine is ours: known from the environment and cgroup files, never by the network.
 
 ==========================  ===================================================================================
 place                       known by

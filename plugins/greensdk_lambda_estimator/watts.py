@@ -1,7 +1,7 @@
 """
-The watts of one vCPU and of a gigabyte, where nobody can measure them.
+The watts of one vCPU and of a gigabyte, where they cannot be measured.
 
-Nobody outside the cloud providers has measured a function as a service. The watts here are those that the package model
+No measured watts of a function as a service are published. The watts here are those that the package model
 of psutil-tdp, fitted on RAPL of EC2's bare metal among others, gives to one thread of the CPUs that Lambda shows: at
 rest, and busy on a host of 96 threads of which the others are half busy. A test keeps them what the model says.
 
@@ -21,7 +21,7 @@ RAPL's dram domain of eleven dual-socket Xeons of EC2: 0.04 to 0.06 W/GB at rest
 energy unit of DRAM on Skylake and Cascade Lake for 61 uJ instead of 15.3 (Linux, commit abdc75ab53b7).
 """
 MEMORY = (0.4, 3.0)
-"""90 % factors: 0.04 W/GB at rest to 0.3 for work that waits for memory."""
+"""90% factors: 0.04 W/GB at rest to 0.3 for work that waits for memory."""
 
 MEMORY_SOURCE = "RAPL's dram domain of EC2 bare metal"
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
         cpu: Its name, for people.
         idle_w: Watts of one vCPU that has nothing to do.
         busy_w: Watts of one that is fully busy.
-        factors: 90 % ones, around both: which part it is, what its host and its neighbours do.
+        factors: 90% ones, around both: which part it is, what its host and its neighbours do.
         common: Those of them that all calls on this kind of CPU share: without the kind of work and the neighbours.
         source: Where the watts come from.
     """

@@ -108,10 +108,10 @@ class Reader:
         worker = record.get("worker") or {}
         names = {FUNCTION: record.get("function"), LABEL: record.get("label"), BACKEND: worker.get("backend")}
         who = self._short(names)
-        told = [*_of_calls(record)]
+        found = [*_of_calls(record)]
         if not record.get("depth"):
-            told += [*_of_outermost(record), *_of_meters(record), *_of_faas(record, worker)]
-        for name, value, more in (*told, *_of_samples(record)):
+            found += [*_of_outermost(record), *_of_meters(record), *_of_faas(record, worker)]
+        for name, value, more in (*found, *_of_samples(record)):
             if (known := number(value)) is not None:
                 yield Point(name, known, {**who, **self._short(more)})
 

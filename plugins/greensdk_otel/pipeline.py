@@ -100,9 +100,9 @@ class Pipeline:
             if about.kind == HISTOGRAM
         ]
         sdk = {"telemetry.sdk.name": "opentelemetry", "telemetry.sdk.language": "python"}
-        told = Resource({**attributes(record), **sdk, "telemetry.sdk.version": sdk_version})
+        found = Resource({**attributes(record), **sdk, "telemetry.sdk.version": sdk_version})
         # Not Resource.create, which has threads detect: none can be born when the interpreter ends.
-        resource = told.merge(OTELResourceDetector().detect())
+        resource = found.merge(OTELResourceDetector().detect())
         self._provider = MeterProvider([self._reader], resource, shutdown_on_exit=False, views=views)
         meter = self._provider.get_meter(SCOPE, __version__)
         for name, about in INSTRUMENTS.items():

@@ -54,9 +54,11 @@ def attributes(record: Mapping[str, Any]) -> dict[str, Any]:
 
     own = is_own(record)
     host, worker = (record.get("host") or {}, record.get("worker") or {}) if own else (describe(), {})
-    told = {name: host.get(key) for name, key in HOST.items()} | {name: worker.get(key) for name, key in WORKER.items()}
-    told["host.arch"] = ARCHITECTURES.get(str(told["host.arch"]), told["host.arch"])
-    if told["faas.name"] and worker.get("memory_mb"):
-        told["faas.max_memory"] = int(worker["memory_mb"]) * MIB
+    found = {name: host.get(key) for name, key in HOST.items()} | {
+        name: worker.get(key) for name, key in WORKER.items()
+    }
+    found["host.arch"] = ARCHITECTURES.get(str(found["host.arch"]), found["host.arch"])
+    if found["faas.name"] and worker.get("memory_mb"):
+        found["faas.max_memory"] = int(worker["memory_mb"]) * MIB
     named = {"service.name": "greensdk", "service.instance.id": str(uuid4()), "telemetry.distro.name": "greensdk"}
-    return {**named, "telemetry.distro.version": __version__, **{name: value for name, value in told.items() if value}}
+    return {**named, "telemetry.distro.version": __version__, **{name: value for name, value in found.items() if value}}

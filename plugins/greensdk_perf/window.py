@@ -110,7 +110,7 @@ def covered_s(found: Sequence[Count]) -> float | None:
 
 def interval(energy_j: float, covered: float | None, window: Window, rounding_j: float) -> tuple[float, float]:
     """
-    Return the 90 % interval of the window's joules.
+    Return the 90% interval of the window's joules.
 
     Args:
         energy_j: What perf counted.

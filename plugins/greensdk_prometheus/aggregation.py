@@ -44,9 +44,9 @@ class Totals:
         """
         Add one record.
         """
-        for name, told, value, times in observations(record):
+        for name, found, value, times in observations(record):
             family = FAMILIES[name]
-            key = self._key(name, told)
+            key = self._key(name, found)
             if family.kind == HISTOGRAM:
                 counts = self._histogram(name, key)
                 counts[bisect_left(family.bounds, value)] += times
@@ -78,16 +78,16 @@ class Totals:
             if rows
         }
 
-    def _key(self, name: str, told: tuple[Any, ...]) -> Key:
+    def _key(self, name: str, found: tuple[Any, ...]) -> Key:
         """
         Return the labels' texts; what has been looked at before and is one of few is not looked at again.
         """
         try:
-            if told in self.values[name]:
-                return told
+            if found in self.values[name]:
+                return found
         except TypeError:
             pass  # something that no label should be, and that has no hash
-        return tuple(self.labels.of(label, each) for label, each in zip(FAMILIES[name].labels, told, strict=True))
+        return tuple(self.labels.of(label, each) for label, each in zip(FAMILIES[name].labels, found, strict=True))
 
     def _put(self, name: str, key: Key, value: Any) -> None:
         rows, key = self.values[name], self._room(name, key)
@@ -118,7 +118,7 @@ class Totals:
 
 class Aggregator:
     """
-    Numbers that any thread may add to, also in a garbage collection or a signal handler: nobody ever waits in `put`.
+    Numbers that any thread may add to, also in a garbage collection or a signal handler: `put` never waits.
 
     Args:
         totals: Where records end up.

@@ -138,7 +138,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             tuple(
                 (_newest("greensdk_sampled_cpu_percent", each), f"{{{{function}}}} {each}") for each in ("mean", "max")
             ),
-            "100 % is one busy CPU: a process on several has more.",
+            "100% is one busy CPU: a process on several has more.",
         ),
         Panel(
             "Memory of worker and children",

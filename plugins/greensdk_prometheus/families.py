@@ -112,10 +112,10 @@ def observations(record: Mapping[str, Any]) -> Iterator[Observation]:
     who = tuple("" if each is None else each for each in told_who)
     outer = not record.get("depth")
     yield from _of_calls(record, who, "false" if outer else "true")
-    told: list[tuple[str, tuple[Any, ...], Any]] = [("greensdk_overhead_seconds", (), record.get("overhead_s"))]
+    found: list[tuple[str, tuple[Any, ...], Any]] = [("greensdk_overhead_seconds", (), record.get("overhead_s"))]
     if outer:
-        told += _of_outermost(record)
-    for name, more, value in (*told, *_of_samples(record.get("samples") or {})):
+        found += _of_outermost(record)
+    for name, more, value in (*found, *_of_samples(record.get("samples") or {})):
         if (known := number(value)) is not None:
             yield Observation(name, (*who, *more), known)
 

@@ -243,12 +243,12 @@ class PsutilTdpEstimator:
                     attributes={**about, **fixed, "load": load},
                 )
             )
-            about = {"model": self._model}  # the first reading has told the rest
+            about = {"model": self._model}  # the first reading has the rest
         return readings
 
     def _of_call(self, usage: Usage, cpu_s: float) -> list[Reading]:
         """
-        Return the call's part of the machine's joules where nobody knows the machine's load.
+        Return the call's part of the machine's joules where the machine's load is unknown.
 
         The machine was at least as busy as the call, and at most fully.
         """

@@ -14,7 +14,7 @@ NAMES = {
 }
 MISSING = {
     INTEL_OLD: "mostly bare metal of EC2",
-    SERVER: "EPYC and the 8380 only at rest, 3 % and full load, no ARM, none later than 2024",
+    SERVER: "EPYC and the 8380 only at rest, 3% and full load, no ARM, none later than 2024",
     AMD_DESKTOP: "between rest and full load only the 1950X",
     INTEL_CLIENT: "between rest and full load only the E3-1240v2, laptops hardly",
 }
@@ -33,14 +33,14 @@ def explain(of: Machine, boundary: str = WALL, *, brief: bool = False) -> str:
     Example:
         >>> from greensdk_psutil_tdp.power import machine
         >>> explain(machine("AMD EPYC 7763 64-Core Processor", 2, 256, 256), "package", brief=True)
-        'package model for servers (RAPL of 10 CPU models), TDP 560 W from exact match, 90 % of such hosts lie between \
-x0.51 and x1.54 from 15% load, at rest x0.64 and x2.30'
+        'package model for servers (RAPL of 10 CPU models), TDP 560 W from exact match, 90% of such hosts lie between \
+×0.51 and ×1.54 from 15% load, at rest ×0.64 and ×2.30'
     """
     *_, others, knots, floor = curve(of, boundary)
     said = [_package(of.kind, brief) if boundary == PACKAGE else _wall(of), of.words]
     if of.peak != 1.0 and boundary == PACKAGE:
         why = "watts a thread" if of.kind in (INTEL_OLD, SERVER) else "published limit"
-        said.append(f"at full load x{of.peak:.2f} by its {why}")
+        said.append(f"at full load ×{of.peak:.2f} by its {why}")
     if of.share is not None:
         said.append(f"{of.share:.1%} of a host whose other CPUs are {TYPICAL_LOAD:.0%} busy")
     if boundary not in of.seen:
@@ -50,9 +50,9 @@ x0.51 and x1.54 from 15% load, at rest x0.64 and x2.30'
     _, rest, _, busy_at, busy = knots
     at_rest = others < busy_at
     since = f" from {busy_at:.0%} load" if at_rest else ""
-    said.append("90 % of such hosts lie between x{:.2f} and x{:.2f}".format(*busy) + since)
+    said.append("90% of such hosts lie between ×{:.2f} and ×{:.2f}".format(*busy) + since)
     if at_rest:
-        said.append("at rest x{:.2f} and x{:.2f}".format(*rest))
+        said.append("at rest ×{:.2f} and ×{:.2f}".format(*rest))
     return ", ".join(said)
 
 

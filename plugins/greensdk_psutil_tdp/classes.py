@@ -8,7 +8,7 @@ named in each row; facts, without a licence.
 from __future__ import annotations
 
 # generation as `greensdk.machine.hardware` names it: (watts per core, cores of a usual part, year of launch, low and
-# high factor that hold 90 % of its larger parts, the parts that clouds run). Two threads a core but for Sierra Forest.
+# high factor that hold 90% of its larger parts, the parts that clouds run). Two threads a core but for Sierra Forest.
 GENERATIONS: dict[str, tuple[float, int, int, float, float, str]] = {
     "Nehalem-EP": (23.8, 4, 2009, 0.6, 1.3, "X5570"),
     "Westmere-EP": (19.0, 6, 2010, 0.6, 1.5, "X5670, E5645"),
@@ -52,7 +52,7 @@ BY_YEAR = {
 """Maker of a server to the year of launch, as its name tells it, to the generation."""
 
 # Letters after a client part's number say what it was made for, more or less the same since 2017. Ordered: the first
-# that ends the name decides. Watts of base power, and 90 % factors over the parts of 2021 to 2026 in this package.
+# that ends the name decides. Watts of base power, and 90% factors over the parts of 2021 to 2026 in this package.
 SUFFIXES: dict[str, tuple[tuple[str, float, float, float], ...]] = {
     "intel-client": (
         ("hx", 55, 1.0, 1.0),
@@ -85,9 +85,9 @@ SUFFIXES: dict[str, tuple[tuple[str, float, float, float], ...]] = {
     ),
 }
 
-MEDIAN = "median and 5 to 95 % of the class's parts with known threads"
-CLOUD_MEDIAN = "median and 5 to 95 % of the Intel cloud parts"
-ALTRA_MEDIAN = "median and 5 to 95 % of the Ampere Altra parts"
+MEDIAN = "median and 5 to 95% of the class's parts with known threads"
+CLOUD_MEDIAN = "median and 5 to 95% of the Intel cloud parts"
+ALTRA_MEDIAN = "median and 5 to 95% of the Ampere Altra parts"
 # CCF gives an EPYC 2's 1.69 W to a vCPU of Graviton2, Teads' data set 2.39 W (both estimates): their geometric mean.
 GRAVITON = "cloudcarbonfootprint.org coefficients and Teads' AWS EC2 dataset; none was measured"
 # powermetrics, ten performance cores of an M4 Pro busy: 32 W; efficiency cores take far less. H. Oakley, "M4 Pro full
@@ -104,7 +104,7 @@ RISCV = "SG2042, 120 W of 64 threads, and boards of 5 W with 4"
 LOONGARCH = "3A5000, 35 W of 4 threads, and 3A6000, 50 W of 8"
 ANY = "between a small board's and a server's watts a thread"
 
-# class: (watts per hardware thread, low and high factor that hold 90 % of its parts, source)
+# class: (watts per hardware thread, low and high factor that hold 90% of its parts, source)
 CLASS_DEFAULTS: dict[str, tuple[float, float, float, str]] = {
     "intel-server": (5.0, 0.55, 3.6, MEDIAN),
     "intel-client": (3.5, 0.35, 4.7, MEDIAN),

@@ -1,5 +1,5 @@
 """
-When a part was launched, told by its name; and which kind of CPU it is to the power model.
+When a part was launched, known by its name; and which kind of CPU it is to the power model.
 
 Makers number their parts by generation, so the year of a whole generation is enough: the power model only asks
 whether a part is from before 2014 (and by how many years), and whether it is from 2017, 2021 or 2022 on. Years of
@@ -31,7 +31,7 @@ FEW_THREADS = -0.15
 """
 Full load over TDP falls with this power of a server's watts a thread, within `SEEN_THREAD_W`: many slow cores run at
 the power limit, a few fast ones at their highest clock, below it. It is not fitted with the rest: RAPL of 15 server
-models says -0.08 (90 %: -0.30 to 0.04); full load less rest of 43 CPU families of SPECpower, within maker and era, says
+models says -0.08 (90%: -0.30 to 0.04); full load less rest of 43 CPU families of SPECpower, within maker and era, says
 -0.17 (-0.34 to -0.01).
 """
 

@@ -21,7 +21,7 @@ VIRTUAL: Factors = (0.5, 2.0)
 UNSEEN: Factors = (0.5, 2.0)
 # A CPU of which not even the class is known: between an Atom's and a workstation's watts a thread.
 UNKNOWN: Factors = (0.25, 4.0)
-# RAPL watts over TDP * load, 5 to 95 %: 0.47..1.90 on 78 points above 5 % load of four machines (Threadripper 1950X,
+# RAPL watts over TDP * load, 5 to 95%: 0.47..1.90 on 78 points above 5% load of four machines (Threadripper 1950X,
 # E3-1240 v2, two E5-2620 v3, EPYC 8024P) that codecarbon measured with stress-ng, data/hardware/cpu_load_profiling
 # (MIT). A fifth, "E5-1240", draws more than its label's TDP and is left out.
 LINEAR: Factors = (0.45, 2.0)

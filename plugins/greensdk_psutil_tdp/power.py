@@ -4,7 +4,7 @@ The watts of a machine at a load, at two boundaries that are never mixed.
 .. code-block:: text
 
     package  REST + (FULL * peak * tdp - REST) * load^0.6             REST and FULL by kind of CPU
-    wall     (AWAKE * tdp + MEMORY * gb + AGE * sockets * years) * (ASLEEP at rest .. 1 from 10 % load)
+    wall     (AWAKE * tdp + MEMORY * gb + AGE * sockets * years) * (ASLEEP at rest .. 1 from 10% load)
              + DYNAMIC * tdp * load^1.5
 
 ``package`` is what RAPL counts: steep at first, since the first busy threads wake the shared parts of a CPU and run at
@@ -49,7 +49,7 @@ WALL = "wall"
 BOUNDARIES = (PACKAGE, WALL)
 
 AWAKE_FROM = 0.1
-"""SPECpower measures at rest and then at 10 %: from there on a machine is awake, in between we draw a straight line."""
+"""SPECpower measures at rest and then at 10%: from there on a machine is awake, in between we draw a straight line."""
 
 AGED_BEFORE = 2014
 """Servers with parts launched before take more at rest, the more the older: SPECpower, rows before 2017."""
@@ -73,10 +73,10 @@ Eleven dual-socket Xeons of EC2, github.com/github-benjamin-davy/turbostressrepo
 are four times too high: turbostat before May 2021 took 61 uJ for the unit of 15.3 uJ (Linux, abdc75ab53b7).
 """
 DRAM: Factors = (0.4, 3.0)
-"""90 % factors of `DRAM_W_PER_GB`: 0.04 to 0.3 W, rest to memory-bound work."""
+"""90% factors of `DRAM_W_PER_GB`: 0.04 to 0.3 W, rest to memory-bound work."""
 
 SUPPLY = 0.92
-"""Efficiency of a server's power supply at half load: 80 PLUS Platinum asks for 92 to 94 % (clearesult.com/80plus)."""
+"""Efficiency of a server's power supply at half load: 80 PLUS Platinum asks for 92 to 94% (clearesult.com/80plus)."""
 
 SOURCES = {EXACT_MATCH: "exact match", RAPL: "RAPL's own limit", USER: "the configuration"}
 SOURCES |= {GENERATION: "the part's generation", SERIES: "the part's series"}
@@ -105,7 +105,7 @@ class Machine(NamedTuple):
         kind: One of `KINDS`.
         peak: What full load takes, over that of the usual part of this kind and `tdp_w`: by a client's published limit,
             and by a server's watts a thread.
-        part: 90 % factors for not knowing the part.
+        part: 90% factors for not knowing the part.
         seen: The boundaries for which machines of this kind were measured.
         share: The part of the host's threads that a virtual machine has; None for a real machine.
         words: Where `tdp_w` comes from, for a person.
@@ -140,7 +140,7 @@ def power_w(
     cpu: str, sockets: int, threads: int, memory_gb: float, load: float, boundary: str = WALL
 ) -> tuple[float, float, float]:
     """
-    Return the watts of a real machine: the low end of the 90 % interval, the estimate, and the high end.
+    Return the watts of a real machine: the low end of the 90% interval, the estimate, and the high end.
 
     Args:
         cpu: The brand string, as in ``/proc/cpuinfo`` or in a vendor's list.
@@ -239,7 +239,7 @@ def curve(of: Machine, boundary: str, *, tuned: bool = False) -> Curve:
 
 def common(of: Machine, boundary: str) -> Factors:
     """
-    Return the 90 % factors of the error that all estimates of one machine share: its part, its board, its cooling.
+    Return the 90% factors of the error that all estimates of one machine share: its part, its board, its cooling.
 
     The rest of an interval is each estimate's own: the kind of work, which CPUs share it, the neighbours of a guest.
     """
@@ -261,9 +261,9 @@ def _unknown(of: Machine, boundary: str) -> list[Factors]:
 
 def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
     """
-    Return a curve times what a reference meter read over it; `factors` are the 90 % ones around that.
+    Return a curve times what a reference meter read over it; `factors` are the 90% ones around that.
 
-    Whether the machine is tuned is told by it, so that the low end is no longer that of one that is. A guest's
+    Whether the machine is tuned is known by it, so that the low end is no longer that of one that is. A guest's
     neighbours were in the reference as well.
     """
     rest_w, wake_w, full_w, exponent, own, others, (low_at, *_, busy_at, _), floor = of
@@ -274,7 +274,7 @@ def scaled(of: Curve, factor: float, factors: Factors) -> Curve:
 
 def fitted_into(of: Curve, wall: Curve, memory_gb: float) -> Curve:
     """
-    Return a package's curve, made smaller where it and the memory would take more than the wall that a meter told.
+    Return a package's curve, made smaller where it and the memory would take more than the wall that a meter read.
 
     Where the memory's estimate alone would take most of the wall, half of it is the package's.
     """

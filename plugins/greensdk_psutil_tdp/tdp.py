@@ -32,7 +32,7 @@ class Tdp(NamedTuple):
             known: :func:`greensdk_psutil_tdp.hosts.with_threads` estimates them for a virtual machine.
         sockets: Sockets that `tdp_w` was read from; None when the caller has to know.
         watts_per_thread: Of a class default, or where the user configured the threads; else None.
-        low: 90 % factor of the generation, series or class below its default; 1 for a known part.
+        low: 90% factor of the generation, series or class below its default; 1 for a known part.
         high: The same above.
         note: The origin of the number, or the reason why there is none.
         cores: Cores of the socket.

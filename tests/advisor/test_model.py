@@ -114,7 +114,7 @@ class TestPrediction:
     @pytest.mark.slow
     def test_nine_of_ten_new_runs_lie_in_the_interval(self):
         """
-        Over many sweeps, 85 to 98 % of new runs: here the form is the truth, which the interval can't know.
+        Over many sweeps, 85 to 98% of new runs: here the form is the truth, which the interval can't know.
         """
         inside = {"time": [], "energy": []}
         for seed in range(25):

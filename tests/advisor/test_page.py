@@ -110,9 +110,9 @@ class TestChoice:
         plan, text = machine
         _, low, high = plan.total["time_s"]
 
-        assert "What to run for the least energy. run 7 workers It was not measured" in text
-        assert f"90 %: {low:.1f} – {high:.1f} s" in text
-        assert f"how sure {100 * plan.confidence:.0f} % of the model's fits" in text
+        assert "Recommended for the least energy. run 7 workers It was not measured" in text
+        assert f"90%: {low:.1f} – {high:.1f} s" in text
+        assert f"confidence {100 * plan.confidence:.0f}% of the resampled fits" in text
 
     def test_the_next_best_say_how_much_worse_they_are(self, machine):
         """
@@ -120,7 +120,7 @@ class TestChoice:
         """
         plan, text = machine
 
-        assert "times the choice's energy" in text
+        assert "energy, relative to the recommendation" in text
         for option in plan.alternatives:
             assert f"×{option.score / plan.choice.score:.2f}" in text
 
@@ -131,7 +131,7 @@ class TestChoice:
         plan, text = machine
         (some,) = plan.profile_next.values()
 
-        assert f"To be surer, measure next: {', '.join(f'{one.workers} workers' for one in some)}." in text
+        assert f"Measure next: {', '.join(f'{one.workers} workers' for one in some)}." in text
 
     def test_limits_are_told(self):
         """
@@ -151,7 +151,7 @@ class TestChoice:
         second = function_sweep("cut", (1, 2, 4, 8), (1024, 2048), workflow="video", parents=("load",), seed=1)
         text = of(first, second)
 
-        assert "The choice, stage by stage" in words(text)
+        assert "Recommendation by stage" in words(text)
         assert "load: what it takes with more workers" in words(text)
         assert "cut: what it takes with more workers" in words(text)
         assert 3 * 2 == text.count("<svg ")
@@ -306,7 +306,7 @@ class TestRefusals:
 
         assert "No recommendation: work: 2 worker counts measured (1, 2): at least 4 are needed." in words(text)
         assert 2 == text.count("<svg ")
-        assert "prediction, its 90 % interval" not in text
+        assert "prediction, its 90% interval" not in text
         assert "the choice" not in words(text)
 
     def test_so_is_what_contradicts_itself(self):
@@ -326,7 +326,7 @@ class TestRefusals:
         text = of(machine_sweep(), deadline_s=1.0)
 
         assert "No recommendation: no configuration meets the deadline of 1 s" in words(text)
-        assert "prediction, its 90 % interval" in words(text)
+        assert "prediction, its 90% interval" in words(text)
         assert "the choice" not in words(text)
 
     def test_no_runs_at_all_are_a_page(self):
@@ -340,10 +340,10 @@ class TestRefusals:
         """
         A stage, a workflow, a meter and a machine may be called anything, and so may what refuses them.
         """
-        told = {"stage": evil, "workflow": evil, "energy_source": evil, "backend": evil, "arch": evil}
-        few = Profile(**{**told, "workflow": evil + "2"}, points=())
+        about = {"stage": evil, "workflow": evil, "energy_source": evil, "backend": evil, "arch": evil}
+        few = Profile(**{**about, "workflow": evil + "2"}, points=())
         timed = tuple(attrs.evolve(point, energy_j=None) for point in machine_sweep().points)
-        advice = advise_on([Profile(**told, points=timed), few], "time", remarks=[evil])
+        advice = advise_on([Profile(**about, points=timed), few], "time", remarks=[evil])
         text = document("t", "h", evil, sections(advice))
         tags = set(re.findall(r"<([a-z]+)", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)))
 
@@ -409,7 +409,7 @@ class TestReport:
         """
         text = page(EnergyReport([*sweep(), *sweep(counts=(2,), name="app.other")]))
 
-        assert "<h2>What to run</h2>" in text
+        assert "<h2>Recommended number of workers</h2>" in text
         assert "<h3><bdi>app.<wbr>split</bdi>" in text
         assert "other</bdi>, on" not in text
 
@@ -441,7 +441,7 @@ class TestReport:
         """
         text = section_of(sweep(energy_j=None, energy_source=None, energy_boundary=None, energy_quality=None))
 
-        assert "What to run for the least time." in words(text)
+        assert "Recommended for the least time." in words(text)
 
     def test_only_so_many_sweeps_are_shown(self, monkeypatch):
         """
@@ -471,7 +471,7 @@ class TestReport:
         broken[4]["duration_s"] = float("nan")
         text = section_of(broken)
 
-        assert text is None or "What to run" in text
+        assert text is None or "Recommended number" in text
 
 
 @pytest.mark.slow

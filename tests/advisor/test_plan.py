@@ -34,7 +34,7 @@ class TestOptimum:
     @pytest.mark.slow
     def test_the_optimum_or_its_neighbour_is_found_in_19_of_20_sweeps(self):
         """
-        With 5 % of noise in 200 sweeps, among all numbers of workers; joules are least with 7.
+        With 5% of noise in 200 sweeps, among all numbers of workers; joules are least with 7.
         """
         best = min(range(1, 33), key=joules)
         found = [config(recommend(fit(sweep(seed=seed), members=1)))[0] for seed in range(200)]
@@ -53,7 +53,7 @@ class TestOptimum:
     )
     def test_each_objective_has_its_own_optimum(self, objective, truth):
         """
-        The choice is within 2 % of the best there is.
+        The choice is within 2% of the best there is.
         """
         workers, _ = config(recommend(fit(sweep(noise=0.02), members=1), objective))
 

@@ -124,7 +124,7 @@ class TestCommand:
 
     def test_without_a_meter_the_model_tells_the_rest(self, model):
         """
-        At the load that the machine has when nobody uses it, at both boundaries; then records tell active_j.
+        At the load that the machine has when idle, at both boundaries; then records have active_j.
         """
         done = CliRunner().invoke(cli, ["calibrate", "--seconds", "3", "--json"])
         meters = json.loads(done.output)["meters"]

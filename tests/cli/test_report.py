@@ -55,12 +55,12 @@ class TestText:
         """
         lines = invoke(log)
 
-        assert "energy    20 J [18, 22] (90 %)" in lines
-        assert "calls     3, 2 with a number (66.7 %)" in lines
-        assert "each      10 J per call, 1.818 J per run" in lines
-        assert "known by  2 attributed" in lines
-        assert "ended     1 error" in lines
-        assert "1 without a number: no monitor can measure here" in lines
+        assert "energy    20 J [18, 22] (90%)" in lines
+        assert "calls     3, 2 with known energy (66.7%)" in lines
+        assert "mean      10 J per call, 1.818 J per run" in lines
+        assert "quality   2 attributed" in lines
+        assert "failed    1 error" in lines
+        assert "1 with unknown energy: no monitor can measure here" in lines
 
     @pytest.mark.parametrize(
         ("key", "names"),
@@ -88,7 +88,7 @@ class TestText:
 
         assert ["1", "f", "package", EPYC["host_id"]] == first.split()[:4]
         assert ["2", "f", "package", XEON["host_id"]] == second.split()[:4]
-        assert second.split()[-2:] == ["x10", "yes"]
+        assert second.split()[-2:] == ["×10", "yes"]
 
     def test_meters_say_what_is_nobodys(self, tmp_path):
         """
@@ -96,7 +96,7 @@ class TestText:
         """
         lines = invoke(write(tmp_path / "log.jsonl", [metered(1, 0.0, 2.0, 10.0)]))
 
-        assert ["rapl", XEON["host_id"][:8], "20", "10", "10", "(50", "%)"] == lines[-1].split()
+        assert ["rapl", XEON["host_id"][:8], "20", "10", "10", "(50%)"] == lines[-1].split()
 
     def test_what_waits_in_the_spool_is_said(self, log):
         """
@@ -146,7 +146,7 @@ class TestText:
 
         assert 0 == done.returncode
         assert framed == ("─" in out)
-        assert framed != ("  energy (90 %)  20 J [18, 22]" in out)
+        assert framed != ("  energy (90%)  20 J [18, 22]" in out)
         assert framed != out.startswith("function or block:")
         assert max(map(len, out.splitlines())) <= columns
 
@@ -280,4 +280,4 @@ def test_readings_without_a_reason_do_not_stop_it(tmp_path):
     """
     record = call(1, readings=[read("nvml", "gpu", None)], reason=None)
 
-    assert "1 without a number: None" in invoke(write(tmp_path / "log.jsonl", [record]))
+    assert "1 with unknown energy: None" in invoke(write(tmp_path / "log.jsonl", [record]))

@@ -89,7 +89,7 @@ def test_a_third_partys_sink_is_found_by_its_scheme(acme):
 
 def test_a_plugins_own_table_goes_to_its_enricher(acme):
     """
-    As it stands: nobody but the enricher knows its keys.
+    As it stands: only the enricher knows its keys.
     """
     write("greensdk.toml", "[acme]\nprice = 0.3\n[acme-meter]\nwatts = 2\n")
     settled = resolve({}, {"GREENSDK_ACME_ZONE": "ES"})

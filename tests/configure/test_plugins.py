@@ -17,7 +17,7 @@ from greensdk.configure.plugins import GROUP, EntryPoint, declared, load_plugins
 
 def test_only_the_group_counts_and_a_target_loses_its_extras(tmp_path):
     """
-    Other groups, comments and empty lines are nobody's plugins.
+    Other groups, comments and empty lines are no plugins.
     """
     info = tmp_path / "acme-2.1.dist-info"
     info.mkdir()
@@ -212,7 +212,7 @@ def test_what_a_plugin_offered_before_it_broke_is_taken_back(install):
 
 def test_the_second_plugin_of_a_name_is_the_broken_one(install):
     """
-    The first stays in use, its commands too; nobody can take the place of the built-in one.
+    The first stays in use, its commands too; nothing can take the place of the built-in one.
     """
     command = GOOD + "\n    @hookimpl\n    def greensdk_register_commands(cli):\n        cli.append('{name}')\n"
     install("aaa", command, entry="same")

@@ -75,7 +75,7 @@ def test_an_enricher_that_fails_is_told_in_the_record_and_stops_no_other(install
 @pytest.mark.parametrize("name", ["energy_j", "label", "tags", "errors", "host", "schema"])
 def test_an_enricher_never_overwrites_a_key_of_the_record(install, name):
     """
-    A plugin of such a name is told so.
+    A plugin of such a name is reported.
     """
     install("acme", ENRICH + "{'mine': True}", entry=name)
 

@@ -97,9 +97,9 @@ def test_a_wrong_configuration_leaves_the_call_alone_and_is_told_once():
     def work(n):
         return n + 1
 
-    with pytest.warns(RuntimeWarning) as told, capture() as records:
+    with pytest.warns(RuntimeWarning) as caught, capture() as records:
         assert [1, 2, 3] == [work(n) for n in range(3)]
-    (warning,) = told
+    (warning,) = caught
     assert str(warning.message).startswith("greensdk could not measure a call: ConfigError: ")
     assert "did you mean 'label'?" in str(warning.message)
     assert [] == records

@@ -226,7 +226,7 @@ class TestCommand:
 
     def test_a_file_that_was_never_chained_is_not_called_whole(self, tmp_path):
         """
-        The reader is told why, once.
+        The reader gets the reason, once.
         """
         path = tmp_path / "log.jsonl"
         for name in "abc":

@@ -1,5 +1,5 @@
 """
-A delivery in the background: it is tried until it works, ends in time, and what it leaves is told.
+A delivery in the background: it is tried until it works, ends in time, and what it leaves is reported.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def test_a_flush_sends_what_would_have_waited():
 
 def test_what_may_work_later_is_tried_again():
     """
-    Nobody is told, since it has worked.
+    Nothing is reported, since it has worked.
     """
     letters = Letters(OSError("reset"), SinkError("busy"))
     letters.put("a")
@@ -159,15 +159,15 @@ def test_closing_with_something_left_is_an_error():
     """
     letters = Letters(Refused("no bucket"), every_s=3600.0)
     letters.put("a")
-    told = pytest.warns(RuntimeWarning, match="1 wait elsewhere")
-    with told, pytest.raises(SinkError, match=f"{URI}: no bucket; 1 wait elsewhere"):
+    caught = pytest.warns(RuntimeWarning, match="1 wait elsewhere")
+    with caught, pytest.raises(SinkError, match=f"{URI}: no bucket; 1 wait elsewhere"):
         letters.close()
     letters.close()
 
 
 def test_what_never_answers_is_left_when_the_budget_is_spent():
     """
-    And told; nothing is lost should it answer after all.
+    And reported; nothing is lost should it answer after all.
     """
     letters = Letters(budget_s=0.05)
     letters.way.clear()

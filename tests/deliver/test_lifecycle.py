@@ -132,7 +132,7 @@ def test_all_are_asked_before_any_is_waited_for():
 
 def test_one_that_fails_keeps_no_other_from_it():
     """
-    It is told.
+    It is reported.
     """
     heard: list[str] = []
     lifecycle.shared("a", lambda: Destination("a", heard, OSError("no room")))

@@ -212,10 +212,10 @@ def test_where_no_file_can_be_the_spool_has_the_records(log, at_once, move):
 
     work()
     move(log)
-    with pytest.warns(RuntimeWarning, match="the records are in") as told:
+    with pytest.warns(RuntimeWarning, match="the records are in") as caught:
         assert [7] * 3 == [work() for _ in range(3)]
     # With the one that was in the removed file.
-    assert (1, [4]) == (len(told), [count for *_, count in spool.waiting()])
+    assert (1, [4]) == (len(caught), [count for *_, count in spool.waiting()])
 
     clear(log.parent)
     work()
@@ -225,7 +225,7 @@ def test_where_no_file_can_be_the_spool_has_the_records(log, at_once, move):
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
 def test_what_is_no_file_is_refused(tmp_path, kind):
     """
-    At once: nobody may be reading the pipe.
+    At once: the pipe may have no reader.
     """
     import socket
 

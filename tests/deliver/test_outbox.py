@@ -24,7 +24,7 @@ FOREVER_S = 600.0
 
 class Shelf:
     """
-    A place in memory that takes what it is given, after raising the errors that it was told to raise.
+    A place in memory that takes what it is given, after raising the errors that it was asked to raise.
     """
 
     def __init__(self, *errors: Exception) -> None:
@@ -139,7 +139,7 @@ def test_a_batch_goes_when_it_has_its_bytes(make):
 
 def test_a_batch_goes_when_it_is_old_enough_and_the_thread_dies_after_it(make):
     """
-    Nobody has to flush, and nothing runs while nothing waits.
+    No flush is needed, and nothing runs while nothing waits.
     """
     shelf = Shelf()
     box = make(shelf, age_s=0.05)
@@ -185,7 +185,7 @@ def test_putting_does_not_wait_for_the_place(make):
 
 def test_what_may_work_later_is_tried_again_under_the_same_key(make):
     """
-    Nobody is warned.
+    No warning comes.
     """
     shelf = Shelf(SinkError("busy"), OSError("reset"), SinkError("busy"))
     box = make(shelf)
@@ -201,14 +201,14 @@ def test_a_refusal_is_not_tried_again_and_told_once(make):
     """
     shelf = Shelf(*[Refused("there is no such bucket")] * 9)
     box = make(shelf, records=2)
-    with pytest.warns(RuntimeWarning) as told:
+    with pytest.warns(RuntimeWarning) as caught:
         fill_and_wait(box, range(2))
     fill(box, range(2, 7))
 
     assert ["0"] == shelf.asked
     assert [
         f"greensdk could not write to {URI}: there is no such bucket; the records are in {spool.folder()} (2 waiting)"
-    ] == [str(warning.message) for warning in told]
+    ] == [str(warning.message) for warning in caught]
     with pytest.raises(SinkError, match=f"{URI}: there is no such bucket; the records are in "):
         box.close()
     assert 7 == sum(count for _, _, count in spool.waiting())

@@ -103,6 +103,6 @@ def test_a_sink_that_is_unknown_is_named_without_its_password():
     """
     Somebody may have forgotten to install it.
     """
-    with pytest.raises(ConfigError, match="unknown sink 'kafka'") as told:
+    with pytest.raises(ConfigError, match="unknown sink 'kafka'") as caught:
         resolve({"sink": f"kafka://me:{SECRET}@broker/topic"}, {})
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(caught.value)

@@ -226,7 +226,7 @@ def test_a_path_is_the_same_bare_and_as_a_uri(path):
 
 def refused() -> str:
     """
-    Return a path that nobody can write to, root included.
+    Return a path that can't be written to, root included.
     """
     with open("in-the-way", "w"):
         return "in-the-way/energy.jsonl"
@@ -241,14 +241,14 @@ def test_what_the_file_does_not_take_is_in_the_spool_and_told_once():
     def work(n):
         return n + 1
 
-    with pytest.warns(RuntimeWarning, match="greensdk could not write to in-the-way/energy") as told:
+    with pytest.warns(RuntimeWarning, match="greensdk could not write to in-the-way/energy") as caught:
         assert [1, 2, 3] == [work(n) for n in range(3)]
 
-    assert 1 == len(told)
+    assert 1 == len(caught)
     ((path, uri, count),) = spool.waiting()
     assert ("in-the-way/energy.jsonl", 3) == (uri, count)
     assert ["kept"] * 3 == [json.loads(line)["label"] for line in path.read_text().splitlines()]
-    assert str(path) in str(told[0].message)
+    assert str(path) in str(caught[0].message)
 
 
 def test_one_sink_that_fails_does_not_stop_the_other():
@@ -340,9 +340,9 @@ def test_a_callback_that_is_not_there_is_told(callbacks, uri, problem):
     """
     In one line with the URI; the record waits in the spool.
     """
-    with pytest.raises(SinkError) as told:
+    with pytest.raises(SinkError) as caught:
         CallbackSink(uri)
-    assert str(told.value).startswith(f"{uri}: {problem}")
+    assert str(caught.value).startswith(f"{uri}: {problem}")
     with pytest.warns(RuntimeWarning, match="the records are in"):
         energy_tracked(monitors=[], sink=uri)(lambda: 7)()
     assert [(uri, 1)] == [(waiting, count) for _, waiting, count in spool.waiting()]

@@ -1,5 +1,5 @@
 """
-The spool: a folder of the user's own, which nobody else can read or fill.
+The spool: a folder of the user's own, which no one else can read or fill.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def test_the_user_is_told_once_of_each_sink():
     """
     With the reason, and where the records are.
     """
-    with pytest.warns(RuntimeWarning) as told:
+    with pytest.warns(RuntimeWarning) as caught:
         fill([(0, "a"), (1, "b"), (2, "a"), (3, "b")])
 
-    assert 2 == len(told)
-    assert f"could not write to s3://bucket/a: {ERROR}; the records are in {spool.folder()}" in str(told[0].message)
+    assert 2 == len(caught)
+    assert f"could not write to s3://bucket/a: {ERROR}; the records are in {spool.folder()}" in str(caught[0].message)
 
 
 def test_where_warnings_are_errors_it_stays_silent():
@@ -159,8 +159,8 @@ def test_a_spool_that_is_full_says_so(monkeypatch):
     """
     monkeypatch.setattr(spool, "LIMIT_BYTES", 100)
     monkeypatch.setattr(spool, "_look", Interval(0.0))
-    told = pytest.warns(RuntimeWarning)
-    with told as warned:
+    caught = pytest.warns(RuntimeWarning)
+    with caught as warned:
         for number in range(50):
             spool.keep({"n": number}, "a", ERROR)
     (path, *_), *_ = spool.waiting()

@@ -43,7 +43,7 @@ def python(code: str, *arguments: str, tmp_path) -> subprocess.Popen:
 
 def test_a_batch_is_its_process_alone_until_it_lets_go():
     """
-    While it is held nobody claims it and nobody says that it waits.
+    While it is held it is not claimed, and not listed as waiting.
     """
     batch = spool.begin(URI, "the/key.jsonl")
     batch.append(b'{"n":1}\n')

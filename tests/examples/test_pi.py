@@ -47,7 +47,7 @@ def test_a_million_points_in_seven_parts_find_pi():
 
 def test_the_error_bar_covers_as_often_as_it_says():
     """
-    Of 200 runs about 68 % lie within one standard deviation: binomial, 55 to 81 % is four deviations of that.
+    Of 200 runs about 68% lie within one standard deviation: binomial, 55 to 81% is four deviations of that.
     """
     runs = [estimate(count_inside(500, seed), 500) for seed in range(200)]
     covered = sum(abs(pi_hat - pi) < sigma for pi_hat, sigma in runs)

@@ -72,8 +72,8 @@ def function_sweep(
             time_s = (work_s / (count * shares(size)) + 1 + 0.05 * count) * float(np.exp(rng.normal(0, noise)))
             energy_j = count * time_s * (4 * shares(size) + 0.4 * size / 1024)
             points.append(Point(count, size, time_s, count * time_s, energy_j, energy_j / 2, energy_j * 2))
-    told = {"stage": stage, "points": tuple(points), "backend": "aws_lambda", "arch": "x86_64", "price": PRICE}
-    return Profile(**{**told, **changes})
+    seen = {"stage": stage, "points": tuple(points), "backend": "aws_lambda", "arch": "x86_64", "price": PRICE}
+    return Profile(**{**seen, **changes})
 
 
 def record(number: int, **changes: Any) -> dict[str, Any]:
@@ -153,9 +153,9 @@ def job(
     Return the records of one job, with the joules evenly on its calls.
     """
     each = energy_j / workers
-    told = {"duration_s": time_s, "energy_j": each, "energy_low_j": each / 2, "energy_high_j": each * 2, **changes}
+    seen = {"duration_s": time_s, "energy_j": each, "energy_low_j": each / 2, "energy_high_j": each * 2, **changes}
     return [
-        record(first + call, worker={"job_id": name, "call_id": f"{call:05d}", **(worker or {})}, **told)
+        record(first + call, worker={"job_id": name, "call_id": f"{call:05d}", **(worker or {})}, **seen)
         for call in range(workers)
     ]
 

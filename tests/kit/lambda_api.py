@@ -22,7 +22,7 @@ ACCOUNT = "000000000000"
 
 class Event(NamedTuple):
     """
-    One invocation as the runtime is told of it.
+    One invocation as the runtime gets it.
     """
 
     request_id: str

@@ -37,7 +37,7 @@ class Result(NamedTuple):
 
     Attributes:
         kind: ``response``, ``error``, ``died`` or ``timeout``.
-        body: What the client is told.
+        body: What the client gets.
     """
 
     kind: str
@@ -122,7 +122,7 @@ class Cloud:
     Attributes:
         endpoint: Where it listens.
         functions: By name.
-        unknown: Requests that nobody here could answer.
+        unknown: Requests without an answer here.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], doors: tuple[Address, ...]) -> None:
@@ -247,7 +247,7 @@ class _Request(BaseHTTPRequestHandler):
                 status, value = answer(self, name, body, request_id)
                 return self._send(status, value, request_id)
         self.cloud.unknown.append(f"{self.command} {path}")
-        return self._send(404, {"Message": "nobody here knows that"}, request_id, "ResourceNotFound")
+        return self._send(404, {"Message": "unknown here"}, request_id, "ResourceNotFound")
 
     do_GET = do_POST = do_PUT = do_DELETE = _any
 

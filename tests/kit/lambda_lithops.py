@@ -45,7 +45,7 @@ class Lithops:
 
     def config(self, memory_mb: int = 512, timeout_s: int = 60, **lithops: Any) -> dict[str, Any]:
         """
-        Return a configuration of Lithops; what tells accounts apart is told, so that nobody asks STS.
+        Return a configuration of Lithops; the account is given, so that STS is not asked.
         """
         keys = {"region": "us-east-1", "access_key_id": self.s3.key, "secret_access_key": self.s3.secret}
         return {

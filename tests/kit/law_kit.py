@@ -209,8 +209,8 @@ def threads(tool: Tool, number: int, seconds: float) -> None:
     """
     Calls on as many threads, all at once.
 
-    The first begins, and ends, with nobody beside it: a thread that waits for the interpreter between reading a
-    counter and its call's first instruction has a window that nobody can compare with a log.
+    The first begins, and ends, with no call beside it: a thread that waits for the interpreter between reading a
+    counter and its call's first instruction has a window that can't be compared with a log.
     """
     barrier = threading.Barrier(number)
     call = tool()(meet_and_burn)

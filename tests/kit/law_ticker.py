@@ -21,7 +21,7 @@ ROW = struct.Struct("=qqq")
 
 def uncounted() -> float:
     """
-    Stand in for a CPU clock that nobody asked for.
+    Stand in for a CPU clock that was not asked for.
     """
     return 0.0
 

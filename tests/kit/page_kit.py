@@ -33,7 +33,7 @@ def read(
     monitor: str, boundary: str, joules: float | None, reason: str | None = None, quality: str = "attributed"
 ) -> dict[str, Any]:
     """
-    Return a reading with an interval of 10 % to either side.
+    Return a reading with an interval of 10% to either side.
     """
     known = joules is not None
     return {
@@ -154,7 +154,7 @@ def run(calls: int = 500, seed: int = 1) -> list[dict[str, Any]]:
             same |= {"status": "error", "error_type": "ValueError"}
         if number % 100 == 99:
             record = call(number, start_s, None, readings=[], **{**same, "status": "lost"})
-            found.append({**record, "reason": "its worker never told"})
+            found.append({**record, "reason": "no result came back from its worker"})
         elif home == 0:
             found.append(metered(number, start_s, duration_s, 70.0, **same))
         else:
@@ -166,7 +166,7 @@ def run(calls: int = 500, seed: int = 1) -> list[dict[str, Any]]:
 
 def _readings(dice: random.Random, home: int, duration_s: float) -> list[dict[str, Any]]:
     joules = duration_s * dice.uniform(2.0, 3.0) * (4 if home == 1 else 1)
-    gpu = read("nvml", "gpu", None, "nobody can tell whose GPU time it was", "measured")
+    gpu = read("nvml", "gpu", None, "the GPU time of each process is unknown", "measured")
     tdp = [
         read("psutil-tdp", "package", joules * dice.uniform(0.7, 1.6), quality="estimated"),
         read("psutil-tdp", "wall", joules * dice.uniform(1.7, 2.6), quality="estimated"),

@@ -137,10 +137,10 @@ class Podman:
         try:
             box = self.start(pod)
             self("wait", box, timeout=timeout)
-            told = json.loads(self("inspect", box))[0]
+            found = json.loads(self("inspect", box))[0]
             log = self("logs", box)
-            state = told["State"]
-            return Ran(state["ExitCode"], log, told["Id"], bool(state["OOMKilled"]), pod)
+            state = found["State"]
+            return Ran(state["ExitCode"], log, found["Id"], bool(state["OOMKilled"]), pod)
         finally:
             self("pod", "rm", "-f", "-t", "0", name, check=False)
 
@@ -300,8 +300,8 @@ def _linked(files: list[str]) -> set[str]:
     """
     Return the shared libraries of programs and libraries, the loader among them.
     """
-    told = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
-    return set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", told, flags=re.MULTILINE))
+    found = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
+    return set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", found, flags=re.MULTILINE))
 
 
 def _system_libraries() -> Iterator[str]:

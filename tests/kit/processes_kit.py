@@ -104,7 +104,7 @@ class Proc:
 
 class Machine:
     """
-    Plays what it is told, step by step.
+    Plays what it is asked, step by step.
 
     Attributes:
         calls: The calls that have ended.
@@ -156,7 +156,7 @@ class Machine:
             candidates.append(still.get(handed))
         around = max((each for each in candidates if each), key=lambda each: each.begin_s, default=None)
         self.truth[call.number] = around.number if around else None
-        self.calls.append((call.number, self.told(proc, call, ancestors, handed)))
+        self.calls.append((call.number, self.found(proc, call, ancestors, handed)))
 
     def context_line(self, number: int | None):
         """
@@ -173,7 +173,7 @@ class Machine:
         for proc in self.procs:
             yield from proc.calls
 
-    def told(self, proc: Proc, call: Open, ancestors: list[Proc], handed: int | None) -> Call:
+    def found(self, proc: Proc, call: Open, ancestors: list[Proc], handed: int | None) -> Call:
         """
         Return what the call's record says.
         """

@@ -43,7 +43,7 @@ def record(**more: Any) -> dict[str, Any]:
         {"pid": 10, "ppid": 1, "cpu_s": 0.25, "rss_max_bytes": 1000},
         {"pid": 11, "ppid": 10, "cpu_s": 0.5, "rss_max_bytes": 2000},
     ]
-    told = {
+    found = {
         "record_id": "0" * 32,
         "function": "shop.price",
         "label": "nightly",
@@ -74,7 +74,7 @@ def record(**more: Any) -> dict[str, Any]:
         "cost": {"usd": 0.25},
         "carbon": {"g_co2e": 0.5},
     }
-    return {**blank(), **told, **more}
+    return {**blank(), **found, **more}
 
 
 class Pushgateway:
@@ -229,9 +229,9 @@ def server(answer: Any) -> Iterator[str]:
         http.server_close()
 
 
-def nobody() -> str:
+def unreachable() -> str:
     """
-    Return an address where nobody listens.
+    Return an address where nothing listens.
     """
     return f"http://127.0.0.1:{free_port()}"
 

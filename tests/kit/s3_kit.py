@@ -221,7 +221,7 @@ class Unreliable:
 
     def close(self) -> None:
         """
-        Let nobody in any more.
+        Accept no more connections.
         """
         self._listener.close()
 
@@ -288,7 +288,7 @@ def free_ports() -> dict[str, int]:
 
 def is_free(port: int) -> bool:
     """
-    Say whether nobody listens at a port of 127.0.0.1.
+    Say whether nothing listens at a port of 127.0.0.1.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -146,7 +146,7 @@ class TestZeros:
 
     def test_processes_that_never_overlap_add_up(self):
         """
-        Nobody looked at the meter in between.
+        Nothing read the meter in between.
         """
         assert pytest.approx(20.0) == meter_j(
             raw("one", 0.0, 1.0, 500.0, 510.0, since_ns=1), raw("two", 5.0, 6.0, 3.0, 13.0, since_ns=2)

@@ -1,5 +1,5 @@
 """
-The 90 % interval holds in 9 of 10 windows, on a counter whose true course is known.
+The 90% interval holds in 9 of 10 windows, on a counter whose true course is known.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class TestPowerApi:
 
     def test_the_same_file_makes_the_same_records(self, tmp_path):
         """
-        Importing twice can be told from measuring twice.
+        Importing twice can be distinguished from measuring twice.
         """
         path = tmp_path / "power.json"
         path.write_text(f"{report(0)}\n{report(1)}\n")

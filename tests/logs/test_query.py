@@ -443,7 +443,7 @@ class TestColumns:
 
     def test_every_view_is_in_the_help(self):
         """
-        Nobody guesses names.
+        Names are not guessed.
         """
         words = CliRunner().invoke(cli, ["query", "--help"]).output
 

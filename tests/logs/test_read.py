@@ -102,7 +102,7 @@ def test_a_source_that_is_not_there_is_said(source, expected):
 )
 def test_a_bad_line_is_named_by_file_and_line(tmp_path, line, bad, expected):
     """
-    read() stops there; with `skip` it goes on, and nothing is lost without being told.
+    read() stops there; with `skip` it goes on, and nothing is lost without a report.
     """
     file = tmp_path / "energy.jsonl"
     file.write_bytes(line + b"\n" + bad)

@@ -134,8 +134,8 @@ class TestReference:
         assert pytest.approx(1.5) == found.factor
         assert 1 / (WORK * METER) < found.low < 1 / WORK
         assert WORK < found.high < WORK * METER
-        assert found.words.startswith("scaled x1.50 by 1 reading (plug, ")
-        assert ", 0 days ago), 90 % between x0.77 and x1.31 of that" in found.words
+        assert found.words.startswith("scaled ×1.50 by 1 reading (plug, ")
+        assert ", 0 days ago), 90% between ×0.77 and ×1.31 of that" in found.words
 
     def test_more_readings_narrow_it(self):
         """

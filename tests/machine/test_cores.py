@@ -312,6 +312,6 @@ def test_windows_is_asked_by_its_registry() -> None:
 
 def test_there_is_no_registry_outside_of_windows() -> None:
     """
-    Empty, as everything that is not told.
+    Empty, as everything that is unknown.
     """
     assert hardware.registry("HARDWARE", "SystemManufacturer") == "" or sys.platform == "win32"

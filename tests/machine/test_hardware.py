@@ -209,7 +209,7 @@ def test_a_raspberry_pi_is_named_by_its_device_tree(tmp_path: Path) -> None:
 
 def test_an_unknown_arm_maker_keeps_its_numbers(tmp_path: Path) -> None:
     """
-    Nobody is called ARM who is not.
+    Only ARM is called ARM.
     """
     root = machine(tmp_path, arm(0x77, 0x123, cpus=1), cpus=1)
     assert hardware.describe(root, system="linux", arch="aarch64")["cpu_model"] == "maker 0x77 part 0x123"
@@ -247,7 +247,7 @@ def test_a_long_cpuinfo_is_not_read_to_its_end(tmp_path: Path) -> None:
 
 def test_cpus_that_are_offline_make_the_numbers_unknown(tmp_path: Path) -> None:
     """
-    Three of four threads online: cores and sockets can't be told from it.
+    Three of four threads online: cores and sockets can't be separated from it.
     """
     root = machine(tmp_path, x86("Intel(R) Core(TM) i5-6600", cpus=3, siblings=4, cores=4), cpus=3)
     host = hardware.describe(root, system="linux", arch="x86_64")

@@ -50,7 +50,7 @@ def test_it_is_this_process_under_its_ancestors():
 
 def test_a_child_names_its_parent_as_the_parent_names_itself():
     """
-    Pid and start are equal to the last digit, or nobody could find one by the other.
+    Pid and start are equal to the last digit, or one could not be found by the other.
     """
     me, child = identity(), asked()
 
@@ -148,9 +148,9 @@ def test_what_is_handed_on_does_not_reach_others(place):
     """
     parts = hand_on("a1")[PARENT].split(":")
     parts[place] = {1: "0000-boot", 2: "1", 3: "4194304", 4: "0.01"}[place]
-    told = asked(**{PARENT: ":".join(parts)})["parent_id"]
+    seen = asked(**{PARENT: ":".join(parts)})["parent_id"]
 
-    assert ("a1" if place == 2 else None) == told
+    assert ("a1" if place == 2 else None) == seen
 
 
 @pytest.mark.parametrize("text", ["", "a1", "a:b:c:d", "a:b:c:d:e:f", ":::::"])
@@ -164,6 +164,6 @@ def test_nonsense_is_no_parent(text):
 @needs_linux
 def test_a_process_that_is_gone_has_no_line():
     """
-    Nobody has this pid: the highest that Linux gives is 4,194,303.
+    No process has this pid: the highest that Linux gives is 4,194,303.
     """
     assert None is module.stat_of(4_194_304)

@@ -156,11 +156,11 @@ def test_its_own_io_is_what_the_kernels_file_says(tmp_path):
 @needs_linux
 def test_a_process_that_cannot_be_read_is_left_out():
     """
-    Nobody has this pid: the highest that Linux gives is 4,194,303.
+    No process has this pid: the highest that Linux gives is 4,194,303.
     """
-    nobody = 4_194_304
+    unused_pid = 4_194_304
 
-    assert [] == list(processes._children(nobody))
-    assert None is processes._look(nobody)
-    assert (None, None) == processes._io(nobody)
-    assert 1.5 == processes._cpu_s(nobody, 1.5)
+    assert [] == list(processes._children(unused_pid))
+    assert None is processes._look(unused_pid)
+    assert (None, None) == processes._io(unused_pid)
+    assert 1.5 == processes._cpu_s(unused_pid, 1.5)

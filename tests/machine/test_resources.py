@@ -185,7 +185,7 @@ def test_host_deltas_are_never_negative(name: str) -> None:
 
 def test_cpu_percent_is_the_trees_cpu_time_over_the_duration() -> None:
     """
-    A child that burnt 0.2 s and ended before the stop is in it; two busy processes may make more than 100 %.
+    A child that burnt 0.2 s and ended before the stop is in it; two busy processes may make more than 100%.
     """
     probe = ResourceProbe()
     token = probe.start()

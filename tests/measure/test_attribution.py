@@ -48,7 +48,7 @@ def test_a_share_is_between_zero_and_one_and_inside_its_interval(cpu_s, host_cpu
 @given(parts=st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=50), rest=st.floats(0, 1e3), energy_j=joules)
 def test_calls_and_the_rest_make_up_the_meter(parts, rest, energy_j):
     """
-    Calls over one window plus what nobody claimed add up to what the meter counted.
+    Calls over one window plus what is unattributed add up to what the meter counted.
     """
     host = sum(parts) + rest
     readings = [machine(energy_j) for _ in parts]
@@ -90,7 +90,7 @@ def test_the_interval_is_scaled_from_the_meters_to_the_calls():
 
 def test_without_a_share_there_is_no_number_but_a_reason():
     """
-    Joules of the machine are never handed to a call when nobody knows its part.
+    Joules of the machine are never handed to a call whose part is unknown.
     """
     each = machine(100.0, 90.0, 110.0)
     attribute(each, None)

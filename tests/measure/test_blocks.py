@@ -56,13 +56,13 @@ def test_a_block_that_is_never_ended_is_lost_when_its_handle_goes():
 
     assert [("lost", 0), ("ok", 0)] == ends(records)
     assert ("epoch", "Abandoned") == (records[0]["label"], records[0]["error_type"])
-    assert "nobody ended it" in records[0]["errors"]["track"]
+    assert "never ended" in records[0]["errors"]["track"]
     assert (0, {}) == (ledger.open, shared.unended)
 
 
 def test_a_hook_that_begins_the_same_handle_anew_loses_the_block_before():
     """
-    The function that had begun it has returned, and nobody has ended it.
+    The function that had begun it has returned, and it was never ended.
     """
     handle = block("epoch")
     with capture() as records:

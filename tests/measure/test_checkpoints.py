@@ -321,7 +321,7 @@ def test_run_asks_for_the_calls_of_its_command():
 
 def test_what_is_killed_leaves_its_interim_records():
     """
-    SIGKILL and the end of power ask nobody.
+    SIGKILL and the end of power do not ask.
     """
     wait = "while not os.path.exists('energy.jsonl') or len(open('energy.jsonl').readlines()) < 4: time.sleep(0.01)"
     code, records = ended(signal.SIGKILL, inside=wait, GREENSDK_CHECKPOINT_S="0.05")
@@ -333,7 +333,7 @@ def test_what_is_killed_leaves_its_interim_records():
 
 def test_the_first_record_of_a_failing_look_is_the_last():
     """
-    What goes wrong in the thread is told in the call's own record, which comes as ever.
+    What goes wrong in the thread is noted in the call's own record, which comes as ever.
     """
 
     class Broken:
@@ -349,7 +349,7 @@ def test_the_first_record_of_a_failing_look_is_the_last():
     with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
         runtime = call._blocks[-1].window.runtime
         runtime.sinks = (("broken:", Broken()), *runtime.sinks)
-        wait_for(lambda: call._window.errors and interim())
+        wait_for(lambda: call._blocks[-1].window.errors and interim())
 
     assert {"checkpoints": "broken:: OSError: full"} == call.record["errors"]
     assert "ok" == call.record["status"]

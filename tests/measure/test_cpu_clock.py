@@ -65,7 +65,7 @@ class TwoBoundaries:
 
 class OwnShare(FakeMonitor):
     """
-    A GPU: 8 J, of which the monitor itself knows what is the call's, or why nobody does.
+    A GPU: 8 J, of which the monitor itself knows what is the call's, or why that is unknown.
     """
 
     def __init__(self, call_j=None, reason=None):

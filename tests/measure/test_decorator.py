@@ -354,7 +354,7 @@ def test_what_is_no_function_is_refused_in_one_line(thing):
 
 def test_wrong_arguments_are_refused_at_decoration():
     """
-    A value of the wrong kind is told before any call.
+    A value of the wrong kind is reported before any call.
     """
     with pytest.raises(ConfigError, match="resources = 'lots'"):
         energy_tracked(resources="lots")

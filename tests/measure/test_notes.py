@@ -21,7 +21,7 @@ from greensdk.schema.check import problems
 @pytest.fixture
 def meter(tree, monkeypatch):
     """
-    Return a package meter that moves when it is told.
+    Return a package meter that moves when it is asked.
     """
     monkeypatch.setenv("GREENSDK_RAPL_ROOT", str(tree.root))
     monkeypatch.setenv("GREENSDK_MONITORS", "rapl")

@@ -39,7 +39,7 @@ def primaries(readings, ranks, boundary=None):
 
 def said(monitor, boundary, joules, quality=MEASURED, **more):
     """
-    A reading of a call, with an interval of 10 % to either side.
+    A reading of a call, with an interval of 10% to either side.
     """
     known = {} if joules is None else {"energy_low_j": 0.9 * joules, "energy_high_j": 1.1 * joules}
     why = more.pop("reason", None if joules is not None else "unreadable")
@@ -279,7 +279,7 @@ class TestWhichReadingsCount:
 
     def test_cores_and_shares_of_servers_add_up_with_nothing(self):
         """
-        A core is in a package; of vcpu+memory nobody knows the parts.
+        A core is in a package; the parts of vcpu+memory are unknown.
         """
         for boundary in ("core", "vcpu+memory", "node", "unknown", ""):
             found, _ = primaries([said("rapl", boundary, 50.0), said("nvml", "gpu", 5.0)], RANKS)

@@ -297,7 +297,7 @@ class TestMistakes:
 
     def test_a_block_runs_once(self):
         """
-        Nobody can run it again.
+        It can't be run again.
         """
         with pytest.raises(ConfigError, match="a block runs once"):
             track("block", repeat=2)

@@ -189,7 +189,7 @@ def test_two_requests_at_once_never_nest(burn_later):
 
 def test_a_call_that_has_ended_is_no_parent(burn):
     """
-    A task that outlives the request in which it was made is nobody's child.
+    A task that outlives the request in which it was made is no child.
     """
 
     async def main():

@@ -225,7 +225,7 @@ def test_nested_energy_is_inclusive_and_self_is_without_children(burn):
 
 def test_interleaved_blocks_of_two_tasks_do_not_double(burn):
     """
-    Two ``track`` blocks open at once on one thread share its seconds: the first to end takes what nobody claimed.
+    Two ``track`` blocks open at once on one thread share its seconds: the first to end takes what is unclaimed.
     """
 
     async def task(label, wait):
@@ -409,7 +409,7 @@ def test_a_busy_call_is_polled_by_the_garbage_collector():
     gc.collect()
     poller.due_ns = 0.0
     gc.collect()
-    assert 2 == monitor.count("poll"), "no window is open, so nobody needs a poll"
+    assert 2 == monitor.count("poll"), "no window is open, so no poll is needed"
     work.slot.close()
     poller.due_ns = 0.0
     gc.collect()

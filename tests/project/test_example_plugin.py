@@ -117,7 +117,7 @@ def test_its_reading_and_its_fields_are_in_the_record(environment, tmp_path):
 
 def test_it_stays_silent_without_its_setting(environment, tmp_path):
     """
-    Nobody has said what the meter shows, so there is no number of it.
+    It is unknown what the meter shows, so there is no number of it.
     """
     found = record(environment, tmp_path)
 

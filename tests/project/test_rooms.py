@@ -187,7 +187,7 @@ def test_no_file_is_long():
 
 def test_a_circle_is_found():
     """
-    Over any number of steps, and told apart from what only leads into it.
+    Over any number of steps, and distinguished from what only leads into it.
     """
     arrows = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}
 

@@ -47,7 +47,7 @@ def test_calls_of_different_primaries_are_kept_apart():
 )
 def test_a_share_of_a_measured_meter_is_attributed(scope, said, known):
     """
-    The meter measured the machine, and nobody the call.
+    The meter measured the machine, and nothing measured the call.
     """
     reading = {**read("rapl", "package", 1.0), "scope": scope, "quality": said}
     (side,) = sides(EnergyReport([call(1, readings=[reading])]))

@@ -43,7 +43,7 @@ class TestDrift:
         (drift,) = compare(self.rows(11.0) * 3)
 
         assert drift.disagree
-        assert "rapl and perf read one meter and differ by +10.0 % over 3 windows: one of them is wrong" == str(drift)
+        assert "rapl and perf read one meter and differ by +10.0% over 3 windows: one of them is wrong" == str(drift)
 
     @pytest.mark.parametrize(
         "rows",
@@ -70,4 +70,4 @@ class TestDrift:
         for each in records[0]["readings"]:
             each["meter_id"] = "one meter"
 
-        assert "differ by +100.0 %" in str(EnergyReport(records))
+        assert "differ by +100.0%" in str(EnergyReport(records))

@@ -142,11 +142,11 @@ def test_terminal_json_and_page_show_the_parts(tmp_path, command):
     In the sum and in each row.
     """
     log = write(tmp_path / "a.jsonl", record(1, 0.0, 10.0, 10.0, 1.0))
-    told = command("report", str(log))
+    seen = command("report", str(log))
     plain = json.loads(command("report", str(log), "--json").stdout)
 
-    assert "parts     gpu 3000 J, package 100 J" in told.stdout
-    assert "rapl+nvml (package+gpu)" in told.stdout
+    assert "parts     gpu 3000 J, package 100 J" in seen.stdout
+    assert "rapl+nvml (package+gpu)" in seen.stdout
     assert {"gpu": 3000.0, "package": 100.0} == plain["total"]["parts_j"] == plain["groups"][0]["parts_j"]
     text = page(EnergyReport.load([log], details=True), sources=[str(log)])
     assert "gpu 3.00 kJ, package 100 J" in text

@@ -327,7 +327,7 @@ class TestCommand:
         assert 0 == code
         assert ["function", "big", "small", "total"] == [line.split()[0] for line in lines[:4]]
         assert "10 J [10, 10]" in lines[3]
-        assert "1 lines can't be read, the first: " + log + ":3: torn line" in lines[-1]
+        assert "1 unreadable lines, first: " + log + ":3: torn line" in lines[-1]
 
     def test_it_prints_json(self, log):
         """
@@ -342,7 +342,7 @@ class TestCommand:
 
     def test_it_shows_shared_meters(self, tmp_path):
         """
-        What they counted, and what of it is nobody's.
+        What they counted, and what of it is unattributed.
         """
         path = tmp_path / "energy.jsonl"
         rows = [row(1, 0, 2, 0, 20.0), row(2, 1, 3, 10_000_000, 20.0)]
@@ -351,7 +351,7 @@ class TestCommand:
         _, plain = self.run(str(path), "--json")
 
         assert 0 == code
-        assert ["rapl", "host", "30", "20", "10", "(33.3", "%)"] == out.splitlines()[-1].split()
+        assert ["rapl", "host", "30", "20", "10", "(33.3%)"] == out.splitlines()[-1].split()
         assert pytest.approx(10.0, rel=1e-4) == json.loads(plain)["meters"][0]["unattributed_j"]
 
     @pytest.mark.parametrize(
@@ -382,4 +382,4 @@ def test_what_an_estimate_rests_on_is_said():
     (line,) = EnergyReport(records).remarks()
 
     assert line.startswith("2 calls estimated by psutil-tdp: package model")
-    assert "90 % of such hosts lie between x" in line
+    assert "90% of such hosts lie between ×" in line

@@ -146,7 +146,7 @@ def test_equal_shares_know_neither_time_nor_work():
 
 def test_what_the_meter_counted_between_the_calls_is_nobodys():
     """
-    Nobody looked at it then.
+    Nothing read it then.
     """
     found = split_kit.split([Window("A", 0, 1, 0, 10, 1, 0, 1), Window("B", 5, 6, 100, 110, 1, 5, 6)])
 

@@ -195,7 +195,7 @@ def test_without_a_final_record_the_last_interim_one_counts():
     assert 0.2 == EnergyReport(records).energy_j
 
 
-def told(*arguments):
+def seen(*arguments):
     """
     Return what ``greensdk report energy.jsonl`` prints with some arguments.
     """
@@ -217,15 +217,15 @@ def test_a_block_is_a_row_by_its_label_and_calls_inside_have_rows_of_their_own(b
         for epoch in range(2):
             with track("epoch", tags={"epoch": epoch}):
                 step()
-    names = {line.split("  ")[0] for line in told().splitlines()}
-    tree = [line.rstrip() for line in told("--tree").splitlines()]
+    names = {line.split("  ")[0] for line in seen().splitlines()}
+    tree = [line.rstrip() for line in seen("--tree").splitlines()]
 
     assert {"training", "epoch", "total"} < names
     assert any(name.endswith(".step") for name in names)
     assert tree[1].startswith("training  ")
     assert tree[2].startswith("  epoch  ")
     assert tree[3].startswith("    ")
-    by_epoch = json.loads(told("--by", "tags.epoch", "--json"))["groups"]
+    by_epoch = json.loads(seen("--by", "tags.epoch", "--json"))["groups"]
     assert {0: 2, 1: 2, None: 1} != {each["name"]: each["calls"] for each in by_epoch}
     assert {0: 1, 1: 1} == {each["name"]: each["calls"] for each in by_epoch if each["name"] is not None}
 
@@ -239,7 +239,7 @@ def test_run_around_decorated_functions_holds_them(command, burn):
         "for _ in range(3): work(300_000)\n"
     )
     assert 0 == command("run", "--label", "job", "--", sys.executable, "job.py").returncode
-    found = json.loads(told("--tree", "--json"))
+    found = json.loads(seen("--tree", "--json"))
     rows = [(line["depth"], line["name"], line["calls"]) for line in found["tree"]]
 
     assert [(0, Path(sys.executable).name, 1), (1, "__main__.work", 3)] == rows
@@ -271,7 +271,7 @@ def test_unattributed_joules_are_a_row(tmp_path):
     assert pytest.approx(WATTS * max(each["duration_s"] for each in job.records)) == (
         report.energy_j + report.unattributed_j
     )
-    assert any(line.startswith("unattributed  -  ") for line in map(" ".join, _cells(told())))
+    assert any(line.startswith("unattributed  -  ") for line in map(" ".join, _cells(seen())))
 
 
 def _cells(text):

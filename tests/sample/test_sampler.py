@@ -224,7 +224,7 @@ def test_a_generator_is_sampled_between_its_steps_and_until_it_is_closed():
 
 def test_without_the_request_there_is_no_thread_and_not_even_the_module():
     """
-    What nobody asked for costs nothing.
+    What is not asked for costs nothing.
     """
     code = (
         "import sys, threading\nfrom greensdk import track\n"
@@ -237,7 +237,7 @@ def test_without_the_request_there_is_no_thread_and_not_even_the_module():
 
 def test_a_call_that_did_not_ask_has_no_samples_though_another_did():
     """
-    Null stands for: nobody asked.
+    Null stands for: not asked.
     """
     with track("asked", sample_every_s=0.01, sink="memory:"), track("not", sink="memory:") as call:
         wait_for(2)
@@ -271,7 +271,7 @@ def test_the_environment_asks_for_all_functions(monkeypatch):
 
 def test_a_call_that_sleeps_is_not_charged_for_the_thread():
     """
-    What sampling takes of the CPU is told, and is not the call's.
+    What sampling takes of the CPU is recorded, and is not the call's.
     """
     with capture() as records:
         sampled(every_s=0.001, monitors=[STEADY])(lambda: time.sleep(0.4))()

@@ -172,8 +172,8 @@ def test_a_forked_child_samples_with_a_thread_of_its_own():
                 wait_for(3)
                 inner = len(threads())
             forking.__exit__(None, None, None)
-            told = [inside.record["samples"]["n"], inner, len(threads()), forking.record["samples"]["reason"]]
-            os.write(write, json.dumps(told).encode())
+            found = [inside.record["samples"]["n"], inner, len(threads()), forking.record["samples"]["reason"]]
+            os.write(write, json.dumps(found).encode())
             os._exit(0)
         os.waitpid(pid, 0)
         wait_for(2)

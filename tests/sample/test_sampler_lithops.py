@@ -25,7 +25,7 @@ from greensdk_lithops import worker
 )
 def test_the_profilers_period_is_taken_where_it_is_one(monkeypatch, config, expected):
     """
-    Anything else is as if nobody had asked.
+    Anything else is as if it had not been asked.
     """
     here = SimpleNamespace(runner=SimpleNamespace(job=SimpleNamespace(config=config)))
     monkeypatch.setattr(worker, "context", lambda: here)

@@ -50,7 +50,7 @@ def test_statistics_are_in_order(values):
 @given(st.lists(st.tuples(NUMBERS, WEIGHTS), min_size=1))
 def test_the_percentile_is_the_nearest_rank(values):
     """
-    It was seen, 95 % are not above it, and that is so of none below it.
+    It was seen, 95% are not above it, and that is so of none below it.
     """
     p95 = statistics(values)["p95"]
     numbers = [number for number, _ in values]

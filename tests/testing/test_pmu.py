@@ -137,7 +137,7 @@ class TestTracepoints:
 
     def test_others_are_told_how_to_get_it(self, monkeypatch):
         """
-        Nobody may mount; a tree of watts needs no tracefs.
+        Mounting is not allowed; a tree of watts needs no tracefs.
         """
         need_root()
         tracepoint.cache_clear()

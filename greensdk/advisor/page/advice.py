@@ -1,5 +1,5 @@
 """
-What to run: the choice in words, how it was found, and what else there is, as sections of a page.
+The recommendation in words, how it was found, and what else there is, as sections of a page.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def recommended(view: View) -> Html | None:
     """
     if view.total.calls > MOST_RECORDS:
         return None
-    title = tag("h2", "What to run")
+    title = tag("h2", "Recommended number of workers")
     try:
         parts = _swept(view)
     except ImportError:
@@ -119,8 +119,8 @@ def _workflow(each: WorkflowAdvice, place: int, level: int) -> Html:
         parts.append(tag("p", f"{len(each.stages) - MOST_STAGES} more stages are not drawn."))
     if plan is not None:
         parts += filter(None, [tradeoffs(plan, below, f"{name}-front")])
-        parts += [below("Mind"), _remarks(plan.remarks)] if plan.remarks else []
-    return joined([*parts, below("The runs behind it"), _origin(each)])
+        parts += [below("Remarks"), _remarks(plan.remarks)] if plan.remarks else []
+    return joined([*parts, below("Data used"), _origin(each)])
 
 
 def _choice(plan: Plan) -> list[Html]:
@@ -130,14 +130,14 @@ def _choice(plan: Plan) -> list[Html]:
     for key, said, unit in (("time_s", "time", "s"), ("energy_j", "energy", "J")):
         if key in plan.total:
             middle, low, high = plan.total[key]
-            cards.append(card(said, amount(middle, unit), f"90 %: {span(low, high, unit)}"))
+            cards.append(card(said, amount(middle, unit), f"90%: {span(low, high, unit)}"))
     if "usd" in plan.total:
         middle, low, high = plan.total["usd"]
-        cards.append(card("cost", dollars(middle), f"90 %: {digits(low)} – {digits(high)} USD"))
+        cards.append(card("cost", dollars(middle), f"90%: {digits(low)} – {digits(high)} USD"))
     if plan.confidence is not None:
-        more = "of the model's fits find nothing that is better by more than 5 %"
-        cards.append(card("how sure", f"{100 * plan.confidence:.0f} %", more))
-    parts = [tag("p", f"What to run for the {plan.wanted}."), tag("div", *cards, class_="cards")]
+        more = "of the resampled fits had no alternative more than 5% better"
+        cards.append(card("confidence", f"{100 * plan.confidence:.0f}%", more))
+    parts = [tag("p", f"Recommended for the {plan.wanted}."), tag("div", *cards, class_="cards")]
     parts += [] if single else [_by_stage(plan)]
     parts += [_next_best(plan)] if plan.alternatives else []
     if not plan.exhaustive:
@@ -170,8 +170,8 @@ def _by_stage(plan: Plan) -> Html:
         ]
         for name, one in plan.stages.items()
     ]
-    columns = ["stage", "run", "time", "90 % interval", "energy", "90 % interval", "cost"]
-    return table("The choice, stage by stage", columns, rows, words=2)
+    columns = ["stage", "run", "time", "90% interval", "energy", "90% interval", "cost"]
+    return table("Recommendation by stage", columns, rows, words=2)
 
 
 def _next_best(plan: Plan) -> Html:
@@ -182,13 +182,13 @@ def _next_best(plan: Plan) -> Html:
     rows = []
     for place, option in enumerate((plan.choice, *plan.alternatives)):
         worse = ratio(option.score / plan.choice.score) if plan.choice.score else NONE
-        rows.append([what(option), *numbers(plan, option), worse if place else "the choice"])
-    columns = ["run", *known(plan), f"times the choice's {plan.objective}"]
-    return table("The choice, and the next best", columns, rows)
+        rows.append([what(option), *numbers(plan, option), worse if place else "recommended"])
+    columns = ["run", *known(plan), f"{plan.objective}, relative to the recommendation"]
+    return table("Recommendation and alternatives", columns, rows)
 
 
 def _measure_next(plan: Plan) -> list[Html]:
-    told = [
+    found = [
         joined(
             [
                 *([] if len(plan.profile_next) == 1 else [name_of(name), ": "]),
@@ -198,18 +198,18 @@ def _measure_next(plan: Plan) -> list[Html]:
         for name, some in plan.profile_next.items()
         if some
     ]
-    if not told:
+    if not found:
         return []
-    items = [part for place, each in enumerate(told) for part in ("; " if place else "", each)]
-    text = ". These come close to the choice, and are what the model is least sure of."
-    return [tag("p", tag("strong", "To be surer, measure next: "), *items, text)]
+    items = [part for place, each in enumerate(found) for part in ("; " if place else "", each)]
+    text = ". These come close to the recommendation, and the model is least certain of them."
+    return [tag("p", tag("strong", "Measure next: "), *items, text)]
 
 
 def _stage(stage: StageAdvice, plan: Plan | None, below: Callable[..., Html], name: str, *, alone: bool) -> Html:
     """
     Show the curves of a stage, with the words that it takes to read them.
     """
-    title = "What it takes with more workers"
+    title = "Energy and time by number of workers"
     heading = below(title) if alone else below(name_of(stage.profile.stage), f": {title[0].lower()}{title[1:]}")
     if not stage.points:
         return joined([heading, tag("p", name_of(stage.reason, LONGEST_REASON))])
@@ -223,20 +223,20 @@ def _explained(stage: StageAdvice, alone: bool) -> Iterator[Any]:
         if not alone:
             yield joined(["There is no prediction: ", name_of(stage.reason, LONGEST_REASON), "."])
         return
-    yield "The lines are predictions; nine of ten new runs should lie in the shade. "
+    yield "The lines are predictions; shaded: 90% prediction interval. "
     if stage.model.no_energy:
         yield joined(["There is no prediction of energy: ", name_of(stage.model.no_energy, LONGEST_REASON), ". "])
     low, high = band(stage)
     if high / low > WIDE_BAND:
         yield (
-            f"The joules are estimated: all of them may be too high or too low together, the truth between ×{low:.2g} "
-            f"and ×{high:.2g} of what is drawn (90 %). That changes no ranking, so the shade leaves it out; intervals "
-            "in numbers hold it."
+            f"The energy is estimated, and the model's error scales all of it alike: the truth lies between ×{low:.2g} "
+            f"and ×{high:.2g} of what is drawn (90%). That changes no ranking, so the shaded interval leaves it out; "
+            "intervals in numbers include it."
         )
 
 
 def _origin(each: WorkflowAdvice) -> Html:
-    columns = ["stage", "runs", "worker counts", "time off by", "energy off by", "joules from", "records"]
+    columns = ["stage", "runs", "worker counts", "time error", "energy error", "method", "records"]
     rows = [
         [
             name_of(stage.profile.stage),
@@ -251,9 +251,7 @@ def _origin(each: WorkflowAdvice) -> Html:
     ]
     text: list[Any] = ["The last column names the records: the same ones have the same name. "]
     if any(stage.model for stage in each.stages):
-        text += [
-            "Off by: the median distance from runs with a worker count or memory size that was kept from the model. "
-        ]
+        text += ["Error: the median error on held-out runs, whose worker count or memory size the model had not seen. "]
     prices = {stage.profile.price.source for stage in each.stages if stage.profile.price}
     text += [joined(["Prices: ", *(name_of(source) for source in sorted(prices)), ". "])] * bool(prices)
     return joined(
@@ -262,7 +260,7 @@ def _origin(each: WorkflowAdvice) -> Html:
 
 
 def _missed(error: float | None) -> str:
-    return NONE if error is None else f"{100 * error:.1f} %"
+    return NONE if error is None else f"{100 * error:.1f}%"
 
 
 def _joules_missed(stage: StageAdvice) -> str:
@@ -281,5 +279,5 @@ def _machines(each: WorkflowAdvice) -> Iterator[Html]:
             machines = stage.model.machines
             factors = ", ".join(ratio(factor) for name, factor in machines.time.items() if name != machines.reference)
             parts = ["Runs come from ", several(len(machines.time), "machine"), "; all are shown as "]
-            text = f" would have made them. The others take {factors} of its time."
+            text = f" would have run them. The others are {factors} as slow."
             yield tag("p", *parts, name_of(machines.reference), text)

@@ -163,7 +163,7 @@ def _spread(counts: Sequence[int]) -> list[int]:
 
 def plain_ticks(axis: Any) -> None:
     """
-    Have an axis say its numbers as they are: nobody thinks in thousandths of a dollar.
+    Have an axis say its numbers as they are: no reader thinks in thousandths of a dollar.
     """
     from matplotlib.ticker import FuncFormatter
 
@@ -179,8 +179,8 @@ def _keys(stage: StageAdvice, sizes: Sequence[float | None], chosen: Prediction 
     names = ["a run" if size is None else f"{size:,g} MB" for size in sizes]
     keys: list[tuple[str, Any]] = [(f"shape s{place} i{place}", name) for place, name in enumerate(names)]
     if stage.curves:
-        keys.append(("l0 i0" if len(sizes) == 1 else "l0", "prediction, its 90 % interval shaded"))
+        keys.append(("l0 i0" if len(sizes) == 1 else "l0", "prediction, its 90% interval shaded"))
     if chosen is not None:
-        keys.append(("ring", "the choice"))
+        keys.append(("ring", "the recommendation"))
     every = len({point.memory_mb for point in stage.points})
     return [*keys, *[("", f"{len(sizes)} of {every} memory sizes are shown")] * (len(sizes) < every)]

@@ -27,7 +27,7 @@ APART = 0.15
 
 def tradeoffs(plan: Plan, heading: Callable[..., Html], name: str) -> Html | None:
     """
-    Show what each gain costs; nothing where there is one quantity alone, or one choice alone.
+    Show the trade-offs; nothing where there is one quantity alone, or one choice alone.
     """
     against = [each for each in _quantities(plan) if each is not TIME]
     if plan.choice is None or not against or len(plan.pareto) < 2:
@@ -41,18 +41,15 @@ def tradeoffs(plan: Plan, heading: Callable[..., Html], name: str) -> Html | Non
             _draw(axes, plan, quantity, listed)
 
     keys: list[tuple[str, Any]] = [
-        ("shape s0 i0", "unbeaten: whatever is better in one thing is worse in another"),
-        (f"shape s0 i{KINDS}", "beaten in everything"),
-        ("ring", "the choice"),
+        ("shape s0 i0", "Pareto-optimal: nothing is better on both"),
+        (f"shape s0 i{KINDS}", "dominated"),
+        ("ring", "the recommendation"),
     ]
     if plan.deadline_s is not None:
         keys.append(("dashed", f"the deadline, {plan.deadline_s:g} s"))
-    text = (
-        f"Each point is a way to run it: its time to the right, its {names} upwards; down and to the left is better. "
-        "The numbers are those of the table."
-    )
-    alt = f"{names} against time of {several(len(plan.ranked), 'way')} to run it"
-    title = f"What a gain costs: {names} against time"
+    text = "Each point is an option; down and to the left is better. The numbers are those of the table."
+    alt = f"{names} against time of {several(len(plan.ranked), 'option')}"
+    title = f"Trade-off between {names} and time"
     drawn = picture(name, alt, 290.0, draw, 250.0 * len(against))
     return joined([heading(title), tag("p", text), legend(keys), drawn, _table(plan, listed)])
 
@@ -134,7 +131,7 @@ def _table(plan: Plan, listed: Sequence[Option]) -> Html:
         [joined([f"{number}. ", what(option)]), *numbers(plan, option), _note(plan, option)]
         for number, option in enumerate(listed, 1)
     ]
-    return table("Ways to run it, the fastest first", ["run", *known(plan), ""], rows, last=1)
+    return table("Options, fastest first", ["run", *known(plan), ""], rows, last=1)
 
 
 def known(plan: Plan) -> list[str]:
@@ -190,7 +187,7 @@ def dollars(value: float | None) -> str:
 
 
 def _note(plan: Plan, option: Option) -> str:
-    notes = ["the choice"] * (option == plan.choice)
+    notes = ["recommended"] * (option == plan.choice)
     for quantity, word in ((TIME, "fastest"), (ENERGY, "least energy"), (COST, "cheapest")):
         if quantity in _quantities(plan):
             notes += [word] * (_get(option, quantity) == min(_get(each, quantity) for each in plan.pareto))

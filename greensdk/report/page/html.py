@@ -31,7 +31,7 @@ class Html(str):
 
 def html(value: Any) -> Html:
     """
-    Return `value` as markup: as it is when it is markup, else escaped, and cut where nobody would read on.
+    Return `value` as markup: as it is when it is markup, else escaped, and shortened where it is very long.
     """
     return value if isinstance(value, Html) else Html(escape(brief(value, LONGEST_TITLE)))
 

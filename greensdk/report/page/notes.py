@@ -19,7 +19,7 @@ from greensdk.version import __version__
 MOST_ROWS = 20
 
 RULES = {
-    "cpu": "by the CPU time of each call; what other programs used is nobody's",
+    "cpu": "by the CPU time of each call; what other programs used is unattributed",
     "wall": "evenly among the calls that run at each moment; nothing is left unattributed",
     "equal": "the same to every call; nothing is left unattributed",
 }
@@ -44,7 +44,7 @@ def meters(view: View) -> Html | None:
         ]
         for machine, meter, source, boundary, meter_j, calls_j, unattributed_j in found
     ]
-    columns = ["meter", "machine", "read by", "counted", "these calls", "unattributed", "unattributed share"]
+    columns = ["meter", "machine", "method", "meter total", "tracked calls", "unattributed", "unattributed, %"]
     text = (
         f"What each meter counted while any of these calls ran. It is shared out {RULES[view.report.attribution]}. The "
         "calls and the unattributed joules add up to what the meter counted."
@@ -65,24 +65,22 @@ def basis(view: View) -> Html | None:
             row[0] += group.calls - group.unknown
             row[1] += group.energy_j
     found = bases(view.report.log, view.report.rows.rows).items()
-    rests_on = Counter({(name, text or "it does not say what on"): count for (name, text), count in found})
+    rests_on = Counter({(name, text or "no reason recorded"): count for (name, text), count in found})
     total_j = sum(joules for _, joules in kinds.values())
     columns = ["quality", "meaning", "calls", "energy", "share of the energy"]
     rows = [
         [name_of(kind), MEANING.get(kind, "–"), f"{int(calls):,}", amount(joules, "J"), percent(joules, total_j)]
         for kind, (calls, joules) in sorted(kinds.items(), key=lambda item: -item[1][1])
     ]
-    parts = [tag("h2", "How the joules are known"), table("Quality of the numbers", columns, rows, words=2)]
-    estimates = _counted(
-        "What was estimated, and what the estimates rest on", ("method", "it rests on", "calls"), rests_on
-    )
+    parts = [tag("h2", "Measured or estimated"), table("Measured, attributed, estimated", columns, rows, words=2)]
+    estimates = _counted("Basis of the estimates", ("method", "basis", "calls"), rests_on)
     return joined([*parts, *filter(None, [estimates])])
 
 
 MEANING = {
-    "measured": "a meter counted this call alone",
-    "attributed": "a meter counted the machine, and the call has its share of it",
-    "estimated": "no meter: a model turned seconds into joules",
+    "measured": "a meter of this call only",
+    "attributed": "the machine's meter, shared out by CPU time",
+    "estimated": "no meter: a model of the machine",
 }
 
 
@@ -97,17 +95,19 @@ def failures(view: View) -> Html:
         if facts["status"] != "ok":
             ended[str(facts["status"]), str(facts["error_type"] or "–"), title(facts)] += group.calls
         if group.unknown:
-            missing[title(facts), str(facts["reason"] or "it does not say why")] += group.unknown
+            missing[title(facts), str(facts["reason"] or "no reason recorded")] += group.unknown
         for plugin, text in facts["errors"] or ():
             wrong[str(plugin), str(text)] += group.calls
     parts = [
-        _counted("Calls that did not end well", ("status", "error", "function", "calls"), ended),
-        _counted("Calls without a number", ("function", "why", "calls"), missing),
-        _counted("What went wrong while measuring", ("plugin", "error", "calls"), wrong),
-        _counted("Lines that can't be read", ("line and fault", "lines"), Counter((text,) for text in view.unreadable)),
+        _counted("Failed calls", ("status", "error", "function", "calls"), ended),
+        _counted("Calls with unknown energy", ("function", "why", "calls"), missing),
+        _counted("Measurement errors", ("plugin", "error", "calls"), wrong),
+        _counted("Unreadable lines", ("line and fault", "lines"), Counter((text,) for text in view.unreadable)),
     ]
-    good = tag("p", "None: every call ended well, has a number, and was measured without a fault.")
-    return joined([tag("h2", "Errors and lost calls"), *(filter(None, parts) if any(parts) else [good])])
+    good = tag("p", "No failures; every call's energy is known.")
+    return joined(
+        [tag("h2", "Failed calls, and calls without energy"), *(filter(None, parts) if any(parts) else [good])]
+    )
 
 
 def _counted(caption: str, columns: tuple[str, ...], found: Counter[Any]) -> Html | None:
@@ -131,7 +131,7 @@ def provenance(view: View) -> Html:
     every = [view.facts[place] for place, _ in by_first(log.rows["facts"][once])]
     writers = sorted({str(facts["greensdk"]) for facts in every})
     facts = [
-        ("page made", f"{view.made:%Y-%m-%d %H:%M:%S} UTC by greensdk {__version__}"),
+        ("created", f"{view.made:%Y-%m-%d %H:%M:%S} UTC by greensdk {__version__}"),
         ("records", _counted_of(view.total.calls, len(once))),
         ("written by", _listed(f"greensdk {writer}" for writer in writers)),
         ("sources", _listed(view.sources)),
@@ -143,13 +143,11 @@ def provenance(view: View) -> Html:
         ("attribution", f"{view.report.attribution}: {RULES[view.report.attribution]}"),
     ]
     rows = [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts]
-    return joined([tag("h2", "Where this comes from"), tag("dl", *rows)])
+    return joined([tag("h2", "Where the numbers come from"), tag("dl", *rows)])
 
 
 def _counted_of(counted: int, records: int) -> str:
-    return (
-        f"{records:,}, all counted" if counted == records else f"{records:,}; {counted:,} count, with those inside them"
-    )
+    return f"{records:,} records" if counted == records else f"{records:,} records, {counted:,} of them counted"
 
 
 def _plugins(every: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -43,10 +43,8 @@ def against_cost(view: View) -> Html | None:
         value = partial(_electricity, view.amounts("cost.electricity"), currency)
         if found := _against(view, "cost", "electricity", plain(currency, 3), value):
             return found
-    text = (
-        "No call says what it cost. On AWS Lambda, or with prices in the configuration, the cost plugin fills this in."
-    )
-    return joined([tag("h2", "Energy against cost"), tag("p", text)])
+    text = "No prices known. The cost plugin knows those of AWS Lambda; add others to its configuration."
+    return joined([tag("h2", "Energy and cost"), tag("p", text)])
 
 
 def _amount(column: Any, call: Call) -> float | None:
@@ -92,16 +90,16 @@ def _against(view: View, name: str, what: str, unit: str, value: Value) -> Html 
     alt = f"{len(calls)} calls, energy in joules over {what} in {unit}"
     return joined(
         [
-            tag("h2", f"Energy against {name}"),
-            tag("p", _explained(calls, shapes, what)),
+            tag("h2", f"Energy and {name}"),
+            tag("p", _explained(calls, shapes)),
             legend(keys),
             picture(f"scatter-{name}", alt, 300.0, draw),
         ]
     )
 
 
-def _explained(calls: Sequence[Call], shapes: Sequence[str] | dict[str, str], what: str) -> str:
-    text = f"Each point is a call: its {what} to the right, its energy upwards. "
+def _explained(calls: Sequence[Call], shapes: Sequence[str] | dict[str, str]) -> str:
+    text = "Each point is a call. "
     if len(calls) > MOST_POINTS[False]:
         text += (
             f"Of {len(calls):,} calls, {MOST_POINTS[False]:,} are drawn ({MOST_POINTS[True]} on a small screen), "
@@ -109,5 +107,5 @@ def _explained(calls: Sequence[Call], shapes: Sequence[str] | dict[str, str], wh
         )
     if len(shapes) > 1:
         kinds = ", ".join(map(brief, shapes))
-        text += f"The shapes tell what the joules hold ({kinds}): compare only points of one shape."
+        text += f"The shapes show what is counted ({kinds}): compare only points of one shape."
     return text

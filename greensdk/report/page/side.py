@@ -18,35 +18,32 @@ if TYPE_CHECKING:
 
 MOST_SIDES = 4
 MOST_DRAWN = 12
-COLUMNS = ("method", "what the joules hold", "quality", "calls", "energy", "90 % interval", "ratio", "without a number")
+COLUMNS = ("method", "what is counted", "quality", "calls", "energy", "90% interval", "ratio", "energy unknown")
 
 
 def side_by_side(view: View) -> Html | None:
     """
-    Show what every method says about the same calls.
+    Show the same calls by every method.
     """
     shown = [side for side in view.sides if side.methods]
     if not shown:
         return None
     text = (
-        "Every method's word on the same calls, as each record says it (before a meter that several calls share is "
-        "split). The ratio is to the primary, the method that stands for the calls in all other sections. Where "
-        "a method's joules hold something else (a wall's hold a package's), the two are no rivals, and a ratio other "
-        "than ×1 is no error."
+        "The same calls as every method measured or estimated them, from each record (before a meter that several "
+        "calls share is split). The ratio is to the method that is used in all other sections. A method that counts a "
+        "different part of the machine (the wall includes the package) is not comparable: the two should differ."
     )
     parts = [_one(side, place) for place, side in enumerate(shown[:MOST_SIDES])]
     if len(shown) > MOST_SIDES:
-        parts.append(tag("p", f"{len(shown) - MOST_SIDES} further primaries, with fewer calls, are left out."))
+        parts.append(tag("p", f"{len(shown) - MOST_SIDES} more methods, with fewer calls, not shown."))
     return joined([tag("h2", "Methods side by side"), tag("p", text), *parts])
 
 
 def _one(side: Side, place: int) -> Html:
     if side.source is None:
-        caption: Html | str = f"{several(side.calls, 'call')} without a number"
+        caption: Html | str = f"{several(side.calls, 'call')} with unknown energy"
     else:
-        caption = joined(
-            [f"{several(side.calls, 'call')} whose primary is ", name_of(f"{side.source} ({side.boundary})")]
-        )
+        caption = joined([f"{several(side.calls, 'call')}, energy from ", name_of(f"{side.source} ({side.boundary})")])
     made = table(caption, COLUMNS, [_row(method, side) for method in side.methods], words=3)
     known = [method for method in side.methods if method.calls][:MOST_DRAWN]
     if len(known) < 2:
@@ -69,10 +66,10 @@ def _row(method: Method, side: Side) -> list[Any]:
 
 def _compared(method: Method, side: Side) -> Html | str:
     if side.stands(method) and method.boundary != side.boundary:
-        return joined([ratio(method.ratio), tag("span", "part of the primary", class_="more")])
+        return joined([ratio(method.ratio), tag("span", "part of the sum used", class_="more")])
     if method.boundary == side.boundary or method.ratio is None:
-        return "primary" if method.monitor == side.source and method.ratio else ratio(method.ratio)
-    return joined([ratio(method.ratio), tag("span", "other joules", class_="more")])
+        return "used" if method.monitor == side.source and method.ratio else ratio(method.ratio)
+    return joined([ratio(method.ratio), tag("span", "different scope", class_="more")])
 
 
 def _missing(method: Method) -> Html | str:
@@ -85,8 +82,8 @@ def _missing(method: Method) -> Html | str:
 
 def _keys(known: list[Method], side: Side) -> Html:
     other = any(method.boundary != side.boundary for method in known if not side.stands(method))
-    entries = [("box c0", "a dot: the joules; a line: their 90 % interval")]
-    return legend([*entries, *[("box c1", "holds something else than the primary's: not the same joules")] * other])
+    entries = [("box c0", "dot: energy; line: 90% interval")]
+    return legend([*entries, *[("box c1", "counts a different part of the machine")] * other])
 
 
 def _picture(known: list[Method], side: Side, name: str) -> Html:

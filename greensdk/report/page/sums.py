@@ -1,5 +1,5 @@
 """
-What the calls add up to: in all, for each function, label, machine and backend, and the calls with the most joules.
+What the calls add up to: together, for each function, label, machine and backend, and the calls with the most joules.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from greensdk.report.compare import runs_of
 from greensdk.report.energy import NAME
 from greensdk.report.groups import Group
 from greensdk.report.page.html import Html, joined, name_of, table, tag
-from greensdk.report.page.units import NONE, amount, percent, seconds, span
+from greensdk.report.page.units import NONE, amount, percent, seconds, several, span
 from greensdk.report.page.view import View, title
 from greensdk.report.text import brief
 
@@ -42,23 +42,23 @@ def totals(view: View) -> Html:
     each = total.energy_j / apart if total.energy_j is not None and apart else None
     per_run = total.energy_j / runs if total.energy_j is not None and runs else None
     cards = [
-        card("energy of all calls", amount(total.energy_j, "J"), _interval(total)),
-        card("calls", f"{total.calls:,}", f"{percent(known, total.calls)} with a number"),
+        card("energy", amount(total.energy_j, "J"), _interval(total)),
+        card("calls", f"{total.calls:,}", f"{percent(known, total.calls)} with known energy"),
         card(
             "energy per call" if outer.calls == total.calls else "energy per outermost call",
             amount(each, "J"),
             _per_run(per_run, runs, apart),
         ),
-        card("time of all calls", seconds(total.duration_s), f"CPU time {seconds(total.cpu_s)}"),
+        card("busy time", seconds(total.duration_s), f"the calls' time added up; CPU time {seconds(total.cpu_s)}"),
         *_meter_card(view),
         *_sum_card(view, "cost.usd", "cost", lambda value: f"{value:.3g} USD"),
         *_sum_card(view, "carbon.g_co2e", "carbon", lambda value: amount(value, "g") + " CO2e"),
     ]
-    notes = [tag("p", tag("strong", "Mind: "), _mixed(view), class_="note")] if len(total.sources) > 1 else []
-    what = f"What the joules hold: {', '.join(map(brief, view.boundaries))}. " if view.boundaries else ""
+    notes = [tag("p", _mixed(view), class_="note")] if len(total.sources) > 1 else []
+    what = f"What is counted: {', '.join(map(brief, view.boundaries))}. " if view.boundaries else ""
     if len(total.parts_j) > 1:
         what += f"Of them {parts(total)}. "
-    return joined([tag("h2", "In all"), tag("div", *cards, class_="cards"), tag("p", what, _defined(total)), *notes])
+    return joined([tag("div", *cards, class_="cards"), tag("p", what, _defined(total)), *notes])
 
 
 def card(what: str, number: str, more: str) -> Html:
@@ -80,8 +80,8 @@ def parts(group: Group) -> str:
 
 def _interval(total: Group) -> str:
     if total.energy_j is None:
-        return "no call has a number"
-    return f"90 %: {span(total.energy_low_j, total.energy_high_j, 'J')}"
+        return "no call has a known energy"
+    return f"90%: {span(total.energy_low_j, total.energy_high_j, 'J')}"
 
 
 def _per_run(per_run: float | None, runs: int, calls: int) -> str:
@@ -93,9 +93,7 @@ def _meter_card(view: View) -> list[Html]:
     rest_j = view.report.unattributed_j
     if rest_j is None:
         return []
-    return [
-        card("unattributed", percent(rest_j, counted_j), f"{amount(rest_j, 'J')} of the meters' joules are no call's")
-    ]
+    return [card("unattributed", percent(rest_j, counted_j), f"{amount(rest_j, 'J')} not used by any tracked call")]
 
 
 def _sum_card(view: View, key: str, what: str, said: Callable[[float], str]) -> list[Html]:
@@ -103,7 +101,7 @@ def _sum_card(view: View, key: str, what: str, said: Callable[[float], str]) -> 
     known = values[~np.isnan(values)]
     if not len(known):
         return []
-    return [card(what, said(float(known.sum())), f"{percent(len(known), len(values))} of the calls")]
+    return [card(what, said(float(known.sum())), f"{len(known):,} of {several(len(values), 'call')}")]
 
 
 def _defined(total: Group) -> str:
@@ -113,19 +111,15 @@ def _defined(total: Group) -> str:
     return (
         wh
         + inside
-        + (
-            "The interval adds up the calls' 90 % intervals end by end, which is the widest they can make."
-            if total.energy_low_j is not None
-            else ""
-        )
+        + ("The interval is the widest that the calls' 90% intervals allow." if total.energy_low_j is not None else "")
     )
 
 
 def _mixed(view: View) -> str:
     sources = "; ".join(map(brief, view.total.sources))
     return (
-        f"the sum is of numbers of different methods or boundaries ({sources}), which are only roughly a sum. The "
-        "tables below tell them apart."
+        f"The total mixes methods that count different parts of the machine ({sources}). The tables below list them "
+        "separately."
     )
 
 
@@ -134,7 +128,7 @@ def groups(view: View) -> Html | None:
     Show a table for each key that any call has.
     """
     tables = [made for key, what in KEYS.items() if (made := _by(view, key, what))]
-    return joined([tag("h2", "Who used it"), *tables]) if tables else None
+    return joined([tag("h2", "By function, machine and backend"), *tables]) if tables else None
 
 
 def _by(view: View, key: str, what: str) -> Html | None:
@@ -152,7 +146,7 @@ def _by(view: View, key: str, what: str) -> Html | None:
 
 
 COLUMNS = (
-    "calls", "with a number", "energy", "90 % interval", "own energy", "share", "per call", "time", "CPU time",
+    "calls", "with known energy", "energy", "90% interval", "own energy", "share", "per call", "time", "CPU time",
     "method",
 )  # fmt: skip
 
@@ -215,9 +209,9 @@ def top(view: View) -> Html | None:
                 name_of(f"{record['energy_source']} ({record['energy_boundary']})"),
             ]
         )
-    columns = ["function", "call", "began (UTC)", "energy", "90 % interval", "time", "mean power", "method"]
-    caption = f"The {len(rows)} calls with the most joules" if len(known) > len(rows) else "All calls with a number"
-    return joined([tag("h2", "Top calls"), table(caption, columns, rows, words=2, last=1)])
+    columns = ["function", "call", "started, UTC", "energy", "90% interval", "time", "mean power", "method"]
+    caption = f"The {len(rows)} most expensive calls" if len(known) > len(rows) else "All calls"
+    return joined([tag("h2", "Most expensive calls"), table(caption, columns, rows, words=2, last=1)])
 
 
 def call_name(record: Mapping[str, Any]) -> str:

@@ -45,16 +45,16 @@ def timeline(view: View) -> Html | None:
         else:
             above = below = figure.subplots()
         _draw_bars(above, drawn, narrow)
-        below.set_xlabel(f"time since {first}" + (", long pauses left out" if drawn.cuts else ""), loc="left")
+        below.set_xlabel(f"time since {first}" + (", idle gaps cut" if drawn.cuts else ""), loc="left")
         if narrow:
-            below.set_xlabel("time since the first call" + (", pauses left out" if drawn.cuts else ""), loc="left")
+            below.set_xlabel("time since the first call" + (", gaps cut" if drawn.cuts else ""), loc="left")
         below.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8))
         unit_ticks(below.xaxis, "s")
         below.set_xlim(-0.01 * drawn.length_s, 1.01 * drawn.length_s)
 
     return joined(
         [
-            tag("h2", "Timeline: what each worker ran, and the power it took"),
+            tag("h2", "Timeline"),
             tag("p", _explained(drawn, first), _unseen(len(view.calls) - len(calls))),
             legend(_keys(view, drawn)),
             picture("timeline", alt, height, draw),
@@ -72,12 +72,12 @@ def _keys(view: View, drawn: Drawn) -> list[tuple[str, Any]]:
 
 
 def _explained(drawn: Drawn, first: str) -> str:
-    text = "Each row is a worker: a place on a machine, or in a pod, where one call runs after the other. "
+    text = "One row per worker. "
     text += f"Time 0 is {first}. "
     if drawn.lanes_in_all > len(drawn.lanes):
         text += f"Shown are the {len(drawn.lanes)} busiest of {drawn.lanes_in_all} workers. "
     if drawn.cuts:
-        text += f"Left out at the dotted lines: {several(len(drawn.cuts), 'long pause')} without any call. "
+        text += f"{several(len(drawn.cuts), 'idle gap')} cut (dotted lines). "
     if drawn.power:
         text += "Power is each call's joules spread evenly over its time, added up over all calls that run"
         text += ", for each method on its own." if len(drawn.power) > 1 else f" ({next(iter(drawn.power))})."
@@ -85,7 +85,7 @@ def _explained(drawn: Drawn, first: str) -> str:
 
 
 def _unseen(count: int) -> str:
-    return f" Not shown: {several(count, 'call')} of which nobody told when they ran (lost calls)." if count else ""
+    return f" {several(count, 'call')} without a start time: not drawn." if count else ""
 
 
 def _draw_bars(axes: Axes, drawn: Drawn, narrow: bool) -> None:
@@ -135,4 +135,4 @@ def _draw_power(axes: Axes, drawn: Drawn, narrow: bool) -> None:
         axes.stairs(watts, edges, fill=False, color=INK, linestyle=line, linewidth=1.3)
     axes.set_ylim(bottom=0.0)
     unit_ticks(axes.yaxis, "W")
-    axes.set_title("power of these calls (W)" if narrow else "power of the calls that run (W)")
+    axes.set_title("mean power (W)" if narrow else "mean power of these calls (W)")

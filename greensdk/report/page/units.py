@@ -92,16 +92,16 @@ def percent(part: float, whole: float) -> str:
 
     Example:
         >>> percent(1, 3), percent(9999, 10000), percent(0, 5), percent(1, 0)
-        ('33.3 %', '>99.9 %', '0 %', '–')
+        ('33.3%', '>99.9%', '0%', '–')
     """
     if not whole:
         return NONE
     share = 100.0 * part / whole
     if share in (0.0, 100.0):
-        return f"{share:.0f} %"
+        return f"{share:.0f}%"
     if 0.0 < share < 0.1:
-        return "<0.1 %"
-    return ">99.9 %" if 99.9 < share < 100.0 else f"{share:.1f} %"
+        return "<0.1%"
+    return ">99.9%" if 99.9 < share < 100.0 else f"{share:.1f}%"
 
 
 def ratio(value: float | None) -> str:

@@ -18,7 +18,7 @@ from greensdk.report.groups import Facts, Group, Sums
 
 KINDS = 5
 """Functions that have a colour of their own; the others share one."""
-OTHERS = "others"
+OTHERS = "other functions"
 
 
 class Call(NamedTuple):
@@ -179,7 +179,7 @@ def title(record: Mapping[str, Any]) -> str:
     """
     Return what a call goes by: its function, or the label of a block.
     """
-    return str(record.get("function") or record.get("label") or "(no name)")
+    return str(record.get("function") or record.get("label") or "unnamed")
 
 
 def sampled(calls: Sequence[Call], most: int) -> list[Call]:

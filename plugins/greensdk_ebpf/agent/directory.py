@@ -69,7 +69,7 @@ def trust(root: str) -> None:
 
 def trust_parents(root: str) -> None:
     """
-    Check that nobody but root can move a directory away and put another in its place.
+    Check that only root can move a directory away and put another in its place.
 
     In a directory with the sticky bit, such as /tmp, only owners rename what is there (rename(2), inode(7)).
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from greensdk_lithops.client_sinks import feed, hand_over
 from otel_kit import receiver
-from prometheus_kit import nobody, pushgateway, record
+from prometheus_kit import pushgateway, record, unreachable
 
 from greensdk.deliver import spool
 from greensdk.deliver.sinks import memory
@@ -81,12 +81,12 @@ def test_a_dead_gateway_is_one_warning_and_no_error():
     The report comes all the same.
     """
     with pytest.warns(RuntimeWarning, match="go with the next push"):
-        hand_over(collected(1), {"sink": f"prometheus+{nobody()}", "monitors": []})
+        hand_over(collected(1), {"sink": f"prometheus+{unreachable()}", "monitors": []})
 
 
 def test_a_sink_that_can_not_be_made_leaves_the_records_in_the_spool():
     """
-    Its error is told.
+    Its error is reported.
     """
     with pytest.warns(RuntimeWarning, match=r"expected prometheus\+http"):
         hand_over(collected(2), {"sink": "prometheus+http:", "monitors": []})
@@ -96,7 +96,7 @@ def test_a_sink_that_can_not_be_made_leaves_the_records_in_the_spool():
 
 def test_wrong_settings_are_a_warning():
     """
-    The jobs themselves have told already.
+    The jobs themselves have reported it already.
     """
     with pytest.warns(RuntimeWarning, match="could not hand over"):
         hand_over(collected(1), {"sink": "nosuch://x", "monitors": []})

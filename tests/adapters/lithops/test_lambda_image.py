@@ -109,7 +109,7 @@ def test_what_travels_compiled_is_taken_as_it_is(tmp_path: Path) -> None:
     from greensdk_lithops.aws_lambda.compiled import compiled
 
     (tmp_path / "greensdk").mkdir()
-    (tmp_path / "greensdk" / "told.py").write_text("WORD = 'compiled'")
+    (tmp_path / "greensdk" / "module.py").write_text("WORD = 'compiled'")
     (tmp_path / "greensdk" / "wrong.py").write_text("no python")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "left.py").write_text("")
@@ -117,8 +117,8 @@ def test_what_travels_compiled_is_taken_as_it_is(tmp_path: Path) -> None:
     there = tmp_path / "there"
     (there / name).parent.mkdir(parents=True)
     (there / name).write_bytes(b64decode(packed))
-    (there / "greensdk" / "told.py").write_text("WORD = 'source'")
+    (there / "greensdk" / "module.py").write_text("WORD = 'source'")
     (there / "greensdk" / "__init__.py").write_text("")
-    code = "from greensdk.told import WORD; print(WORD)"
+    code = "from greensdk.module import WORD; print(WORD)"
     done = subprocess.run([sys.executable, "-c", code], cwd=there, capture_output=True, text=True, check=True)
     assert "compiled" == done.stdout.strip()

@@ -5,8 +5,8 @@ Sweeps over worker counts, and jobs cut up as the advisor says.
 from __future__ import annotations
 
 import json
-import re
 import os
+import re
 import subprocess
 import sys
 from collections import Counter

@@ -287,7 +287,7 @@ def test_an_outermost_call_brings_the_inner_ones_along(bucket, record):
 
 def test_a_storage_that_refuses_loses_nothing(monkeypatch, record):
     """
-    All records are in the spool, those that come later too; the user is told once.
+    All records are in the spool, those that come later too; the user is warned once.
     """
     refusing = pytest.importorskip("lithops.storage")
 

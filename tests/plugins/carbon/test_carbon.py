@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import greensdk
 from greensdk.errors import ConfigError
-from greensdk.schema.primary import widest_of
+from greensdk.schema.widest import widest_of
 
 KWH = {"energy_j": 3.6e6, "energy_low_j": 1.8e6, "energy_high_j": 7.2e6}
 
@@ -282,7 +282,7 @@ def test_a_record_is_not_changed_by_the_next():
 
 
 @pytest.mark.parametrize(
-    ("today", "told"),
+    ("today", "lines"),
     [
         (date(2026, 11, 21), []),
         (date(2027, 2, 2), []),
@@ -290,11 +290,11 @@ def test_a_record_is_not_changed_by_the_next():
         (date(2028, 3, 2), ["the carbon intensities are from 2025-08-03", "the clouds' PUE are from 2026-08-31"]),
     ],
 )
-def test_outdated_tables_are_reported(today, told):
+def test_outdated_tables_are_reported(today, lines):
     """
     From a year and a half on, each on a line with its date.
     """
-    assert [f"carbon: {line}" for line in told] == [line.partition(";")[0] for line in notes(today)]
+    assert [f"carbon: {line}" for line in lines] == [line.partition(";")[0] for line in notes(today)]
 
 
 def test_the_table_of_countries_comes_from_the_script(tmp_path):
@@ -326,13 +326,13 @@ def test_the_grams_are_in_the_record_when_they_are_configured():
     """
     And not when they are not.
     """
-    with greensdk.track("x", sink="memory:", monitors=["psutil-tdp"], plugins={"carbon": {"country": "ESP"}}) as told:
+    with greensdk.track("x", sink="memory:", monitors=["psutil-tdp"], plugins={"carbon": {"country": "ESP"}}) as block:
         sum(range(100_000))
     with greensdk.track("x", sink="memory:", monitors=[]) as untold:
         pass
 
     assert {} == untold.record["carbon"]
-    carbon, energy_j = told.record["carbon"], widest_of(told.record).energy_j
+    carbon, energy_j = block.record["carbon"], widest_of(block.record).energy_j
     assert (None if energy_j is None else "wall") == carbon["energy_boundary"]
     assert "ESP" == carbon["country"]
     assert (None if energy_j is None else pytest.approx(energy_j / 3.6e6 * COUNTRIES["ESP"][0])) == carbon["g_co2e"]

@@ -211,7 +211,7 @@ def test_own_prices_hold_in_an_unknown_region(in_lambda):
 
 def test_own_prices_bill_any_function_by_the_gb_second():
     """
-    With the memory that its worker was allotted; the price of a request has to be told, even if it is 0.
+    With the memory that its worker was allotted; the price of a request has to be given, even if it is 0.
     """
     record = call(2.0, worker={"memory_mb": 256, "backend": "knative"})
 
@@ -370,10 +370,10 @@ def test_old_prices_are_told(today, lines):
     """
     From a year and a half on, with their date and where to compare them.
     """
-    told = notes(today)
+    remarks = notes(today)
 
-    assert lines == len(told)
-    assert all("2026-09-06" in line and "https://aws.amazon.com/lambda/pricing/" in line for line in told)
+    assert lines == len(remarks)
+    assert all("2026-09-06" in line and "https://aws.amazon.com/lambda/pricing/" in line for line in remarks)
 
 
 def test_the_cost_is_in_the_record_when_it_is_configured():

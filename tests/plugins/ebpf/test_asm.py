@@ -43,7 +43,7 @@ class Form:
 
     def task(self, asm, event, where):
         """
-        Nobody comes.
+        Nothing comes.
         """
         asm.movi(R1, 0)
 

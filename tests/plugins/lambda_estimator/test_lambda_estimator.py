@@ -82,7 +82,7 @@ def test_a_reading_says_what_it_is_and_how_it_came_about() -> None:
         "memory_w_per_gb": 0.1,
         "memory_watts_source": "RAPL's dram domain of EC2 bare metal",
         "basis": "configured 512 MB, 0.289 vCPU, x86_64 (Intel Xeon, one of Lambda's); watts from the package model of "
-        "psutil-tdp, between 2.50 and 2.90 GHz, 90 % between x0.48 and x2.26",
+        "psutil-tdp, between 2.50 and 2.90 GHz, 90% between ×0.48 and ×2.26",
         "model_id": "lambda-estimator x86_64 0.88 5.09 0.1",
         "common_factor_low": INTEL.common[0],
         "common_factor_high": INTEL.common[1],
@@ -152,7 +152,7 @@ def test_without_cpu_seconds_anything_from_none_to_all_may_have_been_used() -> N
 
 def test_an_estimator_that_was_not_opened_says_so() -> None:
     """
-    No number from constants that nobody looked up.
+    No number from constants that were not looked up.
     """
     reading = LambdaEstimator(vcpus=1.0, memory_mb=512).estimate(use(1.0))
     assert (None, "open() was not called") == (reading["energy_j"], reading["reason"])

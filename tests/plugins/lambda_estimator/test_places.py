@@ -1,5 +1,5 @@
 """
-Which place this is, and what of the machine is ours there: told by variables and files alone.
+Which place this is, and what of the machine is ours there: known from variables and files alone.
 """
 
 from __future__ import annotations

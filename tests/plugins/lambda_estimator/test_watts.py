@@ -70,7 +70,7 @@ def test_a_cpu_that_takes_more_at_rest_than_at_work_is_refused() -> None:
 
 def test_an_architecture_without_figures_needs_the_users() -> None:
     """
-    No default for what nobody has published, and no number without both ends.
+    No default for what is unpublished, and no number without both ends.
     """
     riscv = host("riscv64", "unknown")
     estimator = LambdaEstimator(vcpus=1.0, memory_mb=1024, host=riscv)
@@ -156,7 +156,7 @@ def test_an_intel_of_unknown_clock_lies_between_the_two_that_are_seen_most() -> 
 )
 def test_the_interval_is_a_guests(part: Part, of: Machine) -> None:
     """
-    The package's, the neighbours', and that of the class of its CPU; for ARM that of a kind nobody measured.
+    The package's, the neighbours', and that of the class of its CPU; for ARM that of an unmeasured kind.
     """
     *_, busy = curve(of, PACKAGE)[6]
     assert part.factors == pytest.approx(busy, abs=0.006)

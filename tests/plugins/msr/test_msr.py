@@ -211,7 +211,7 @@ class TestReading:
 
     def test_the_interval_is_the_resolution_of_the_meter(self, tmp_path):
         """
-        1 ms in 10 ms, 90 % of the time less than 0.684 of it.
+        1 ms in 10 ms, 90% of the time less than 0.684 of it.
         """
         found = counted(MsrTree(tmp_path, SERVER), {"package-0": 10 << 14}, seconds=0.010)
 

@@ -377,6 +377,6 @@ class TestProbe:
 
 def test_a_grace_hopper_module_is_named_for_what_its_counter_holds(tmp_path):
     """
-    CPU and memory too, so that nobody adds the package to it.
+    CPU and memory too, so that the package is not added to it.
     """
     assert "package+dram+gpu" == window(tmp_path, Gpu("NVIDIA GH200 480GB"))["boundary"]

@@ -15,7 +15,7 @@ from greensdk_otel import OtlpSink
 from greensdk_otel.export import MOST_WAITING
 from greensdk_otel.metrics import INSTRUMENTS
 from otel_kit import receiver
-from prometheus_kit import deaf, nobody, record, server, wait_until
+from prometheus_kit import deaf, record, server, unreachable, wait_until
 
 import greensdk
 from greensdk import ConfigError, SinkError, energy_tracked
@@ -141,16 +141,16 @@ def test_the_resource_is_the_machine_and_the_environments_word_wins(taker):
     assert "secret" == taker.requests[0][1]["x-key"]
 
 
-@pytest.mark.parametrize("kind", ["nobody", "deaf"])
+@pytest.mark.parametrize("kind", ["unreachable", "deaf"])
 def test_what_can_not_be_exported_is_in_the_spool_when_the_process_ends(kind):
     """
-    Every record, told in one line.
+    Every record, reported in one line.
     """
     with deaf() as silent:
-        url = {"nobody": nobody(), "deaf": silent}[kind]
-        told = run(f"otlp+{url}", 7, 0.3).stderr
+        url = {"unreachable": unreachable(), "deaf": silent}[kind]
+        errors = run(f"otlp+{url}", 7, 0.3).stderr
 
-    assert 1 == told.count("RuntimeWarning") == told.count("the records are in")
+    assert 1 == errors.count("RuntimeWarning") == errors.count("the records are in")
     ((path, uri, count),) = spool.waiting()
     assert (f"otlp+{url}", 7) == (uri, count)
     assert {"__main__.work"} == {json.loads(line)["function"] for line in path.read_text().splitlines()}
@@ -276,8 +276,8 @@ def test_a_span_has_the_joules_of_the_calls_that_ended_in_it(taker):
     assert span.attributes["greensdk.energy_j"] > 0
     assert nested.attributes["greensdk.energy_j"] > 0
     greensdk.reset()
-    told = span.attributes["greensdk.energy_j"] + nested.attributes["greensdk.energy_j"]
-    assert told == pytest.approx(taker.value("greensdk.energy"))
+    energy_j = span.attributes["greensdk.energy_j"] + nested.attributes["greensdk.energy_j"]
+    assert energy_j == pytest.approx(taker.value("greensdk.energy"))
 
 
 def test_collected_records_mark_no_span_and_name_no_workers_machine(taker):
@@ -377,14 +377,14 @@ JSON = {"Content-Type": "application/json"}
 )
 def test_only_an_answer_that_says_so_is_a_delivery(answer, problem):
     """
-    The records are in the spool, told once, and whatever was answered is not asked again at once.
+    The records are in the spool, reported once, and whatever was answered is not asked again at once.
     """
     asked = []
     with server(lambda *request: asked.append(request) or answer) as url:
         sink = OtlpSink(f"otlp+{url}", export_every_s=3600, timeout_s=20)
         sink.emit(record())
-        told = pytest.warns(RuntimeWarning, match=f"{problem}.*; the records are in")
-        with told, pytest.raises(SinkError, match=problem):
+        caught = pytest.warns(RuntimeWarning, match=f"{problem}.*; the records are in")
+        with caught, pytest.raises(SinkError, match=problem):
             sink.close()
 
     assert 1 == len(asked)

@@ -9,7 +9,7 @@ from greensdk_perf import PerfMonitor
 from perf_kit import counting
 
 from greensdk import capture, energy_tracked
-from greensdk.report.meters import account
+from greensdk.report import EnergyReport
 from greensdk.testing import tracked_by
 
 ALL = ("energy-pkg", "energy-ram", "energy-cores", "energy-gpu", "energy-psys")
@@ -64,4 +64,4 @@ class TestWindow:
 
         inner, outer = records
         assert (100.0, 200.0) == (inner["readings"][0]["energy_j"], outer["readings"][0]["energy_j"])
-        assert [200.0] == [metered.split.meter_j for metered in account([outer, inner]).meters]
+        assert [200.0] == [meter.meter_j for meter in EnergyReport([outer, inner]).meters]

@@ -87,8 +87,8 @@ def scraped(server: str) -> float:
 @pytest.mark.slow
 def test_a_sampled_call_is_seen_from_end_to_end(tmp_path):
     """
-    CPU, memory, disk and power of the worker and its child, as psutil and a meter told them while it ran; a process on
-    several CPUs may show more than 100 %.
+    CPU, memory, disk and power of the worker and its child, as psutil and a meter read them while it ran; a process on
+    several CPUs may show more than 100%.
     """
     code = "import time\nwhile time.process_time() < 0.3: sum(range(500))"
     with pushgateway() as gateway, prometheus(tmp_path, f"127.0.0.1:{gateway.port}") as server:

@@ -16,7 +16,7 @@ from contextlib import suppress
 import pytest
 from greensdk_prometheus import PushgatewaySink, groups, push
 from greensdk_prometheus.gateway import machine
-from prometheus_kit import PATIENCE_S, deaf, nobody, pushgateway, record, server, wait_until
+from prometheus_kit import PATIENCE_S, deaf, pushgateway, record, server, unreachable, wait_until
 from rights_kit import need
 
 import greensdk
@@ -152,18 +152,18 @@ def test_a_child_of_multiprocessing_pushes_before_it_ends(gateway):
     assert 1 == gateway.value("greensdk_calls_total")
 
 
-@pytest.mark.parametrize("kind", ["nobody", "deaf", "refusing"])
+@pytest.mark.parametrize("kind", ["unreachable", "deaf", "refusing"])
 def test_what_a_gateway_does_not_take_goes_with_the_next_push(kind):
     """
     One line says so; the next process on the machine brings the numbers, once.
     """
     with deaf() as silent, server(lambda *_: 503) as busy:
-        url = {"nobody": nobody(), "deaf": silent, "refusing": busy}[kind]
+        url = {"unreachable": unreachable(), "deaf": silent, "refusing": busy}[kind]
         for calls in (7, 1):
             process = run(f"prometheus+{url}", calls, 0.3)
-            told = process.communicate()[1]
-            assert (0, 1) == (process.returncode, told.count("RuntimeWarning"))
-            assert "go with the next push" in told
+            errors = process.communicate()[1]
+            assert (0, 1) == (process.returncode, errors.count("RuntimeWarning"))
+            assert "go with the next push" in errors
 
     ((key, calls),) = groups.take(url, "greensdk", machine()).load()["greensdk_calls"]
     assert (8, "ok") == (calls, key[-1])
@@ -178,8 +178,10 @@ def test_a_gateway_that_comes_back_gets_everything(gateway):
     sink.flush()
     gateway.stop()
     sink.emit(record())
-    told = pytest.warns(RuntimeWarning, match=r"could not write to .* refused; its numbers wait in .*json and go with")
-    with told, pytest.raises(SinkError, match="refused"):
+    caught = pytest.warns(
+        RuntimeWarning, match=r"could not write to .* refused; its numbers wait in .*json and go with"
+    )
+    with caught, pytest.raises(SinkError, match="refused"):
         sink.flush()
     sink.emit(record())
     gateway.start()
@@ -194,7 +196,7 @@ def test_emitting_waits_for_nobody():
     """
     A push to a gateway that never answers is under way: records go in all the same, and stay.
     """
-    with warnings.catch_warnings(record=True) as told, deaf() as silent:
+    with warnings.catch_warnings(record=True) as caught, deaf() as silent:
         warnings.simplefilter("always")
         sink = PushgatewaySink(f"prometheus+{silent}", push_every_s=3600, timeout_s=PATIENCE_S)
         sink.emit(record())
@@ -205,7 +207,7 @@ def test_emitting_waits_for_nobody():
             sink.emit(record())
         assert pushing.is_alive()
         assert 1 == sum(thread.name == THREAD for thread in threading.enumerate())
-        assert [] == told
+        assert [] == caught
     pushing.join()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -253,7 +255,7 @@ def test_a_worker_of_lithops_leaves_it_to_the_client(monkeypatch):
     """
     monkeypatch.setenv("LITHOPS_WORKER", "True")
     before = threading.active_count()
-    sink = PushgatewaySink(f"prometheus+{nobody()}")
+    sink = PushgatewaySink(f"prometheus+{unreachable()}")
     sink.emit(record())
     sink.flush()
     sink.close()
@@ -285,9 +287,9 @@ def test_a_password_in_the_uri_is_refused_without_being_shown():
     """
     It would stand in every warning.
     """
-    with pytest.raises(ConfigError, match="password_file") as told:
+    with pytest.raises(ConfigError, match="password_file") as caught:
         PushgatewaySink("prometheus+http://me:hunter2@gateway:9091")
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_basic_authentication_takes_the_password_from_its_file(tmp_path):

@@ -97,7 +97,7 @@ def test_an_address_in_use_is_one_line():
 
 def test_a_worker_of_lithops_serves_nothing(monkeypatch):
     """
-    Nobody would come for it: its client has the record.
+    Nothing would come for it: its client has the record.
     """
     monkeypatch.setenv("LITHOPS_WORKER", "True")
     sink = RegistrySink(f"prometheus://127.0.0.1:{free_port()}")

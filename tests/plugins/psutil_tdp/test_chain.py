@@ -147,7 +147,7 @@ def test_guests_that_show_their_hosts_name_differ_by_what_the_hosts_do(tmp_path:
 @pytest.mark.parametrize("sockets", [1, 2])
 def test_a_guest_of_all_threads_has_the_hosts_watts(tmp_path: Path, sockets: int) -> None:
     """
-    A dedicated host, and WSL2: nobody else is on it.
+    A dedicated host, and WSL2: no one else is on it.
     """
     cpus = 48 * sockets
     guest = say(tmp_path / "guest", cpuinfo(M5, CASCADE_LAKE, cpus=cpus, siblings=48), cpus)

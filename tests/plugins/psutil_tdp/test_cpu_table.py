@@ -1,5 +1,5 @@
 """
-The table of CPU parts: real brand strings find their own watts, and nobody else's.
+The table of CPU parts: real brand strings find their own watts, and no other.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def test_a_brand_string_has_its_class_its_watts_and_their_source(
 
 def test_the_list_above_is_long_enough() -> None:
     """
-    Every class that a name can tell, and no name twice; RISC-V and unnamed CPUs are told by their architecture.
+    Every class that a name can tell, and no name twice; RISC-V and unnamed CPUs are known by their architecture.
     """
     assert len(BRANDS) >= 150
     assert len(BRANDS) == len({brand for brand, *_ in BRANDS})
@@ -281,7 +281,7 @@ def test_parts_by_hand_are_plausible() -> None:
 )
 def test_cores_threads_and_year_come_with_the_part(brand: str, expected: tuple[int | None, ...]) -> None:
     """
-    By hand, or from AMD's own words in the name; None where nobody says.
+    By hand, or from AMD's own words in the name; None where unknown.
     """
     found = lookup(brand, classify(brand), NO_POWERCAP)
     assert expected == (found.cores, found.threads, found.year)

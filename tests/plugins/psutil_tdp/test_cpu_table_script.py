@@ -49,7 +49,7 @@ def script() -> ModuleType:
 
 def test_rows_become_keys_and_every_row_left_out_has_a_reason(script: ModuleType) -> None:
     """
-    Malformed, ambiguous, nobody's TDP: none of them gets in, and none goes silently.
+    Malformed, ambiguous, no TDP: none of them gets in, and none goes silently.
     """
     watts, dropped = script.read(LIST)
     assert watts == {
@@ -75,7 +75,7 @@ def test_the_tables_in_the_package_are_what_the_script_makes_of_their_names(
     script: ModuleType, maker: str, table: ModuleType
 ) -> None:
     """
-    To the last byte, so that nobody can have changed a line by hand; against the list itself, ``--check`` does it.
+    To the last byte, so that no line can have been changed by hand; against the list itself, ``--check`` does it.
     """
     watts: dict[str, float] = {}
     for family, text in table.LINES.items():

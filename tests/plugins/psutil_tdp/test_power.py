@@ -44,7 +44,7 @@ CPUS = (
     "Apple M1 Pro",
     "AWS Graviton2",
     "Neoverse-N1",
-    "a CPU that nobody knows",
+    "a CPU of unknown make",
     "",
 )
 cpus = st.sampled_from(CPUS)
@@ -178,7 +178,7 @@ def test_the_watts_are_these(
 
 def test_the_wall_is_the_default_and_the_formula_is_what_the_module_says() -> None:
     """
-    With the numbers of the table, at a load above 10 % and below.
+    With the numbers of the table, at a load above 10% and below.
     """
     awake_w = fitted.AWAKE * 560 + fitted.MEMORY_W * 256
     for load, part in ((0.4, 1.0), (0.05, (1 + fitted.ASLEEP) / 2)):
@@ -248,36 +248,36 @@ def test_what_no_machine_has_is_an_error(change: dict[str, object], message: str
             machine(EPYC, 2, 256, 256),
             WALL,
             "wall model for hosts from 2017 (SPECpower), TDP 560 W from exact match, no less than package and 0.1 W/GB "
-            "of memory behind a power supply of 92%, 90 % of such hosts lie between x0.72 and x1.44 from 10% load, at "
-            "rest x0.63 and x2.00",
+            "of memory behind a power supply of 92%, 90% of such hosts lie between ×0.72 and ×1.44 from 10% load, at "
+            "rest ×0.63 and ×2.00",
         ),
         (
             machine("Intel(R) Xeon(R) CPU E5-2680 0 @ 2.70GHz", 1, 16, 32),
             WALL,
             "wall model for hosts before 2017 (SPECpower), TDP 130 W from exact match, no less than package and 0.1 "
-            "W/GB of memory behind a power supply of 92%, 90 % of such hosts lie between x0.74 and x1.57 from 10% "
-            "load, at rest x0.81 and x2.51",
+            "W/GB of memory behind a power supply of 92%, 90% of such hosts lie between ×0.74 and ×1.57 from 10% "
+            "load, at rest ×0.81 and ×2.51",
         ),
         (
             machine("Apple M1", 1, 8, 16),
             PACKAGE,
             "package model for Intel clients and laptops (RAPL of 9 CPU models), TDP unknown and taken as 3.2 W a "
-            "thread (apple), no host of this kind was measured, 90 % of such hosts lie between x0.21 and x2.43 from "
-            "40% load, at rest x0.15 and x2.81",
+            "thread (apple), no host of this kind was measured, 90% of such hosts lie between ×0.21 and ×2.43 from "
+            "40% load, at rest ×0.15 and ×2.81",
         ),
         (
             machine("AMD Ryzen 9 7950X 16-Core Processor", 1, 32, 64),
             PACKAGE,
-            "package model for AMD desktops (RAPL of 6 CPU models), TDP 170 W from exact match, at full load x1.35 by "
-            "its published limit, 90 % of such hosts lie between x0.48 and x1.35 from 40% load, at "
-            "rest x0.27 and x1.83",
+            "package model for AMD desktops (RAPL of 6 CPU models), TDP 170 W from exact match, at full load ×1.35 by "
+            "its published limit, 90% of such hosts lie between ×0.48 and ×1.35 from 40% load, at "
+            "rest ×0.27 and ×1.83",
         ),
         (
             machine(EPYC, 1, 128, 128)._replace(share=0.25),
             PACKAGE,
-            "package model for servers (RAPL of 10 CPU models), TDP 280 W from exact match, at full load x1.09 by its "
-            "watts a thread, 25.0% of a host whose other CPUs are 50% busy, 90 % of such hosts lie between x0.54 and "
-            "x1.70",
+            "package model for servers (RAPL of 10 CPU models), TDP 280 W from exact match, at full load ×1.09 by its "
+            "watts a thread, 25.0% of a host whose other CPUs are 50% busy, 90% of such hosts lie between ×0.54 and "
+            "×1.70",
         ),
     ],
 )

@@ -106,12 +106,12 @@ def test_a_reference_scales_the_wall() -> None:
     """
     estimator = opened(SERVER)
     package, wall = list(estimator.estimate(use(1.0, host_cpu_s=256.0)))
-    estimator.refer(Reference(2.0, 0.8, 1.25, "scaled x2.00 by 1 reading (battery, 2026-11-30, 1 day ago)"))
+    estimator.refer(Reference(2.0, 0.8, 1.25, "scaled ×2.00 by 1 reading (battery, 2026-11-30, 1 day ago)"))
     same, scaled = list(estimator.estimate(use(1.0, host_cpu_s=256.0)))
     assert scaled["energy_j"] == pytest.approx(2.0 * wall["energy_j"])
     assert same["energy_j"] == package["energy_j"]
     assert _width(scaled) < _width(wall)
-    assert "scaled x2.00 by 1 reading (battery, 2026-11-30, 1 day ago)" in scaled["attributes"]["basis"]
+    assert "scaled ×2.00 by 1 reading (battery, 2026-11-30, 1 day ago)" in scaled["attributes"]["basis"]
     assert wall["attributes"]["common_factor_low"] == scaled["attributes"]["common_factor_low"] > 0.8
     assert 1.25 == scaled["attributes"]["common_factor_high"] < wall["attributes"]["common_factor_high"]
     assert scaled["attributes"]["model_id"] != wall["attributes"]["model_id"]
@@ -230,11 +230,11 @@ def test_memory_that_nobody_tells_is_assumed_and_said() -> None:
     """
     Two GB for each thread.
     """
-    _, told = both(host(EPYC, cpus=128, memory_gb=256), use(1.0, host_cpu_s=9.0))
+    _, seen = both(host(EPYC, cpus=128, memory_gb=256), use(1.0, host_cpu_s=9.0))
     _, untold = both(host(EPYC, cpus=128, memory_gb=None), use(1.0, host_cpu_s=9.0))
-    assert told["energy_j"] == untold["energy_j"]
+    assert seen["energy_j"] == untold["energy_j"]
     assert "memory unknown: 2 GB a thread" in untold["attributes"]["basis"]
-    assert "memory unknown" not in told["attributes"]["basis"]
+    assert "memory unknown" not in seen["attributes"]["basis"]
 
 
 def test_without_a_clock_of_the_machine_the_call_gets_its_part_at_once() -> None:

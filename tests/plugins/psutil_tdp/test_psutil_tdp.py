@@ -141,7 +141,7 @@ def test_an_unknown_cpu_has_no_default(machine: Any) -> None:
 
 def test_an_estimator_that_was_not_opened_says_so() -> None:
     """
-    No number from constants that nobody looked up.
+    No number from constants that were not looked up.
     """
     reading = PsutilTdpEstimator(tdp_w=65.0).estimate(use(1.0))
     assert isinstance(reading, dict)

@@ -39,7 +39,7 @@ class TestReading:
 
     def test_the_interval_is_the_resolution_of_the_meter(self, tree):
         """
-        Nine of ten windows are off by less than 0.684 update intervals: 1 ms in 10 ms are 6.8 %.
+        Nine of ten windows are off by less than 0.684 update intervals: 1 ms in 10 ms are 6.8%.
         """
         reading = joules(tree, {tree.package(0): 10.0}, seconds=0.010)
 

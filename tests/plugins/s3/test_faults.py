@@ -112,8 +112,8 @@ def test_what_is_refused_is_one_line_and_is_delivered_once_it_is_put_right(serve
     uri = f"s3://{server.bucket}/{name}"
     failed = run(WORK, uri, "kept", "3", **broken)
     assert (0, "the program's own\n") == (failed.returncode, failed.stdout)
-    (told,) = warnings_in(failed.stderr)
-    assert f"greensdk could not write to {uri}: {line}" in told
+    (seen,) = warnings_in(failed.stderr)
+    assert f"greensdk could not write to {uri}: {line}" in seen
     assert "Traceback" not in failed.stderr
     assert [(uri, 3)] == [(waiting, count) for _, waiting, count in spool.waiting()]
     assert no_secret_is_written_down(server)
@@ -129,8 +129,8 @@ def test_a_missing_bucket_is_named_and_gets_its_records_when_it_is_made(server, 
     With the command that makes it.
     """
     failed = run(WORK, "s3://other-bucket/runs", "kept", "1")
-    (told,) = warnings_in(failed.stderr)
-    assert "there is no bucket 'other-bucket': make it (aws s3 mb s3://other-bucket) or correct the URI" in told
+    (seen,) = warnings_in(failed.stderr)
+    assert "there is no bucket 'other-bucket': make it (aws s3 mb s3://other-bucket) or correct the URI" in seen
 
     for identity in json.loads(server.config().read_text())["identities"]:
         assert "Admin" not in identity["actions"]

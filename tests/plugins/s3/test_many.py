@@ -36,7 +36,7 @@ print(*(record["record_id"] for record in made))
 
 def writer(uri: str, records: int, environment: dict[str, str]) -> subprocess.Popen[str]:
     """
-    Start a process that stops in the middle until it is told to go on.
+    Start a process that stops in the middle until it is asked to go on.
     """
     return subprocess.Popen(
         [sys.executable, "-c", WRITE, uri, str(records)],

@@ -143,11 +143,11 @@ def test_what_can_not_be_read_is_told_in_one_line(s3, monkeypatch, uri, variable
     """
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(RecordError) as told:
+    with pytest.raises(RecordError) as caught:
         read(uri)
 
-    assert str(told.value).startswith(line)
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
 
 
 def test_reading_needs_no_right_to_write(s3, monkeypatch):
