@@ -94,14 +94,15 @@ def test_the_last_record_comes_last():
         def emit(self, record):
             if record["status"] == "interim":
                 begun.set()
-                wait_for(lambda: call._window.stopped_ns)
+                wait_for(lambda: window.stopped_ns)
             written.append((record["status"], record["duration_s"]))
 
         def close(self):
             pass
 
     with track("x", checkpoint_s=EVERY_S, sink="memory:") as call:
-        runtime = call._window.runtime
+        window = call._blocks[-1].window
+        runtime = window.runtime
         runtime.sinks = (("slow:", Slow()), *runtime.sinks)
         assert begun.wait(60)
 
