@@ -99,7 +99,9 @@ def glimpse(window: Window, thread: Thread, status: Status) -> Glimpse | None:
         or is about to end.
     """
     parent, copy = window.parent, _copy(window, thread)
-    if not copy.started_ns or window.record is not None:
+    # What runs in one stretch has a stop only once it is about to end, and an earlier one than the copy's.
+    is_ending = window.record is not None or (window.cpu_source == "thread" and window.stopped_ns)
+    if not copy.started_ns or is_ending:
         return None
     record = copy.measure(None)
     record["status"] = status

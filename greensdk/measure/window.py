@@ -80,15 +80,12 @@ class Window(Stretches):
         self.subject = subject
         self.cpu_source = cpu_source
         self.record = self.context = self.lane = self.below = self.home = None
-        self.nested = self.notes = self.strict_error = None
-        self.errors = {}
-        self.unshared = ""
+        self.nested = self.notes = self.strict_error = self.children_s = None
+        self.errors, self.unshared = {}, ""
         self.is_foreign = False
         self.runs = 1
-        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = 0
-        self.started_ns = self.stopped_ns = 0
-        self.children_claims_s = 0.0
-        self.children_s = None
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
+        self.stopped_ns, self.children_claims_s = 0, 0.0
         parent = current.get()
         while parent is not None and parent.closed:
             parent = parent.parent
@@ -365,16 +362,11 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            record["active_j"] = (
-                self._active(primary, share[0])
-                if len(parts) < 2
-                else total(self._active(each, share[0]) for each in parts)
-            )
+            found = [self._active(each, share[0]) for each in parts or (primary,)]
+            record["active_j"] = found[0] if len(found) == 1 else total(found)
         if self.nested is not None:
-            left_of = self.nested.left_of
-            record["energy_self_j"] = (
-                left_of(primary, cpu_s) if len(parts) < 2 else total(left_of(each, cpu_s) for each in parts)
-            )
+            found = [self.nested.left_of(each, cpu_s) for each in parts or (primary,)]
+            record["energy_self_j"] = found[0] if len(found) == 1 else total(found)
 
     def _ask_worker(self, record: Record) -> None:
         """

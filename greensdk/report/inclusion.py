@@ -57,12 +57,15 @@ def counted(log: Columns) -> Counted:
     processes = [(machines[pair >> 32], parsed[pair & 0xFFFFFFFF]) for pair in pairs.tolist()]
     calls = Calls(rows["id"], rows["parent"], machine, process.ravel(), rows["monotonic_s"], end_s, processes)
     found = around(calls)
+    # Two containers of one machine hold nothing of each other, but for what `greensdk run` has started.
+    may_hold = np.ones(len(once), bool)
     made = list(_made_in_workers(log, once, found))
     if made:
         inner, outer = np.array(made).T
         found[inner] = outer
+        may_hold[inner] = rows["host"][inner] == rows["host"][outer]
         found = without_circles(found)
-    is_held = _held(log, once, found, calls)
+    is_held = _held(log, once, found, calls, may_hold)
     return Counted(once[~is_held], once, found, is_held)
 
 
@@ -102,11 +105,11 @@ def _made_in_workers(log: Columns, once: Any, found: Any) -> Iterator[tuple[int,
             yield inner, outer
 
 
-def _held(log: Columns, once: Any, found: Any, calls: Calls) -> Any:
+def _held(log: Columns, once: Any, found: Any, calls: Calls, may_hold: Any) -> Any:
     """
-    Say which calls' joules are among those of the call around them.
+    Say which calls' joules are among those of the call around them, of those for which that may be.
     """
-    is_inside = found >= 0
+    is_inside = (found >= 0) & may_hold
     known = ~np.isnan(log.rows["energy_j"][once])
     same_process = calls.process[found] == calls.process
     held = _downwards(is_inside & same_process & known[found], is_inside & same_process, found)

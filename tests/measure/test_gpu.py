@@ -314,7 +314,7 @@ def test_coroutines_wait_when_they_end(device, monkeypatch):
 
 def test_the_option_is_a_setting_like_any_other(device, monkeypatch):
     """
-    As an argument and as a variable; and a helper waits where it is called.
+    As an argument and as a variable; and the function waits where it is called.
     """
     monkeypatch.setitem(sys.modules, "torch", torch_of(device))
     with greensdk.track("a", sink="memory:", monitors=[], gpu_sync=True) as asked:
