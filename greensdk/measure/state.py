@@ -38,6 +38,13 @@ if TYPE_CHECKING:
             """
 
 
+DEEPEST = 1000
+"""
+Calls inside each other on one thread that are looked through. Another thread may change what is looked at: what does
+not end by itself has to end here.
+"""
+
+
 class Lane:
     """
     One thread, as far as calls share it.

@@ -11,7 +11,7 @@ from time import clock_gettime_ns, perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.bracket import Bracket
-from greensdk.measure.state import Frame, Lane, all_lanes, current, lanes, ledger
+from greensdk.measure.state import DEEPEST, Frame, Lane, all_lanes, current, lanes, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ THREADS_UNSHARED = "{:.3g} CPU s of threads that no call tracks, beside several 
 POOLS_UNSHARED = (
     "{:.3g} CPU s of process pools, beside several calls: whose they are is unknown, and cpu_s is without them"
 )
-NOTED_S = 0.001
+NOTED_S = 0.01
 """CPU seconds of others from which on a record tells of them."""
 
 CHILDREN_UNSEEN = "live child processes can't be looked at here: cpu_s is without theirs until they are waited for"
@@ -114,7 +114,8 @@ class Stretches(Bracket):
         self.thread0 = thread_time_ns()
         self.lane = lane
         self.lane_claimed0 = lane.claimed_ns
-        self.below, lane.top = lane.top, self
+        if lane.top is not self:
+            self.below, lane.top = lane.top, self
         self.context = current.set(self)
         if not self.started_ns:
             self.home = lane
@@ -149,7 +150,8 @@ class Stretches(Bracket):
         self.thread0 = thread_time_ns()
         self.lane = lane
         self.lane_claimed0 = lane.claimed_ns
-        self.below, lane.top = lane.top, self
+        if lane.top is not self:
+            self.below, lane.top = lane.top, self
 
     def halt(self) -> None:
         """
@@ -182,13 +184,15 @@ class Stretches(Bracket):
         Leave the calls that run on a thread from among them: one that it had begun before has gone on longer.
         """
         above = lane.top
-        while above is not None and above.below is not self:
+        for _ in range(DEEPEST):
+            if above is None:
+                return
             above.tangle()
+            if above.below is self:
+                above.below = self.below
+                self.tangle()
+                return
             above = above.below
-        if above is not None:
-            above.below = self.below
-            above.tangle()
-            self.tangle()
 
     def come_home(self) -> None:
         """
@@ -325,7 +329,9 @@ class Stretches(Bracket):
             outermost = None if lane is here else lane.top
             if outermost is None or lane.clock is None:
                 continue
-            while outermost.below is not None:
+            for _ in range(DEEPEST):
+                if outermost.below is None:
+                    break
                 outermost = outermost.below
             with suppress(OSError):  # the thread has ended
                 sum_ns += clock_gettime_ns(lane.clock) - outermost.thread0

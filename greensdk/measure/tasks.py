@@ -17,7 +17,7 @@ import sys
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
-from greensdk.measure.state import current, lanes, ledger
+from greensdk.measure.state import DEEPEST, current, lanes, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,8 +101,13 @@ def _halt(lane: Lane, below: Frame | None) -> None:
     """
     Halt the calls that have gone on in a callback, or begun in it and not ended.
     """
-    while (top := lane.top) is not None and top is not below and top.on_loop:
+    for _ in range(DEEPEST):
+        top = lane.top
+        if top is None or top is below or not top.on_loop:
+            return
         top.halt()
+        if lane.top is top:  # it runs on another thread by now
+            lane.top = None if top.below is top else top.below
 
 
 def _run_beside(window: Frame, lane: Lane, run: Run, handle: Any) -> None:
