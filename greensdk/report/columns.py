@@ -174,6 +174,8 @@ class Builder:
         rows, tables = self.rows, self.tables
         first, self.taken = self.taken, self.taken + len(records)
         found: dict[str, Iterable[Any]] = {name: map(attrgetter(name), records) for name in NUMBERS}
+        # Not looked at when the line was read, for old records have none.
+        found["children_cpu_s"] = [_amount(record.children_cpu_s) for record in records]
         found["id"] = [hash(record.record_id) for record in records]
         found["parent"] = [hash(record.parent_id or "") for record in records]
         found["line"] = lines

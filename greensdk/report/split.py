@@ -169,4 +169,5 @@ def fit(cpu_s: Any, busy_s: Any, windows: Any, stretches: Any) -> tuple[Any, Any
 
 
 def _over(above: Any, below: Any, otherwise: float) -> Any:
-    return np.divide(above, below, out=np.full(below.shape, otherwise), where=below > 0.0)
+    with np.errstate(over="ignore"):  # CPU seconds beside which others are infinite: what comes of it is capped
+        return np.divide(above, below, out=np.full(below.shape, otherwise), where=below > 0.0)
