@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from functools import partial
 
 import pytest
 from sampling_kit import good, threads, wait_for
@@ -150,7 +151,7 @@ def test_every_s_and_samples_do_not_go_together():
     Its window is open between the calls, where a thread would go on for ever.
     """
     with capture() as records:
-        work = energy_tracked(every_s=600, sample_every_s=0.01, monitors=[], sink="memory:")(threads)
+        work = energy_tracked(every_s=600, sample_every_s=0.01, monitors=[], sink="memory:")(partial(threads))
         assert [] == work() == work()
         work.__closure__[0].cell_contents.slot.close()
 

@@ -132,7 +132,10 @@ def groups(view: View) -> Html | None:
 
 
 def _by(view: View, key: str, what: str) -> Html | None:
-    found = view.report.by(key)
+    try:
+        found = view.report.by(key)
+    except TypeError:  # a list or an object: nothing that calls can be grouped by
+        return None
     if found.keys() <= {None} and key != NAME:
         return None
     hosts = {facts["host.host_id"]: facts for facts, _ in view.grouped}

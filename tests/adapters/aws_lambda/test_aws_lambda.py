@@ -202,7 +202,7 @@ def test_lithops_in_a_lambda_is_lithops(monkeypatch: pytest.MonkeyPatch) -> None
     assert ("lithops", "work", "7") == tuple(
         found.worker()[key] for key in ("adapter", "function_name", "function_version")
     )
-    assert ["lithops-stats:", "lithops://greensdk/v1", "stdout:"] == [uri for uri, _ in found.sinks({"sinks": None})]
+    assert ["lithops://greensdk/v1", "lithops-stats:", "stdout:"] == [uri for uri, _ in found.sinks({"sinks": None})]
     assert ["lithops-stats:"] == [uri for uri, _ in found.sinks({"sinks": [["memory", "memory:", {}]]})]
 
 

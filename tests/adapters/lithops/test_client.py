@@ -236,7 +236,7 @@ def test_a_report_prints_and_writes(tmp_path):
     """
     report = EnergyReport([record(1, 2.0), record(2, 30.0, energy_boundary="wall"), record(3, None)])
     lines = str(report).splitlines()
-    assert ["name", "calls", "J", "90", "%", "interval", "own", "J", "s", "CPU", "s", "from"] == lines[0].split()
+    assert ["name", "calls", "J", "90%", "interval", "own", "J", "s", "CPU", "s", "method"] == lines[0].split()
     assert ["total", "3", "32", "32", "..", "32", "32", "0.000", "0.000"] == lines[2].split()[:9]
     assert lines[1].index(" 3 ") == lines[2].index(" 3 ")
     assert ["1 lost: as the test asked for", "the sum mixes numbers of different meters or boundaries"] == lines[3:]
