@@ -23,9 +23,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from greensdk.configure import builtin
 from greensdk.configure.config import resolve
 from greensdk.configure.settings import KEYS
-from greensdk.configure.targets import DISABLED, SPEC_VARIABLE
+from greensdk.configure.targets import AUTO, DISABLED, SPEC_VARIABLE
 from greensdk.measure.decorator import MARK, energy_tracked
 from greensdk_lithops.trampoline import unfold
 
@@ -83,7 +84,9 @@ def modules_of(spec: Mapping[str, Any]) -> Iterator[str]:
     """
     Yield the top-level module of everything that a resolved specification names as ``module:attribute``.
     """
-    targets = [target for _, target, *_ in (*spec["sources"], *(spec["sinks"] or ()), *spec["enrichers"])]
+    # What `auto` opens nowhere, unless it is configured, need not be sent.
+    sources = [row for row in spec["sources"] if row[2] or row[3] != AUTO or builtin.TRACES.get(row[0]) != ""]
+    targets = [target for _, target, *_ in (*sources, *(spec["sinks"] or ()), *spec["enrichers"])]
     for target in (*targets, *(target for target, _ in spec["adapters"])):
         yield target.partition(":")[0].partition(".")[0]
 
