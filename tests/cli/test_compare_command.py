@@ -64,7 +64,7 @@ def test_the_table_comes_after_the_commands_output_and_the_code_is_its_own(comma
     assert "primary" in words["rapl"]
     assert "package" in words["rapl"]
     assert any(line.startswith("psutil-tdp") and "*" in line for line in lines)
-    assert "* the boundary is another than the primary's" in done.stdout
+    assert "* counts a different part of the machine: not comparable" in done.stdout
     assert "no energy from" in done.stdout
     assert not Path("energy.jsonl").exists()
 

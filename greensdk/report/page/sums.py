@@ -85,7 +85,7 @@ def _interval(total: Group) -> str:
 
 
 def _per_run(per_run: float | None, runs: int, calls: int) -> str:
-    return "each call is one run" if runs == calls else f"{amount(per_run, 'J')} per run, of {runs:,} runs"
+    return "each call is one run" if runs == calls else f"{amount(per_run, 'J')} per run ({runs:,} runs)"
 
 
 def _meter_card(view: View) -> list[Html]:

@@ -70,7 +70,10 @@ def test_hostile_records_are_whole_lines_and_tell_no_argument_and_no_variable(tm
         secrets = [ARGUMENT, VALUE, RESULT, s3.key, s3.secret]
 
     file = (tmp_path / "energy.jsonl").read_bytes()
-    assert sorted(file.splitlines(keepends=True)) == sorted(bucket.splitlines(keepends=True))
+    assert file.count(b"\n") == len(file.splitlines()) == bucket.count(b"\n")
+    # What measuring has taken is more by what the first sink took.
+    first, second = ([json.loads(line) | {"overhead_s": None} for line in each.splitlines()] for each in (file, bucket))
+    assert sorted(first, key=itemgetter("record_id")) == sorted(second, key=itemgetter("record_id"))
     assert [] == [secret for secret in secrets if secret.encode() in file + bucket]
     records = [json.loads(line, parse_constant=pytest.fail) for line in file.decode().split("\n")[:-1]]
     labels = {record["tags"].get("name", record["label"]): record["label"] for record in records}
