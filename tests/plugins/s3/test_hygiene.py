@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from operator import itemgetter
 
 import pytest
 from s3_kit import seaweed
