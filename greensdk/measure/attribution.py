@@ -94,7 +94,8 @@ def attribute(found: Reading, share: Share | None, reason: str = NO_CLOCK) -> bo
     if energy is None:
         if not found["reason"] or not isinstance(found["reason"], str):
             raise ValueError("energy_j is None without a reason")
-        _make_floats(found)
+        if not (low is high is found["call_j"] is found["low_j"] is found["high_j"] is None):
+            _make_floats(found)
         return False
     if energy.__class__ is not float or not (low.__class__ is high.__class__ is float):
         energy, low, high = _make_floats(found)

@@ -4,15 +4,22 @@ The meters around a call: read before and after, shared out, and turned into rea
 
 from __future__ import annotations
 
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import describe
+from greensdk.machine.pools import MODULE as POOLS
+from greensdk.machine.pools import has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal
-from greensdk.measure.attribution import IDLE_HOST, attribute, by_clock
-from greensdk.measure.state import Frame
+from greensdk.measure.attribution import attribute, by_clock
+from greensdk.measure.state import Frame, ledger
 from greensdk.monitor import MACHINE, MEASURED, CpuTime, Reading, Usage, reading
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from resource import struct_rusage
+
     from greensdk.measure.attribution import Share
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import CpuClock
@@ -29,9 +36,23 @@ class Bracket(Frame):
         unshared: Why the machine's joules can't be shared out; empty where nothing speaks against it.
         host0_s: What the machine's CPU clock showed at the beginning.
         entered_ns: When measuring began.
+        claimed0_ns: What all calls had claimed when it began.
     """
 
-    __slots__ = ("clock_token", "errors", "host0_s", "runtime", "strict_error", "tokens", "unshared")
+    __slots__ = (
+        "children0",
+        "children_claimed0",
+        "claimed0_ns",
+        "clock_token",
+        "errors",
+        "host0_s",
+        "pool0_s",
+        "runtime",
+        "self0",
+        "strict_error",
+        "tokens",
+        "unshared",
+    )
 
     runtime: Runtime
     errors: dict[str, str]
@@ -39,17 +60,26 @@ class Bracket(Frame):
     unshared: str
     host0_s: float | None
     entered_ns: int
+    children0: struct_rusage
+    self0: struct_rusage
+    children_claimed0: float
+    claimed0_ns: int
+    pool0_s: Mapping[int, float] | None
 
     def start_meters(self) -> None:
         """
-        Read every meter, the cheapest last.
+        Read every meter and the clocks of the process, the cheapest last.
         """
         runtime = self.runtime
+        poller = runtime.poller
+        if poller is not None and self.entered_ns > poller.due_ns:
+            poller.watch(self.entered_ns)
         host_clock, cpu_clock = runtime.host_clock, runtime.cpu_clock
         self.host0_s = None
         if host_clock is not None:
             try:
-                self.host0_s = host_clock.read()
+                read = host_clock.read
+                self.host0_s = read()
             except (OSError, ValueError) as error:
                 self.fault(host_clock.name, "read", error)
         self.clock_token: Any = None if cpu_clock is None else self._start(cpu_clock)
@@ -59,6 +89,11 @@ class Bracket(Frame):
                 self.tokens.append(monitor.start())
             except BaseException as error:  # a plugin's SystemExit is no more ours to raise than its OSError
                 self.tokens.append(self.fault(monitor.name, "start", error))
+        self.children_claimed0 = ledger.children_s
+        self.pool0_s = pool_cpu_s() if POOLS in modules and has_pools() else None
+        self.claimed0_ns = ledger.claimed_ns
+        self.children0 = getrusage(RUSAGE_CHILDREN)
+        self.self0 = getrusage(RUSAGE_SELF)
 
     def _start(self, clock: CpuClock) -> Any:
         try:
@@ -80,7 +115,8 @@ class Bracket(Frame):
         if host_clock is None or self.host0_s is None:
             return None, None, 0.0
         try:
-            return None, host_clock.read() - self.host0_s, host_clock.resolution_s
+            read = host_clock.read
+            return None, read() - self.host0_s, host_clock.resolution_s
         except (OSError, ValueError) as error:
             self.fault(host_clock.name, "read", error)
             return None, None, 0.0
@@ -118,12 +154,20 @@ class Bracket(Frame):
         readings.reverse()
         return readings
 
-    def share_out(self, readings: list[Reading], share: Share | None, usage: Usage, counted: CpuTime | None) -> None:
+    def share_out(
+        self, readings: list[Reading], share: Share | None, why_not: str, usage: Usage, counted: CpuTime | None
+    ) -> None:
         """
         Give each of the monitors' readings its call's part, and add those of the estimators and of the CPU clock.
+
+        Args:
+            readings: The monitors', in their order.
+            share: The call's of the machine.
+            why_not: Why it is None.
+            usage: What estimators go by.
+            counted: What the CPU clock has counted.
         """
         runtime = self.runtime
-        why_not = self.unshared or (runtime.no_clock if usage.host_cpu_s is None else IDLE_HOST)
         meters: list[Reading] = []
         for number, each in enumerate(readings):
             try:

@@ -76,6 +76,7 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     record["host"] = opened.host
     record["process"] = identity()
     record["worker"] = deployment.worker
+    record["reason"] = NONE_WORKS if asked else NONE_ASKED  # replaced where there is any reading
     record["config_digest"] = settings.get("config_digest")
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
     clock, no_clock = _clock() if asked and opened.cpu_clock is None else (None, "")
@@ -103,7 +104,6 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
         checkpoint_s=checkpoint_s,
         signals=signals,
         idle_w=idle_w,
-        nothing=NONE_WORKS if asked else NONE_ASKED,
         enrichers=enrichers,
         sinks=[*deployment.sinks, *_open_sinks(settings, usual=not deployment.has_sinks)],
         worker_now=deployment.call,

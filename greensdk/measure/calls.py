@@ -60,44 +60,32 @@ def measure(
     fn: Callable[..., Any],
     args: Any,
     kwargs: dict[str, Any],
-    call: Call | None = None,
-    window: Window | None = None,
-    verdict: Verdict | None = None,
+    window: Window,
+    verdict: Verdict,
 ) -> Any:
     """
-    Run a function as a call, or as a stretch of one, and return what it returns.
+    Run a function as a stretch of a call, and return what it returns.
 
     Args:
         fn: The function.
         args: Its arguments.
         kwargs: Its arguments by name.
-        call: Whose call it is.
-        window: The window of a call of many stretches, instead; it is open.
-        verdict: For such a call: says of what a stretch has raised which error the call has ended with (None: with a
-            result), or returns `PAUSED`.
+        window: The call's; it is open.
+        verdict: Says of what a stretch has raised which error the call has ended with (None: with a result), or returns
+            `PAUSED`.
     """
     try:
-        if call is not None:
-            window = open_window(call.slot, call.subject)
-        if window is None:
-            return fn(*args, **kwargs)
         window.resume()
         result = fn(*args, **kwargs)
-        if verdict is None:
-            window.close(None)
-        else:
-            window.pause()
+        window.pause()
+        return result
     except BaseException as error:
-        if window is not None:
-            outcome = error if verdict is None else verdict(error)
-            try:
-                _leave(window, outcome)
-            finally:  # a signal handler may have raised before the first line of that
-                _leave(window, outcome)
+        outcome = verdict(error)
+        try:
+            _leave(window, outcome)
+        finally:  # a signal handler may have raised before the first line of that
+            _leave(window, outcome)
         raise
-    if verdict is None and window.strict_error is not None:
-        raise window.strict_error
-    return result
 
 
 def _leave(window: Window, outcome: BaseException | None) -> None:
@@ -157,7 +145,32 @@ class Call:
         """
         Run the function in a window.
         """
-        return measure(self.fn, args, kwargs, self)
+        window, slot, subject = None, self.slot, self.subject
+        try:
+            try:  # as in open_window(), in one go: each call in here is one per call of the user's
+                runtime = slot.runtime or slot.open()
+                if subject.runtime is not runtime:
+                    subject.prepare(runtime)
+                window = Window()
+                window.begin(runtime, subject)
+            except BaseException as problem:
+                failed, window = window, None
+                _not_begun(slot, subject, failed, problem)
+            if window is None:
+                return self.fn(*args, **kwargs)
+            window.resume()
+            result = self.fn(*args, **kwargs)
+            window.close(None)
+        except BaseException as error:
+            if window is not None:
+                try:
+                    window.close(error)
+                finally:  # a signal handler may have raised before the first line of that
+                    window.close(error)
+            raise
+        if window.strict_error is not None:
+            raise window.strict_error
+        return result
 
 
 class StepsCall(Call):
@@ -262,12 +275,12 @@ class Steps(Opening):
         if window is None:
             self._inner.close()
             return
-        measure(self._inner.close, (), {}, None, window, returned)
+        measure(self._inner.close, (), {}, window, returned)
         window.close(GeneratorExit())
 
     def _step(self, method: Callable[..., Any], *args: Any) -> Any:
         window = self.window()
-        return method(*args) if window is None else measure(method, args, {}, None, window, self.verdict)
+        return method(*args) if window is None else measure(method, args, {}, window, self.verdict)
 
     verdict = staticmethod(returned)
 

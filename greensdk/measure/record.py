@@ -39,7 +39,7 @@ def rfc3339(epoch_s: float) -> str:
         '1970-01-01T00:00:00.250000Z'
     """
     second = int(epoch_s)
-    return _second(second) + str(1_000_000 + int((epoch_s - second) * 1e6))[1:] + "Z"
+    return f"{_second(second)}{int((epoch_s - second) * 1e6):06d}Z"
 
 
 @lru_cache(maxsize=8)
@@ -62,21 +62,28 @@ def status_of(error: BaseException) -> Status:
 def light_resources(
     cpu_s: float,
     duration_s: float,
+    split_s: tuple[float, float] | None,
     self0: struct_rusage,
     self1: struct_rusage,
-    kids0: struct_rusage,
     kids1: struct_rusage,
-    alone: bool,
 ) -> Resources:
     """
     Return what two getrusage(2) calls tell about a call.
 
     The kernel splits CPU time into user and system, and counts faults, switches and blocks, per
     process only; while other calls run beside this one, those numbers can't be separated and are None.
+
+    Args:
+        cpu_s: The call's CPU seconds.
+        duration_s: Its wall seconds.
+        split_s: User and system seconds of the process and its reaped children; None while other calls run beside.
+        self0: The process at the beginning.
+        self1: At the end.
+        kids1: Its reaped children at the end.
     """
     cpu_percent = 100.0 * cpu_s / duration_s if duration_s else None
     peak_rss_bytes = (self1[2] if self1[2] > kids1[2] else kids1[2]) * MAXRSS_BYTES
-    if not alone:
+    if split_s is None:
         return {
             "cpu_percent": cpu_percent,
             "peak_rss_bytes": peak_rss_bytes,
@@ -90,8 +97,8 @@ def light_resources(
     return {
         "cpu_percent": cpu_percent,
         "peak_rss_bytes": peak_rss_bytes,
-        "cpu_user_s": self1[0] - self0[0] + kids1[0] - kids0[0],
-        "cpu_system_s": self1[1] - self0[1] + kids1[1] - kids0[1],
+        "cpu_user_s": split_s[0],
+        "cpu_system_s": split_s[1],
         "minor_faults": self1[6] - self0[6],
         "major_faults": self1[7] - self0[7],
         "ctx_switches_voluntary": self1[14] - self0[14],

@@ -33,26 +33,24 @@ class RepeatedCall(Call):
     Runs the function several times in one window; the result is the last run's.
     """
 
-    __slots__ = ("repeat",)
+    __slots__ = ("once", "repeat")
 
     def __init__(self, fn: Callable[..., Any], slot: Slot, subject: Subject) -> None:
-        super().__init__(fn, slot, subject)
+        super().__init__(self._run, slot, subject)
+        self.once = fn
         self.repeat: int = slot.spec["repeat"]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """
-        Run the function in a window. A run that raises is the last.
-        """
-        return measure(self._run, args, kwargs, self)
-
     def _run(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Run the function as often as asked. A run that raises is the last.
+        """
         window = current.get()
         if not isinstance(window, Window) or window.subject is not self.subject:
-            return self.fn(*args, **kwargs)  # unmeasured
+            return self.once(*args, **kwargs)  # unmeasured
         window.runs = 0
         for _ in range(self.repeat):
             window.runs += 1
-            result = self.fn(*args, **kwargs)
+            result = self.once(*args, **kwargs)
         return result
 
 
@@ -93,7 +91,7 @@ class Period:
             self.runs_now = 1
             ledger.open += 1
             ledger.born += 1
-            return measure(fn, args, kwargs, None, window, goes_on)
+            return measure(fn, args, kwargs, window, goes_on)
         finally:
             ledger.open -= 1
             self.runs_now = 0

@@ -54,13 +54,13 @@ class Runtime:
         checkpoint_s: How often calls under way leave an interim record; None for never.
         signals: Calls under way leave their records when a signal ends the process.
         idle_w: Watts at rest of each meter; see :mod:`greensdk.machine.calibration`.
-        nothing: Why there is no energy when there is no reading at all.
         enrichers: Name and function of each.
         sinks: URI and sink of each.
         worker_now: Returns what of the record's ``worker`` differs from call to call.
         counts: Anything but the clocks of the calling thread is read.
 
     Attributes:
+        adds: A record has more than the window counts: from where we run, what waits for GPUs, or enrichers.
         deployed: Where we run has something to say of each call.
         spooled: How many records the sinks did not take.
         unfinished: What has to be done before it closes.
@@ -68,6 +68,7 @@ class Runtime:
     """
 
     __slots__ = (
+        "adds",
         "backwards",
         "blank",
         "boundary",
@@ -85,7 +86,6 @@ class Runtime:
         "monitors",
         "next_id",
         "no_clock",
-        "nothing",
         "poller",
         "probe",
         "ranks",
@@ -121,7 +121,6 @@ class Runtime:
         checkpoint_s: float | None = None,
         signals: bool = False,
         idle_w: Mapping[str, float] = MappingProxyType({}),
-        nothing: str | None = None,
         enrichers: Sequence[tuple[str, Callable[..., Any]]] = (),
         sinks: Sequence[tuple[str, Sink]] = (),
         worker_now: Callable[[], Worker] | None = None,
@@ -147,12 +146,12 @@ class Runtime:
         self.checkpoint_s = checkpoint_s
         self.signals = signals
         self.idle_w = idle_w
-        self.nothing = nothing
         self.enrichers = tuple(enrichers)
         self.sinks = tuple(sinks)
         self.worker_now = worker_now
         self.counts = counts
         self.deployed = bool(faults) or worker_now is not None
+        self.adds = bool(self.deployed or gpu is not None or enrichers)
         self.spooled = 0
         self.unfinished: list[Callable[[], None]] = []
         self.next_id = record_ids()
@@ -211,5 +210,4 @@ def record_ids() -> Callable[[], str]:
     """
     Return a maker of record ids: 20 random hex digits of this process, then a counter of 12.
     """
-    base, numbers = os.urandom(10).hex(), count()
-    return lambda: base + "%012x" % next(numbers)  # noqa: UP031 - half as long as an f-string
+    return map((os.urandom(10).hex() + "%012x").__mod__, count()).__next__

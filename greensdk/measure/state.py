@@ -222,3 +222,6 @@ ledger = Ledger()
 shared = Shared()
 current: ContextVar[Frame | None] = ContextVar("greensdk", default=None)
 """The innermost call under way here."""
+
+here, enter, leave = current.get, current.set, current.reset
+"""Its methods, bound once: of an imported name, Python 3.11 and 3.12 make the bound method anew for each call."""

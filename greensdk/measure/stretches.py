@@ -11,12 +11,9 @@ from time import clock_gettime_ns, perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.measure.bracket import Bracket
-from greensdk.measure.state import DEEPEST, Frame, Lane, all_lanes, current, lanes, ledger
+from greensdk.measure.state import DEEPEST, Frame, Lane, all_lanes, enter, here, lanes, leave, ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from resource import struct_rusage
-
     from greensdk.machine.resources import ResourceProbe
     from greensdk.monitor import CpuTime
     from greensdk.sample.sampler import Subscription
@@ -56,16 +53,12 @@ class Stretches(Bracket):
         started_ns: When the call began.
         stopped_ns: When its last stretch ended.
         home: The thread on which it began to run; `home_ns` and `home_claimed_ns` are what its clock and lane showed.
-        claimed0_ns: What all calls had claimed when it began.
     """
 
     __slots__ = (
         "alone",
         "born",
-        "children0",
-        "children_claimed0",
         "children_s",
-        "claimed0_ns",
         "context",
         "cpu_ns",
         "cpu_source",
@@ -77,10 +70,8 @@ class Stretches(Bracket):
         "lane_claimed0",
         "living0_s",
         "owed_ns",
-        "pool0_s",
         "probe_token",
         "sampling",
-        "self0",
         "started_ns",
         "stopped_ns",
     )
@@ -95,50 +86,70 @@ class Stretches(Bracket):
     started_ns: int
     stopped_ns: int
     sampling: Subscription | None
-    children0: struct_rusage
-    self0: struct_rusage
-    children_claimed0: float
-    home: Lane | None
+    home: Lane
     home_ns: int
     home_claimed_ns: int
-    claimed0_ns: int
-    pool0_s: Mapping[int, float] | None
     children_s: float | None
 
     def resume(self) -> None:
         """
         The call begins to run on this thread.
         """
-        lane = lanes.here  # here too in one go, as in go_on(): a call of nothing takes a tenth of all this
+        # Here too in one go, as in go_on(): a call of nothing takes a tenth of all this.
+        lane = lanes.here if self.started_ns else self.home
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
         self.lane = lane
         self.lane_claimed0 = lane.claimed_ns
         if lane.top is not self:
-            self.below, lane.top = lane.top, self
-        self.context = current.set(self)
+            self.below = lane.top
+            lane.top = self
+        self.context = enter(self)
         if not self.started_ns:
-            self.home = lane
             if self.cpu_source == "steps":
                 self.home_ns, self.home_claimed_ns = self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
 
-    def pause(self) -> None:
+    def pause(self, leaves: bool = True) -> None:
         """
         The call stops running on this thread, for now or for good. Doing so twice is harmless.
+
+        Args:
+            leaves: It is no longer what is under way here.
         """
         self.stopped_ns = perf_counter_ns()
-        if self.lane is None:
+        thread_ns = thread_time_ns()
+        lane = self.lane
+        if lane is None:
             return
-        self.halt()
+        self.lane = None
+        if lane.top is self:
+            lane.top = self.below
+        else:
+            self._take_from(lane)
+        claimed_ns, own_ns = lane.claimed_ns, self.nested_ns
+        fresh_ns = thread_ns - self.thread0 - claimed_ns + self.lane_claimed0
+        if fresh_ns > 0:
+            lane.claimed_ns = claimed_ns + fresh_ns
+            ledger.claimed_ns += fresh_ns
+            own_ns += fresh_ns
+        self.cpu_ns += own_ns
+        parent = self.parent
+        if parent is not None:
+            if parent.lane is lane and not self.on_loop:
+                parent.nested_ns += own_ns
+            else:
+                self.owed_ns += own_ns
+        if not leaves:
+            return
         context, self.context = self.context, None
         if context is None:
-            if current.get() is self:  # a signal handler has raised before resume() could keep it
-                current.set(self.parent)
+            if here() is self:  # a signal handler has raised before resume() could keep it
+                enter(parent)
             return
         # Closed in another context than it was opened in, it is still current there, but has ended and is passed over.
         try:
-            current.reset(context)
+            leave(context)
         except ValueError:
             return
 
@@ -157,27 +168,7 @@ class Stretches(Bracket):
         """
         Stop running, by the clock alone.
         """
-        thread_ns = thread_time_ns()
-        lane, self.lane = self.lane, None
-        if lane is None:
-            return
-        if lane.top is self:
-            lane.top = self.below
-        else:
-            self._take_from(lane)
-        fresh_ns = thread_ns - self.thread0 - lane.claimed_ns + self.lane_claimed0
-        if fresh_ns < 0:
-            fresh_ns = 0
-        lane.claimed_ns += fresh_ns
-        ledger.claimed_ns += fresh_ns
-        own_ns = fresh_ns + self.nested_ns
-        self.cpu_ns += own_ns
-        parent = self.parent
-        if parent is not None:
-            if parent.lane is lane and not self.on_loop:
-                parent.nested_ns += own_ns
-            else:
-                self.owed_ns += own_ns
+        self.pause(leaves=False)
 
     def _take_from(self, lane: Lane) -> None:
         """
@@ -250,6 +241,14 @@ class Stretches(Bracket):
         if self.is_foreign:
             self.unshared = TANGLED
 
+    def is_beside(self, parent: Frame, lane: Lane) -> bool:
+        """
+        Say whether it runs beside the call around it, which has gone on in another thread or another task.
+        """
+        if self.on_loop:
+            parent.inside += 1
+        return parent.lane is not lane or (self.on_loop and parent.inside > 1)
+
     def start_probe(self, probe: ResourceProbe) -> None:
         """
         Read the full resources, and what live children have burnt so far.
@@ -274,24 +273,29 @@ class Stretches(Bracket):
         return grown_s, full
 
     def cpu_time(
-        self, own: struct_rusage, kids: struct_rusage, alone: bool, living_s: float, counted: CpuTime | None
+        self, process_s: float, reaped_s: float, alone: bool, living_s: float, counted: CpuTime | None
     ) -> tuple[float, str]:
         """
         Return the call's CPU seconds, its children's included, and the name of the clock they come from.
+
+        Args:
+            process_s: CPU seconds of the process in the window.
+            reaped_s: Those of child processes that were waited for in it.
+            alone: No other call ran beside it.
+            living_s: CPU seconds of child processes that live.
+            counted: What the CPU clock has counted.
         """
-        own0, kids0 = self.self0, self.children0
         own_ns, duration_ns, source = self.cpu_ns, self.stopped_ns - self.started_ns, self.cpu_source
         own_ns = (own_ns if own_ns < duration_ns else duration_ns) + self.elsewhere_ns
         sampling_s = 0.0 if self.sampling is None else self.sampling.spent_ns() * 1e-9
-        reaped_s = kids[0] + kids[1] - kids0[0] - kids0[1]
         fresh_s = reaped_s - ledger.children_s + self.children_claimed0
         if fresh_s > 0.0 and source != "runs":
             ledger.children_s += fresh_s
             self.children_claims_s += fresh_s
-        process_ns = int((own[0] + own[1] - own0[0] - own0[1] - sampling_s) * 1e9)
+        process_ns = int((process_s - sampling_s) * 1e9)
         if not alone:
             self._note_others(process_ns * 1e-9, living_s)
-        elif source == "steps" and self.home is lanes.here:
+        elif source == "steps" and self.started_ns and self.home is lanes.here:
             # What the process took and this thread did not: helper threads of a lone call are its own.
             helpers_ns = process_ns - (thread_time_ns() - self.home_ns)
             if helpers_ns > HELPERS_NS:
@@ -299,6 +303,7 @@ class Stretches(Bracket):
         elif source == "thread":
             clock = self.runtime.cpu_clock
             if clock is not None and counted is not None and counted.tree_s is not None:
+                self.children_s = None
                 return max(0.0, counted.tree_s - sampling_s), clock.name
             source = "process"
             if process_ns - own_ns > HELPERS_NS:
@@ -313,20 +318,20 @@ class Stretches(Bracket):
         """
         if living_s > NOTED_S:
             self.errors["processes"] = POOLS_UNSHARED.format(living_s)
-        if process_s > NOTED_S and self.cpu_source != "runs" and self.home is lanes.here:
+        if process_s > NOTED_S and self.cpu_source != "runs" and self.started_ns and self.home is lanes.here:
             others_s = process_s - self._tracked_s(self.home)
             if others_s > NOTED_S:
                 self.errors["threads"] = THREADS_UNSHARED.format(others_s)
 
-    def _tracked_s(self, here: Lane) -> float:
+    def _tracked_s(self, mine: Lane) -> float:
         """
         Return the CPU seconds since it began of this thread, and of calls on other threads.
         """
         sum_ns = ledger.claimed_ns - self.claimed0_ns
         if self.cpu_source == "steps":
-            sum_ns += thread_time_ns() - self.home_ns - (here.claimed_ns - self.home_claimed_ns)
+            sum_ns += thread_time_ns() - self.home_ns - (mine.claimed_ns - self.home_claimed_ns)
         for lane in tuple(all_lanes):
-            outermost = None if lane is here else lane.top
+            outermost = None if lane is mine else lane.top
             if outermost is None or lane.clock is None:
                 continue
             for _ in range(DEEPEST):

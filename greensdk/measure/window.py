@@ -17,10 +17,10 @@ from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
-from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
+from greensdk.measure.attribution import IDLE_HOST, Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
 from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
-from greensdk.measure.state import current, lanes, ledger, shared
+from greensdk.measure.state import here, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
 from greensdk.schema.primary import has_gpu
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from greensdk.schema.types import GpuSync, Record, Resources
 
 
+NO_USAGE = Usage(0.0, None, None, "")
 ABANDONED = "never ended: the record is of all that happened until this was noticed"
 
 
@@ -72,61 +73,48 @@ class Window(Stretches):
         Read everything for the first time. The window is made without it: what Python has made and not yet handed
         over is lost when a signal handler raises.
         """
-        self.is_lane = self.closed = self.on_loop = self.is_foreign = False
-        self.sampling = self.gpu_sync = None
         self.entered_ns = perf_counter_ns()
-        self.runtime, self.gpu = runtime, runtime.gpu
+        # Unpacked, not chained, which takes a third more steps of the interpreter; `sampling` last: see abandon().
+        self.is_lane, self.closed, self.on_loop, self.is_foreign = False, False, False, False
+        self.record, self.context, self.lane, self.nested, self.notes = None, None, None, None, None
+        self.strict_error, self.unshared, self.runs, self.children_claims_s = None, "", 1, 0.0
+        self.sent, self.inside, self.owed_ns, self.cpu_ns, self.elsewhere_ns = 0, 0, 0, 0, 0
+        self.started_ns, self.stopped_ns, self.sampling = 0, 0, None
+        self.errors = {}
+        self.runtime = runtime
         self.subject = subject
         self.cpu_source = cpu_source
-        self.record = self.context = self.lane = self.below = self.home = None
-        self.nested = self.notes = self.strict_error = self.children_s = None
-        self.errors, self.unshared = {}, ""
-        self.runs = 1
-        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
-        self.stopped_ns, self.children_claims_s = 0, 0.0
-        parent = current.get()
+        gpu = self.gpu = runtime.gpu
+        parent = here()
         while parent is not None and parent.closed:
             parent = parent.parent
         self.parent = parent
         self.depth = 0 if parent is None else parent.depth + 1
         if cpu_source != "thread":
             self.join_loop()
-        self.record_id = runtime.next_id()
+        next_id = runtime.next_id  # named first: called as a method, what is no method is looked up the slow way
+        self.record_id = next_id()
         if runtime.probe is not None:
             self.start_probe(runtime.probe)
         if shared.sampler is not None:
             self.sampling = shared.sampler.join(self)
         self.started_at = time()
-        if self.gpu is not None:
-            self.gpu.begin()
+        if gpu is not None:
+            self.gpu_sync = None
+            gpu.begin()
         if runtime.counts:
-            self._read_first(runtime)
+            self.start_meters()
         # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
-        lane = lanes.here
-        if lane.top is not parent:
-            self.meet(lane.top)
-        if self.on_loop and parent is not None:
-            parent.inside += 1
-        if parent is None or parent.lane is not lane or (self.on_loop and parent.inside > 1):
+        lane = self.home = lanes.here
+        top = lane.top
+        if top is not parent:
+            self.meet(top)
+        if parent is None or self.is_beside(parent, lane):
             self.is_lane = True
             ledger.open += 1
             ledger.born += 1
         self.born = ledger.born
         self.alone = ledger.open == 1
-
-    def _read_first(self, runtime: Runtime) -> None:
-        """
-        Read every meter and the clocks of the process, the cheapest last.
-        """
-        poller = runtime.poller
-        if poller is not None and self.entered_ns > poller.due_ns:
-            poller.watch(self.entered_ns)
-        self.start_meters()
-        self.children_claimed0 = ledger.children_s
-        self.pool0_s = pool_cpu_s() if POOLS in modules and has_pools() else None
-        self.claimed0_ns = ledger.claimed_ns
-        self.children0 = getrusage(RUSAGE_CHILDREN)
-        self.self0 = getrusage(RUSAGE_SELF)
 
     def abandon(self) -> None:
         """
@@ -203,9 +191,10 @@ class Window(Stretches):
         Give the record to every capture and sink, going on where it has been interrupted.
         """
         sinks = self.runtime.sinks
+        number = len(sinks)
         if self.sent:
             sinks = sinks[self.sent :]
-        else:
+        elif shared.captures:
             for records in shared.captures:
                 if not records or records[-1] is not record:
                     records.append(record)
@@ -219,7 +208,7 @@ class Window(Stretches):
                     raise
                 self.runtime.keep(record, uri, error)
             self.sent += 1
-            if self.sent < len(sinks):  # the next one learns what this one took
+            if self.sent < number:  # the next one learns what this one took
                 done_ns = perf_counter_ns()
                 record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
                 self.made_ns = done_ns
@@ -238,23 +227,30 @@ class Window(Stretches):
         counted, host_cpu_s, step_s = self.read_host()
         readings = self.stop_meters()
         closed_ns = perf_counter_ns()
-        alone = self.alone and ledger.born == self.born
+        self0, children0, alone = self.self0, self.children0, self.alone and ledger.born == self.born
         duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+        user_s, system_s = self1[0] - self0[0], self1[1] - self0[1]
+        reaped_user_s, reaped_system_s = children1[0] - children0[0], children1[1] - children0[1]
         living_s, full = 0.0, None
         if runtime.probe is not None:
             living_s, full = self.stop_probe(runtime.probe, duration_s)
         elif POOLS in modules and (self.pool0_s or has_pools()):
             living_s = grown_s(self.pool0_s, pool_cpu_s())
-        cpu_s, source = self.cpu_time(self1, children1, alone, living_s, counted)
+        cpu_s, source = self.cpu_time(user_s + system_s, reaped_user_s + reaped_system_s, alone, living_s, counted)
         share = None
         if host_cpu_s is not None and not self.unshared:
             if host_cpu_s < cpu_s:
                 host_cpu_s = cpu_s  # a coarse clock lags behind
             share = share_of(cpu_s, host_cpu_s, step_s)
-        self.share_out(readings, share, Usage(duration_s, cpu_s, host_cpu_s, source), counted)
+        usage = Usage(duration_s, cpu_s, host_cpu_s, source) if runtime.estimators else NO_USAGE
+        why_not = ""
+        if share is None:
+            why_not = self.unshared or (runtime.no_clock if host_cpu_s is None else IDLE_HOST)
+        self.share_out(readings, share, why_not, usage, counted)
         resources: Resources = {}
         if runtime.resources != "none":
-            resources = light_resources(cpu_s, duration_s, self.self0, self1, self.children0, children1, alone)
+            split_s = (user_s + reaped_user_s, system_s + reaped_system_s) if alone else None
+            resources = light_resources(cpu_s, duration_s, split_s, self0, self1, children1)
             if full:
                 resources.update(full)
         return self._record(error, closed_ns, cpu_s, source, host_cpu_s, share, readings, resources)
@@ -286,28 +282,25 @@ class Window(Stretches):
         if error is not None:
             record["status"] = status_of(error)
             record["error_type"] = type(error).__name__
-        if runtime.deployed:
-            self._ask_worker(record)
         record["started_at"] = rfc3339(self.started_at)
         record["monotonic_s"] = started_ns * 1e-9
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
         record["cpu_source"] = source
-        record["children_cpu_s"] = self.children_s
         record["readings"] = readings
         record["resources"] = resources
         record["errors"] = self.errors
-        record["gpu_sync"] = self.gpu_sync
         record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
         if share is not None:
             record["host_cpu_s"] = host_cpu_s
             record["host_cpu_start_s"] = self.host0_s
             record["cpu_share"] = share[0]
+        if runtime.counts:
+            record["children_cpu_s"] = self.children_s
         if readings:
             self._put_energy(record, readings, cpu_s, share)
-        else:
-            record["reason"] = runtime.nothing
-        self._put_rest(record)
+        if runtime.adds or self.notes is not None or self.sampling is not None:
+            self._put_rest(record)
         owed_ns, ledger.owed_ns = ledger.owed_ns, 0
         self.made_ns = made_ns = perf_counter_ns()
         record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
@@ -322,14 +315,19 @@ class Window(Stretches):
 
     def _put_rest(self, record: Record) -> None:
         """
-        Add what others say of the call: itself, the sampler, and enrichers.
+        Add what others say of the call: itself, the sampler, the place it runs at, what waits for GPUs, and enrichers.
         """
+        runtime = self.runtime
         if self.notes is not None:
             self.notes.put(record)
         if self.sampling is not None:
             record["samples"] = self.sampling.leave(self)
-        if self.runtime.enrichers:
-            self.runtime.enrich(record)
+        if runtime.deployed:
+            self._ask_worker(record)
+        if runtime.gpu is not None:
+            record["gpu_sync"] = self.gpu_sync
+        if runtime.enrichers:
+            runtime.enrich(record)
 
     def _put_energy(self, record: Record, readings: list[Reading], cpu_s: float, share: Share | None) -> None:
         """
@@ -337,7 +335,11 @@ class Window(Stretches):
         """
         runtime, runs = self.runtime, self.runs
         primary = choose(readings, runtime.ranks, runtime.boundary)
+        if primary is None and runtime.boundary is None:
+            record["reason"] = reasons(readings)
+            return
         parts: Sequence[Reading] = ()
+        record["reason"] = None
         if primary is None or len(readings) > 1 or "missing" in primary["attributes"]:
             parts, record["reason"] = primaries(primary, readings, runtime.ranks, runtime.boundary)
             if not parts:

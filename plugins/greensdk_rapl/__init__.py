@@ -8,6 +8,7 @@ the call and one after it is all that happens in the measured path.
 from __future__ import annotations
 
 import time
+from itertools import repeat
 from math import inf
 from os import close, pread
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from greensdk_rapl.counters import Mark
 
 DEFAULT_ROOT = "/sys/class/powercap"
+LENGTHS, STARTS = repeat(LENGTH), repeat(0)
+"""What each read of a counter asks for: so many bytes, from where."""
 
 RESOLUTION_90 = 1 - 0.1**0.5
 """
@@ -142,18 +145,17 @@ class RaplMonitor:
         """
         if not self._fds:
             raise RuntimeError("rapl is not open")
-        raws: list[Any] = []
         try:
-            for fd in self._fds:
-                raws.append(pread(fd, LENGTH, 0))  # noqa: PERF401 - a comprehension costs a call in Python 3.11
+            raws: list[Any] = [*map(pread, self._fds, LENGTHS, STARTS)]
         except OSError as error:
             if is_from_signal(error):
                 raise
             raws = self._read_each()
         # The cell is taken after the reads: a poll that fills it later has read later, too.
-        return raws, self._cell, self.clock()
+        cell, clock = self._cell, self.clock
+        return raws, cell, clock()
 
-    def stop(self, token: Any) -> Reading:  # noqa: PLR0912 - one frame, for the bracket is hot
+    def stop(self, token: Any) -> Reading:
         """
         Read every counter again and say what it counted.
         """
@@ -161,11 +163,10 @@ class RaplMonitor:
         # Taken before the reads, so that no poll in them is newer than they are.
         polled = cell is not self._cell
         first, last = cell[0] if cell else None, self._last
-        ended_ns = self.clock()
-        after: list[Any] = []
+        clock = self.clock
+        ended_ns = clock()
         try:
-            for fd in self._fds:
-                after.append(pread(fd, LENGTH, 0))  # noqa: PERF401
+            after: list[Any] = [*map(pread, self._fds, LENGTHS, STARTS)]
         except OSError as error:
             if is_from_signal(error):
                 raise
@@ -204,7 +205,9 @@ class RaplMonitor:
         Return the reading of a window shorter than an update, or None if a read failed.
         """
         try:
-            starts, stops = self._by_key(before), self._by_key(after)
+            starts = self._by_key(before)
+            # Mostly there has been no update meanwhile.
+            stops = starts.copy() if after == before else self._by_key(after)
         except (TypeError, ValueError):
             return None
         return self._reading_of_nothing(starts, stops)
