@@ -145,6 +145,12 @@ class Call:
         """
         Run the function in a window.
         """
+        return self.run(args, kwargs)
+
+    def run(self, args: Any, kwargs: dict[str, Any]) -> Any:
+        """
+        Do the same, for a wrapper that has its arguments packed already: Python needs no C call to come here.
+        """
         window, slot, subject = None, self.slot, self.subject
         try:
             try:  # as in open_window(), in one go: each call in here is one per call of the user's

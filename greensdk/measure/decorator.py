@@ -212,17 +212,21 @@ def _dress(fn: Any) -> Callable[[Any], Any]:
 
 
 def _function(fn: Any, spec: Spec) -> Any:
-    bound = None
+    bound: Any = None
+    runs = False  # not so where measuring is switched off, or greensdk is an older one
 
     @_dress(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        nonlocal bound
+        nonlocal bound, runs
         if bound is None:
             try:
                 from greensdk.calls import Call, bind
             except ImportError:
                 return fn(*args, **kwargs)
             bound = bind(Call, fn, spec)
+            runs = bound is not fn and hasattr(bound, "run")
+        if runs:
+            return bound.run(args, kwargs)
         return bound(*args, **kwargs)
 
     return wrapper

@@ -39,11 +39,11 @@ def rfc3339(epoch_s: float) -> str:
         '1970-01-01T00:00:00.250000Z'
     """
     second = int(epoch_s)
-    return f"{_second(second)}{int((epoch_s - second) * 1e6):06d}Z"
+    return f"{whole_second(second)}{int((epoch_s - second) * 1e6):06d}Z"
 
 
 @lru_cache(maxsize=8)
-def _second(epoch_s: int) -> str:
+def whole_second(epoch_s: int) -> str:
     """
     Return a whole second; formatting one costs more than all else in a record, and calls come many to a second.
     """

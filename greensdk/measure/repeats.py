@@ -135,7 +135,7 @@ class PeriodCall(Call):
         self.length_ns = int(slot.spec["every_s"] * 1e9)
         self.here = threading.local()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, args: Any, kwargs: dict[str, Any]) -> Any:
         """
         Run the function as a part of its thread's period.
         """

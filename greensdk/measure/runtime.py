@@ -62,6 +62,7 @@ class Runtime:
     Attributes:
         adds: A record has more than the window counts: from where we run, what waits for GPUs, or enrichers.
         deployed: Where we run has something to say of each call.
+        several: There is more than one sink.
         spooled: How many records the sinks did not take.
         unfinished: What has to be done before it closes.
         next_id: Returns the next record's id.
@@ -91,6 +92,7 @@ class Runtime:
         "ranks",
         "resources",
         "sample_every_s",
+        "several",
         "signals",
         "sinks",
         "spooled",
@@ -152,6 +154,7 @@ class Runtime:
         self.counts = counts
         self.deployed = bool(faults) or worker_now is not None
         self.adds = bool(self.deployed or gpu is not None or enrichers)
+        self.several = len(self.sinks) > 1
         self.spooled = 0
         self.unfinished: list[Callable[[], None]] = []
         self.next_id = record_ids()

@@ -19,7 +19,7 @@ from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import IDLE_HOST, Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
-from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
+from greensdk.measure.record import Subject, light_resources, put_doubt, status_of, whole_second
 from greensdk.measure.state import here, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
@@ -190,8 +190,8 @@ class Window(Stretches):
         """
         Give the record to every capture and sink, going on where it has been interrupted.
         """
-        sinks = self.runtime.sinks
-        number = len(sinks)
+        runtime = self.runtime
+        sinks = runtime.sinks
         if self.sent:
             sinks = sinks[self.sent :]
         elif shared.captures:
@@ -206,9 +206,9 @@ class Window(Stretches):
                     # Otherwise it has not come back, and gets the record again.
                     self.sent += is_from_signal_here(error)
                     raise
-                self.runtime.keep(record, uri, error)
+                runtime.keep(record, uri, error)
             self.sent += 1
-            if self.sent < number:  # the next one learns what this one took
+            if runtime.several and self.sent < len(runtime.sinks):  # the next one learns what this one took
                 done_ns = perf_counter_ns()
                 record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
                 self.made_ns = done_ns
@@ -271,7 +271,8 @@ class Window(Stretches):
         """
         if not self.started_ns:  # a signal handler has raised before the call began
             self.started_ns = self.stopped_ns
-        runtime, started_ns, stopped_ns, parent = self.runtime, self.started_ns, self.stopped_ns, self.parent
+        runtime, parent = self.runtime, self.parent
+        started_ns, stopped_ns = self.started_ns, self.stopped_ns
         record = self.subject.template.copy()
         record["record_id"] = self.record_id
         if parent is not None:
@@ -282,7 +283,9 @@ class Window(Stretches):
         if error is not None:
             record["status"] = status_of(error)
             record["error_type"] = type(error).__name__
-        record["started_at"] = rfc3339(self.started_at)
+        epoch_s = self.started_at
+        second = int(epoch_s)
+        record["started_at"] = f"{whole_second(second)}{int((epoch_s - second) * 1e6):06d}Z"  # as rfc3339()
         record["monotonic_s"] = started_ns * 1e-9
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = None if self.unshared is TANGLED else cpu_s

@@ -210,17 +210,14 @@ class RaplMonitor:
             stops = starts.copy() if after == before else self._by_key(after)
         except (TypeError, ValueError):
             return None
-        return self._reading_of_nothing(starts, stops)
+        made = self._too_short.copy()
+        made["attributes"] = {**self._facts, "start_uj": starts, "stop_uj": stops}
+        return made
 
     def _by_key(self, raws: Sequence[bytes]) -> dict[str, int]:
         if len(raws) != len(self._keys):
             raise ValueError("the window began on other zones")
         return dict(zip(self._keys, map(int, raws)))  # noqa: B905 - strict=True costs a third of a microsecond
-
-    def _reading_of_nothing(self, starts: Any, stops: Any) -> Reading:
-        made = self._too_short.copy()
-        made["attributes"] = {**self._facts, "start_uj": starts, "stop_uj": stops}
-        return made
 
     def poll(self) -> None:
         """
@@ -283,7 +280,7 @@ class RaplMonitor:
         )
         elapsed_ns = stop.at_ns - start.at_ns
         if elapsed_ns < self._update_ns:
-            return self._reading_of_nothing(starts, stops)
+            return {**self._too_short, "attributes": {**self._facts, "start_uj": starts, "stop_uj": stops}}
         found = outcome(meter.zones, (opened, start, stop), self._update_ns, meter.reasons, meter.kinds)
         amount, boundary, _, reason = found.total
         made = self._reading(amount, elapsed_ns, found.domains, starts, stops, reason)
