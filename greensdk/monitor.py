@@ -15,7 +15,12 @@ configuration, and making one touches no hardware.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import NamedTuple, Protocol, TypedDict, runtime_checkable
+else:
+    from greensdk.light import NamedTuple, Protocol, TypedDict, runtime_checkable
 
 MACHINE = "machine"
 CALL = "call"
@@ -165,13 +170,11 @@ class Source(Protocol):
         """
         Say whether this can work here, and if not, why and what would help. Takes no resource.
         """
-        ...
 
     def open(self) -> Sequence[Metric]:
         """
         Take file descriptors, attach, read tables; say which metrics exist here.
         """
-        ...
 
     def close(self) -> None:
         """
@@ -199,7 +202,6 @@ class Monitor(Source, Protocol):
         """
         Read the meter again and say what it counted since `token`. Hot. Tokens make windows nest and overlap.
         """
-        ...
 
     def poll(self) -> None:
         """
@@ -217,7 +219,6 @@ class Estimator(Source, Protocol):
         """
         Return the joules that a call with this `usage` takes by the model: one reading, or one for each boundary.
         """
-        ...
 
 
 @runtime_checkable
@@ -233,13 +234,11 @@ class CpuClock(Source, Protocol):
         """
         Read the clock and return a token. Hot.
         """
-        ...
 
     def cpu_time(self, token: Any) -> CpuTime:
         """
         Read the clock again and say what passed since `token`. Hot.
         """
-        ...
 
 
 def reading(

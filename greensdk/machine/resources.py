@@ -17,12 +17,15 @@ import os
 import sys
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import clock_gettime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from greensdk.machine.signals import is_from_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NamedTuple
+else:
+    from greensdk.light import NamedTuple
 
 # name: (unit, what it is)
 RESOURCE_FIELDS: dict[str, tuple[str, str]] = {
@@ -121,7 +124,7 @@ class ResourceProbe:
         """
         if token is None:
             return {}
-        now = self._sample(token.process)
+        now = self._sample(token.process, has_sensors=bool(token.sensors))
         memory = _ask(self._ps, "virtual_memory")
         return {**self._about_tree(token, now, duration_s, memory), **self._about_host(token, now, memory)}
 
@@ -139,7 +142,7 @@ class ResourceProbe:
             return None
         return self._add(0.0, self._descendants(_ask(self._ps, "Process", self._pid)), _exact_cpu_s)
 
-    def _sample(self, process: Any) -> _Sample:
+    def _sample(self, process: Any, has_sensors: bool = True) -> _Sample:
         ps, children = self._ps, self._descendants(process)
         own = self._pid is None
         tree = (process, children)
@@ -154,7 +157,8 @@ class ResourceProbe:
             net=_ask(ps, "net_io_counters", nowrap=False),
             disk=_ask(ps, "disk_io_counters", nowrap=False),
             freq=_ask(ps, "cpu_freq"),
-            sensors=_cpu_sensors(_ask(ps, "sensors_temperatures") or {}),
+            # Looking for what is not there takes as long as all else: it is done once a call.
+            sensors=_cpu_sensors(_ask(ps, "sensors_temperatures") or {}) if has_sensors else (),
         )
 
     def _tree_cpu_s(self, process: Any, children: Sequence[Any] | None) -> float | None:

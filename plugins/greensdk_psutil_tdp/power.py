@@ -24,7 +24,7 @@ thread for what it runs itself. So guests with all of a host's threads together 
 neighbours are changes the price of a thread, which widens the interval.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from greensdk.machine.hardware import classify
 from greensdk_psutil_tdp import coefficients as fitted
@@ -43,6 +43,11 @@ from greensdk_psutil_tdp.interval import EXACT, UNKNOWN, UNSEEN, Factors, Knots,
 from greensdk_psutil_tdp.names import normalise
 from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, GENERATION, RAPL, SERIES, USER, Tdp, lookup
 from greensdk_psutil_tdp.tdp import EXACT as EXACT_MATCH
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from greensdk.light import NamedTuple
 
 PACKAGE = "package"
 WALL = "wall"

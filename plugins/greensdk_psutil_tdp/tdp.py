@@ -5,13 +5,18 @@ How many watts this CPU is built for, and how many hardware threads share them.
 import os
 from collections.abc import Mapping
 from math import ceil
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
 from greensdk_psutil_tdp.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
 from greensdk_psutil_tdp.era import launch_year
 from greensdk_psutil_tdp.names import cores, letters, normalise
 from greensdk_psutil_tdp.table import Part, find
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from greensdk.light import NamedTuple
 
 USER = "user"
 RAPL = "rapl-constraint"

@@ -4,7 +4,7 @@ The counters of a machine, opened: one descriptor for each, and each meter once.
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, Metric
@@ -12,7 +12,11 @@ from greensdk_rapl.access import open_counter
 from greensdk_rapl.zones import COUNTED, ONE_CORE, PACKAGE, Zone, explain, find
 
 if TYPE_CHECKING:
+    from typing import NamedTuple
+
     from greensdk_rapl.mirrors import Pair
+else:
+    from greensdk.light import NamedTuple
 
 
 # No annotation in it is a text, which would cost each import a compilation.

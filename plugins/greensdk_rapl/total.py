@@ -6,9 +6,14 @@ unknown costs the memory, and the boundary says so: ``package`` instead of ``pac
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from greensdk_rapl.zones import COUNTED, DEFAULT_MAX_POWER_W, PACKAGE, PARTS
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from greensdk.light import NamedTuple
 
 SLACK_S = 0.1
 """

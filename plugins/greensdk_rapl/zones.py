@@ -11,7 +11,12 @@ drivers/powercap/intel_rapl_common.c gives: ``package-N``, ``package-N-die-M``, 
 import errno
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from greensdk.light import NamedTuple
 
 PACKAGE, DRAM, CORE, UNCORE, PSYS, OTHER = "package", "dram", "core", "uncore", "psys", "other"
 

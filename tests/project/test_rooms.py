@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    "version errors monitor hookspecs",
+    "version errors light monitor hookspecs",
     "machine",
     "configure",
     "schema",
