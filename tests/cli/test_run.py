@@ -130,7 +130,7 @@ while True:
     child = start(sys.executable, "-c", script, start_new_session=True)
     assert "ready\n" == child.stdout.readline()
     child.send_signal(number)
-    out, err = child.communicate(timeout=30)
+    out, err = child.communicate(timeout=600)
     assert "cleaned\n" == out
     assert 9 == child.returncode
     assert "Traceback" not in err
@@ -144,7 +144,7 @@ def test_a_signal_that_the_command_does_not_catch_ends_both(tmp_path):
     child = start("sh", "-c", "echo $$; exec sleep 60", start_new_session=True)
     pid = int(child.stdout.readline())
     child.send_signal(signal.SIGTERM)
-    child.communicate(timeout=30)
+    child.communicate(timeout=600)
     assert 143 == child.returncode
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

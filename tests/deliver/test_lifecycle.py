@@ -124,7 +124,7 @@ def test_each_process_hands_over_its_own_when_it_ends(tmp_path, way, names):
     """
     (tmp_path / "program.py").write_text(PROGRAM)
     words = [sys.executable, str(tmp_path / "program.py"), way, str(tmp_path / "log")]
-    subprocess.run(words, check=True, timeout=120)
+    subprocess.run(words, check=True, timeout=600)
 
     assert names == (tmp_path / "log").read_text().splitlines()
 
@@ -133,7 +133,7 @@ def test_a_process_does_not_end_while_a_thread_writes_a_warning():
     """
     The interpreter would abort (SIGABRT), for the thread holds standard error, here a pipe that is full.
     """
-    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen([sys.executable, "-c", WARNS], env=buffered, **pipes) as process:
         begin = process.stderr.read(1)
