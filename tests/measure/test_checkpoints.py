@@ -40,7 +40,7 @@ def wait_for(condition):
     """
     Sleep until something is true.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)

@@ -348,11 +348,11 @@ def until(look):
     """
     Return what `look` returns, once it is something.
     """
-    for _ in range(300):
+    for _ in range(3000):
         if seen := look():
             return seen
         time.sleep(0.1)
-    raise AssertionError("nothing was seen in 30 s")
+    raise AssertionError("nothing was seen in 5 min")
 
 
 def test_nothing_is_left_of_a_podman():
