@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
+    from greensdk.ab.functions import compare
     from greensdk.errors import (
         ConfigError,
         GreensdkError,
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "annotate",
     "capture",
+    "compare",
     "current",
     "energy_tracked",
     "gpu_sync",
@@ -57,6 +59,7 @@ __all__ = [
 _HOMES = {
     "annotate": "measure.notes",
     "capture": "measure.blocks",
+    "compare": "ab.functions",
     "current": "measure.notes",
     "energy_tracked": "measure.decorator",
     "gpu_sync": "measure.gpu",
