@@ -63,7 +63,7 @@ def compare(f: Function, g: Function, /, *more: Function, **options: Any) -> Com
         raise ConfigError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
     slot_for({"sink": [], **settings}).open()  # an invalid setting is reported before anything runs
     named = _names(functions)
-    sides = [Side(name, _measured(function, settings)) for name, function in zip(named, functions, strict=True)]
+    sides = [Side(name, measured(function, settings)) for name, function in zip(named, functions, strict=True)]
     if processes == 1:
         found = run(sides, plan)
     else:
@@ -99,7 +99,14 @@ def _names(functions: tuple[Function, ...]) -> list[str]:
     return names
 
 
-def _measured(function: Function, settings: Mapping[str, Any]) -> Callable[[int], tuple[Sample, str | None]]:
+def measured(function: Function, settings: Mapping[str, Any]) -> Callable[[int], tuple[Sample, str | None]]:
+    """
+    Return what measures so many runs of a function in one window.
+
+    Args:
+        function: It is called without arguments.
+        settings: Arguments of :func:`greensdk.energy_tracked`.
+    """
     from greensdk.measure.blocks import capture
     from greensdk.measure.decorator import energy_tracked
 
