@@ -54,9 +54,16 @@ class Calls:
         """
         found: dict[Job, list[float]] = {}
         for job, taken in self.taken:
-            if (value := taken[by]) is not None and value > 0:
-                found.setdefault(job, []).append(log(value))
+            if made := logarithms([taken[by]]):
+                found.setdefault(job, []).extend(made)
         return found
+
+
+def logarithms(values: Iterable[float | None]) -> list[float]:
+    """
+    Return the logarithms of what is known and above 0.
+    """
+    return [log(value) for value in values if value is not None and value > 0]
 
 
 class Row(NamedTuple):
@@ -150,11 +157,9 @@ def _row(key: Key, old: Calls, new: Calls, by: str, limit: float | None) -> Row:
         return made._replace(
             remark=f"{calls[0]} and {calls[1]} calls with a number: at least {FEWEST} are needed in each"
         )
-    difference, error, degrees = _difference(before, after, _between(old, new))
-    half = student(LEVEL, degrees) * error
-    found = Interval(exp(difference - half), exp(difference), exp(difference + half))
+    found = interval(before, after, _between(old, new))
     total = _mean(after) / _mean(before)
-    verdict, remark = _verdict(found, total, limit), _remark(old, new, by)
+    verdict, remark = None if limit is None else judged(found, total, limit), _remark(old, new, by)
     if remark and verdict is not None:
         verdict = "unclear"
     elif verdict == "unclear" and found.high <= 1 + (limit or 0):
@@ -162,9 +167,35 @@ def _row(key: Key, old: Calls, new: Calls, by: str, limit: float | None) -> Row:
     return made._replace(interval=found, total=total, verdict=verdict, remark=remark)
 
 
-def _verdict(found: Interval, total: float, limit: float | None) -> Verdict | None:
-    if limit is None:
-        return None
+def gate(
+    before: Mapping[Any, Sequence[float]], after: Mapping[Any, Sequence[float]], between: float, limit: float
+) -> tuple[Verdict, Interval]:
+    """
+    Judge whether after takes at most 1 + `limit` times what before did.
+
+    Args:
+        before: The logarithms of what calls took, by job; at least two.
+        after: The same, from after the change.
+        between: The deviation of two jobs, if there are too few to see it.
+        limit: 0.1 is 10%.
+    """
+    found = interval(before, after, between)
+    return judged(found, _mean(after) / _mean(before), limit), found
+
+
+def interval(before: Mapping[Any, Sequence[float]], after: Mapping[Any, Sequence[float]], between: float) -> Interval:
+    """
+    Return after/before with its 90% interval.
+    """
+    difference, error, degrees = _difference(before, after, between)
+    half = student(LEVEL, degrees) * error
+    return Interval(exp(difference - half), exp(difference), exp(difference + half))
+
+
+def judged(found: Interval, total: float, limit: float) -> Verdict:
+    """
+    Return what an interval says of a limit, if the ratio of the means does not say otherwise.
+    """
     if found.low > 1 + limit:
         return "fail"
     return "pass" if found.high <= 1 + limit and total <= 1 + limit else "unclear"
@@ -186,7 +217,7 @@ def _between(old: Calls, new: Calls) -> float:
 
 
 def _difference(
-    before: Mapping[Job, Sequence[float]], after: Mapping[Job, Sequence[float]], between: float
+    before: Mapping[Any, Sequence[float]], after: Mapping[Any, Sequence[float]], between: float
 ) -> tuple[float, float, float]:
     """
     Return the difference of two means, its standard error, and the degrees of freedom of that (Welch-Satterthwaite).
@@ -208,5 +239,5 @@ def _difference(
     return means[1] - means[0], sqrt(own + known), max(degrees, 1.0)
 
 
-def _mean(jobs: Mapping[Job, Sequence[float]]) -> float:
+def _mean(jobs: Mapping[Any, Sequence[float]]) -> float:
     return fmean(exp(value) for job in jobs.values() for value in job)
