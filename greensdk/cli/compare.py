@@ -170,7 +170,7 @@ def _silent(name: str, record: Mapping[str, Any]) -> str:
 
 def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
     from greensdk.cli.narrow import table
-    from greensdk.cli.show import joules
+    from greensdk.schema.text import joules
 
     known = [row for row in rows if row["energy_j"] is not None]
     table(
