@@ -69,7 +69,15 @@ _HOMES = {
 }
 
 
+_EXTENSION = ("load_ipython_extension", "unload_ipython_extension")
+"""What ``%load_ext greensdk`` asks this package for."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _EXTENSION:
+        from greensdk.configure.targets import load
+
+        return load(f"greensdk_jupyter:{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
