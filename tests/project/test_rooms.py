@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    "version errors light monitor hookspecs",
+    "light",
+    "version errors monitor hookspecs",
     "machine",
     "configure",
     "schema",
