@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 DEEPEST = 100
@@ -40,8 +41,7 @@ def _choose() -> Callable[[Any], bytes]:
     except ImportError:
         _dumps = _stdlib
     else:
-        dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
-        _dumps = lambda record: dumps(record, None, newline)  # noqa: E731 - one frame less on every call
+        _dumps = partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE)
     return _dumps
 
 

@@ -107,7 +107,19 @@ class JsonlSink:
         file = self._file
         try:
             fd = file.fd if monotonic() < file.look_s else file.look()
-            written, wanted = self._append(fd, record)
+            if self._chain:
+                from greensdk.deliver import chain
+
+                written, wanted = chain.append(fd, record)
+            else:
+                line = b"\n" + encode(record) if file.torn else encode(record)
+                wanted = len(line)
+                try:
+                    written = os.write(fd, line)
+                except BaseException as error:
+                    if is_from_signal_here(error):
+                        self._written = record
+                    raise
             if self._fsync:
                 os.fsync(fd)
         except OSError as error:
@@ -117,20 +129,6 @@ class JsonlSink:
         file.torn = written != wanted
         if file.torn:
             raise SinkError(f"{self.path}: wrote {written} of {wanted} bytes")
-
-    def _append(self, fd: int, record: Mapping[str, Any]) -> tuple[int, int]:
-        if self._chain:
-            from greensdk.deliver import chain
-
-            return chain.append(fd, record)
-        line = b"\n" + encode(record) if self._file.torn else encode(record)
-        size = len(line)
-        try:
-            return os.write(fd, line), size
-        except BaseException as error:
-            if is_from_signal_here(error):
-                self._written = record
-            raise
 
     def flush(self) -> None:
         """
