@@ -1,0 +1,117 @@
+"""
+What a worker does first: it gets ready to import greensdk.
+
+A function that an executor has prepared carries a call of :func:`begin`, pickled before the function itself, so it runs
+in the process that Lithops has forked for the call, before any other code of greensdk. The functions of this module
+are pickled by value, for the runtime may have no greensdk or another version, and so use the standard library only.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import marshal
+import os
+import sys
+import tempfile
+import zlib
+from typing import Any
+
+MISSING_KEY = "worker_func_energy_missing"
+"""The key of ``future.stats`` that says why a worker could not load greensdk."""
+
+LOADER = "greensdk_lithops.bundled"
+"""The module of a bundle that makes all of them importable."""
+
+
+def begin(key: str | None, magic: bytes) -> None:
+    """
+    Make greensdk importable, and keep garbage collection from what the process has inherited: it copies those pages.
+
+    Args:
+        key: Of a bundle in Lithops' storage; None if the runtime has greensdk, or nothing may be sent.
+        magic: The client's version of bytecode.
+    """
+    runner = job_runner()
+    if runner is None:
+        return  # unpickled elsewhere
+    gc.freeze()
+    try:
+        if key is None:
+            compile_once()
+        elif magic != importlib.util.MAGIC_NUMBER:
+            raise ImportError("the client's bytecode is of another version of Python")
+        else:
+            load_bundle(key, runner.internal_storage.storage)
+    except Exception as error:
+        runner.stats.write(MISSING_KEY, " ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def job_runner() -> Any:
+    """
+    Return Lithops' job runner, which is unpickling the function; None elsewhere.
+    """
+    frame: Any = sys._getframe(2)
+    while frame is not None and not hasattr(frame.f_locals.get("self"), "jobrunner_conn"):
+        frame = frame.f_back
+    return frame and frame.f_locals["self"]
+
+
+def own_folder() -> str | None:
+    """
+    Return a folder in the temp directory that is the user's alone; None if there can't be one.
+    """
+    try:
+        folder = os.path.join(tempfile.gettempdir(), f"greensdk-code-{os.getuid()}")
+        if not os.path.lexists(folder):
+            os.mkdir(folder, 0o700)
+        status = os.lstat(folder)
+    except (OSError, AttributeError):
+        return None
+    return folder if status.st_uid == os.getuid() and not status.st_mode & 0o077 else None  # a link has all bits
+
+
+def load_bundle(key: str, storage: Any) -> None:
+    """
+    Make a bundle's modules importable: from the own folder, or from storage for this worker's first call.
+    """
+    digest, folder = key.rpartition("/")[2], own_folder()
+    if any(getattr(finder, "digest", None) == digest for finder in sys.meta_path):
+        return
+    path, new, modules = os.path.join(folder or "", digest), b"", None
+    try:
+        if folder:
+            with open(path, "rb") as file:
+                modules = marshal.loads(file.read())  # noqa: S302 - a folder of the user's own
+    except (OSError, EOFError, ValueError, TypeError):
+        pass
+    if modules is None:
+        new = zlib.decompress(storage.get_object(storage.bucket, key))
+        modules = marshal.loads(new)  # noqa: S302 - as trusted as the function, which lies beside it
+    loader: dict[str, Any] = {"__name__": LOADER}
+    exec(marshal.loads(modules[LOADER][1]), loader)  # noqa: S102, S302
+    loader["install"](modules, digest)
+    if folder and new:
+        loader["keep"](path, new)
+
+
+def compile_once() -> None:
+    """
+    Import greensdk through bytecode in the own folder, if it has none and can't write it beside its sources.
+    """
+    if "greensdk.calls" in sys.modules:
+        return
+    spec = importlib.util.find_spec("greensdk")
+    if spec is None or spec.cached is None or os.path.exists(spec.cached):
+        return
+    folder = own_folder()
+    if folder is None or not (sys.dont_write_bytecode or not os.access(os.path.dirname(spec.cached), os.W_OK)):
+        return
+    before = sys.pycache_prefix, sys.dont_write_bytecode
+    sys.pycache_prefix, sys.dont_write_bytecode = os.path.join(folder, "bytecode"), False
+    try:
+        from greensdk_lithops.warm import load
+
+        load()
+    finally:
+        sys.pycache_prefix, sys.dont_write_bytecode = before
