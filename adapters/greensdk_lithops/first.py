@@ -15,6 +15,9 @@ import os
 import sys
 import tempfile
 import zlib
+from functools import partial
+from importlib.machinery import PathFinder, SourceFileLoader
+from types import SimpleNamespace
 from typing import Any
 
 MISSING_KEY = "worker_func_energy_missing"
@@ -97,21 +100,34 @@ def load_bundle(key: str, storage: Any) -> None:
 
 def compile_once() -> None:
     """
-    Import greensdk through bytecode in the own folder, if it has none and can't write it beside its sources.
+    Keep the bytecode of greensdk in the own folder, if it has none and none can be written beside its sources.
     """
-    if "greensdk.calls" in sys.modules:
-        return
     spec = importlib.util.find_spec("greensdk")
-    if spec is None or spec.cached is None or os.path.exists(spec.cached):
+    if spec is None or spec.cached is None or "greensdk.calls" in sys.modules or os.path.exists(spec.cached):
         return
     folder = own_folder()
-    if folder is None or not (sys.dont_write_bytecode or not os.access(os.path.dirname(spec.cached), os.W_OK)):
-        return
-    before = sys.pycache_prefix, sys.dont_write_bytecode
-    sys.pycache_prefix, sys.dont_write_bytecode = os.path.join(folder, "bytecode"), False
-    try:
-        from greensdk_lithops.warm import load
+    if folder and (sys.dont_write_bytecode or not os.access(os.path.dirname(spec.cached), os.W_OK)):
+        prefix = os.path.join(folder, "bytecode")
+        sys.meta_path.insert(0, SimpleNamespace(find_spec=partial(find_compiled, prefix)))
 
-        load()
+
+def find_compiled(prefix: str, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG001
+    """
+    Find a module of greensdk as Python does, with a loader that uses bytecode below a prefix.
+    """
+    spec = PathFinder.find_spec(name, path) if name.startswith("greensdk") else None
+    if spec is not None and isinstance(spec.loader, SourceFileLoader):
+        spec.loader.get_code = partial(code_below, prefix, spec.loader.get_code)  # type: ignore[method-assign]
+    return spec
+
+
+def code_below(prefix: str, get_code: Any, name: str) -> Any:
+    """
+    Return a module's code; only meanwhile does Python look for bytecode there, and write it.
+    """
+    before = sys.pycache_prefix, sys.dont_write_bytecode
+    sys.pycache_prefix, sys.dont_write_bytecode = prefix, False
+    try:
+        return get_code(name)
     finally:
         sys.pycache_prefix, sys.dont_write_bytecode = before
