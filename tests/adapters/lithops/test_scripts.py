@@ -154,6 +154,40 @@ def test_a_worker_without_greensdk_gets_it_sent(script, tmp_path, bare_python):
     assert shown[2] < 20_000
 
 
+def test_a_runtime_without_bytecode_compiles_once(script, tmp_path):
+    """
+    Its first call leaves bytecode in a private folder, which the next one uses and doesn't write again.
+    """
+    python = tmp_path / "uncompiled"
+    python.write_text(
+        f'#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 PYTHONPYCACHEPREFIX=/nonexistent exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    shown = script(
+        """
+        from pathlib import Path
+
+        def work(x):
+            import sys
+            return [x, sys.pycache_prefix, sys.dont_write_bytecode]
+
+        with EnergyFunctionExecutor(config=config(runtime=os.environ["UNCOMPILED"]), log_level=None) as f:
+            seen = []
+            for number in range(2):
+                futures = f.map(work, [number])
+                values = f.get_result(futures)
+                files = sorted(Path(os.environ["TMPDIR"]).glob("greensdk-code-*/bytecode/**/*.pyc"))
+                seen.append([values[0], collect(futures)[0]["status"], [[f.name, f.stat().st_mtime_ns] for f in files]])
+            show(seen)
+        """,
+        UNCOMPILED=str(python),
+    )
+    assert [[0, "/nonexistent", True], [1, "/nonexistent", True]] == [values for values, *_ in shown]
+    assert ["ok", "ok"] == [status for _, status, _ in shown]
+    assert shown[0][2] == shown[1][2]
+    assert any(name.startswith("window.") for name, _ in shown[0][2])
+
+
 def test_a_worker_that_gets_nothing_sent_runs_the_function_unmeasured(script, bare_python):
     """
     With ``include_modules=None`` nothing travels: the result is right, and the record says what is missing.
