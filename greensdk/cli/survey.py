@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import greensdk
+from greensdk import version
 from greensdk.cli.extras import EXTRAS, missing
 from greensdk.cli.show import count
 from greensdk.configure import builtin
@@ -101,10 +101,10 @@ def _bytecode() -> list[str]:
     """
     Return a warning if importing greensdk, which has happened by now, has left no bytecode.
     """
-    code = greensdk.__spec__.cached if greensdk.__spec__ else None
+    code = version.__spec__.cached if version.__spec__ else None
     if code is None or os.path.exists(code):
         return []
-    folder = os.path.dirname(greensdk.__path__[0])
+    folder = os.path.dirname(os.path.dirname(version.__file__))
     return [
         "greensdk has no bytecode here and writes none, so each new process compiles it: run "
         f"`python -m compileall -q {folder}` where it is installed, such as in the image (uv: UV_COMPILE_BYTECODE=1)"

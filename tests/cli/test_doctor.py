@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import greensdk
+from greensdk import version
 from greensdk.cli import cli
 from greensdk.deliver import spool
 from greensdk.machine import hardware
@@ -108,7 +108,7 @@ def test_a_missing_bytecode_is_noted(monkeypatch, tmp_path):
     (tmp_path / "there.pyc").touch()
     noted = []
     for name in ("there.pyc", "missing.pyc"):
-        monkeypatch.setattr(greensdk.__spec__, "cached", str(tmp_path / name))
+        monkeypatch.setattr(version.__spec__, "cached", str(tmp_path / name))
         noted.append([note for note in doctor()[1]["notes"] if "compileall -q" in note])
     assert [0, 1] == [len(notes) for notes in noted]
 
