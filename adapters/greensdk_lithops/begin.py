@@ -57,8 +57,12 @@ class Beginning:
             return None
 
     def _is_installed(self) -> bool:
-        runtime = self.executor.invoker.select_runtime("greensdk", self.memory_mb)
-        return any(name == "greensdk_lithops" for name, _ in runtime["preinstalls"])
+        # Asked for once, for Lithops logs a line each time.
+        known: dict[int | None, bool] = vars(self.executor).setdefault("_has_greensdk", {})
+        if self.memory_mb not in known:
+            runtime = self.executor.invoker.select_runtime("greensdk", self.memory_mb)
+            known[self.memory_mb] = any(name == "greensdk_lithops" for name, _ in runtime["preinstalls"])
+        return known[self.memory_mb]
 
     def _stored(self) -> str:
         found = bundle(frozenset(self.modules))

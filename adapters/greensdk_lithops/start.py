@@ -6,7 +6,7 @@ See https://docs.python.org/3/library/site.html for such files. Lithops sets ``A
 
 import os
 
-if os.environ.get("ACTION") == "run_job":
+if os.environ.get("ACTION") in ("run_job", "start_rabbitmq"):
     from greensdk_lithops.warm import up
 
     up()

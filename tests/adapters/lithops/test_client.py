@@ -20,7 +20,7 @@ from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, job_facts, split
 from greensdk_lithops.rebuild import lost
 from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import PREPARED, is_importable, measured, modules_of, others, send_modules
-from greensdk_lithops.trampoline import FUTURES, POOL, unfold
+from greensdk_lithops.trampoline import FUTURES, JOBLIB, POOL, unfold
 
 from greensdk import energy_tracked
 from greensdk.errors import ConfigError
@@ -450,6 +450,19 @@ def test_trampolines_are_unfolded(home, before, after):
     unchanged = dict(arguments)
     assert (after is not None) is unfold(arguments, str.upper)
     assert {**unchanged, **(after or {})} == arguments
+
+
+def test_joblibs_calls_are_those_of_the_users_function():
+    """
+    Which a pool's trampoline has joblib's call, with its arguments; what it calls in threads is measured as one.
+    """
+    pool, process = SimpleNamespace(__module__=POOL), SimpleNamespace(__module__=JOBLIB)
+    arguments = {"map_function": pool, "extra_args": (process, None), "map_iterdata": [(("f", (1,), {}, [0]),)]}
+    assert unfold(arguments, str.upper)
+    assert [[(("F", (1,), {}, [0]),)], (process, None)] == [arguments["map_iterdata"], arguments["extra_args"]]
+    batch = {"map_function": pool, "extra_args": (process, None), "map_iterdata": [([("f", (1,), {})],)]}
+    assert unfold(batch, lambda fn: [fn])
+    assert ([process], None) == batch["extra_args"]
 
 
 @pytest.mark.parametrize(
