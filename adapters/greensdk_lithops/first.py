@@ -8,6 +8,7 @@ are pickled by value, for the runtime may have no greensdk or another version, a
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
 import marshal
@@ -22,6 +23,9 @@ from typing import Any
 
 MISSING_KEY = "worker_func_energy_missing"
 """The key of ``future.stats`` that says why a worker could not load greensdk."""
+
+TRIES = 3
+"""How often a bundle is asked for: a function whose module imports greensdk can't run without."""
 
 LOADER = "greensdk_lithops.bundled"
 """The module of a bundle that makes all of them importable."""
@@ -89,13 +93,32 @@ def load_bundle(key: str, storage: Any) -> None:
     except (OSError, EOFError, ValueError, TypeError):
         pass
     if modules is None:
-        new = zlib.decompress(storage.get_object(storage.bucket, key))
+        new = zlib.decompress(fetched(key, storage))
         modules = marshal.loads(new)  # noqa: S302 - as trusted as the function, which lies beside it
     loader: dict[str, Any] = {"__name__": LOADER}
     exec(marshal.loads(modules[LOADER][1]), loader)  # noqa: S102, S302
     loader["install"](modules, digest)
     if folder and new:
         loader["keep"](path, new)
+
+
+def fetched(key: str, storage: Any) -> Any:
+    """
+    Return an object; storages don't ask again by themselves when an answer breaks off.
+
+    Not through connections that this process has inherited: its parent reports the call's start through them just now.
+    """
+    client = storage.get_client()
+    if type(client).__module__.partition(".")[0] in ("botocore", "ibm_botocore"):
+        client.close()  # this process's copies only; the next request opens its own
+    elif storage.backend != "localhost":
+        from lithops.storage import Storage
+
+        storage = Storage()
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(Exception):
+            return storage.get_object(storage.bucket, key)
+    return storage.get_object(storage.bucket, key)
 
 
 def compile_once() -> None:

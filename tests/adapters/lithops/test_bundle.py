@@ -36,10 +36,15 @@ class Storage:
     As much of Lithops' storage as a bundle uses.
     """
 
-    bucket = "bucket"
+    bucket, backend = "bucket", "localhost"
 
     def __init__(self):
         self.objects, self.puts, self.gets = {}, 0, 0
+
+    def get_client(self):
+        """
+        Return what the backend's library offers.
+        """
 
     def head_object(self, bucket, key):
         """
@@ -230,6 +235,25 @@ def test_a_worker_says_why_it_has_no_greensdk(storage, place):
     runner.run(pickled)
     ((key, text),) = runner.lines
     assert [first.MISSING_KEY, True, 1] == [key, text.startswith("KeyError"), len(text.splitlines())]
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(storage, place):
+    """
+    By the worker, for a function whose module imports greensdk can't be loaded without.
+    """
+    pickled = cloudpickle.dumps(beginning(storage))
+    answers = iter([TimeoutError, TimeoutError])
+    whole = storage.get_object
+
+    def broken(bucket, key):
+        for error in answers:
+            raise error
+        return whole(bucket, key)
+
+    storage.get_object = broken
+    runner = Runner(storage)
+    runner.run(pickled)
+    assert [[], "Bundled"] == [runner.lines, type(sys.meta_path[-1]).__name__]
 
 
 def test_a_client_whose_storage_refuses_says_so_once(storage):
