@@ -1,5 +1,6 @@
 """
-Functions of a library that are measured where they stand: ``pool.submit(energy_tracked(textwrap.dedent), text)``.
+Whose a function is that is to be measured: a library's, where it is measured where it stands
+(``pool.submit(energy_tracked(textwrap.dedent), text)``), or a decorator's, which has registered it.
 
 A function is pickled as its name, and under that name the library has its own one. So what stands for such a function
 is an object, which is pickled as that function with what is asked of its measuring.
@@ -31,6 +32,24 @@ def is_in_place(fn: Any) -> bool:
     Say whether `fn` is a plain function that its module has already, and not one that is being defined.
     """
     return isinstance(fn, FunctionType) and found(fn.__module__, fn.__qualname__) is fn
+
+
+def is_registered(fn: Any) -> bool:
+    """
+    Say whether the decorator below has kept a function and given it back as it is, as routes of FastAPI and Flask and
+    commands of Typer do: they will run it, and not what stands for it under its name.
+
+    While a function is being defined nothing has it but the calls of its decorators.
+    """
+    if not isinstance(fn, FunctionType) or not hasattr(sys, "getrefcount"):
+        return False
+    frame, code, ours = sys._getframe(1), fn.__code__, 2  # here, and in the call of getrefcount()
+    while frame.f_globals.get("__name__", "").startswith("greensdk.") and frame.f_back is not None:
+        frame, ours = frame.f_back, ours + 1
+    if sys.getrefcount(fn) <= ours or all(each is not code for each in frame.f_code.co_consts):
+        return False
+    lines = [line for _, _, line in code.co_lines() if line is not None and line > code.co_firstlineno]
+    return code.co_firstlineno <= frame.f_lineno <= min(lines, default=0)
 
 
 class InPlace:

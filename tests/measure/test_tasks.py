@@ -56,7 +56,7 @@ def foreign_loop(monkeypatch):
     """
     Have event loops that run their callbacks in a way of their own, as uvloop does: they can't be watched.
     """
-    monkeypatch.setattr(tasks, "watch", lambda loop: False)
+    monkeypatch.setattr(tasks, "watch", lambda *_: False)
 
 
 def test_blocks_that_overlap_on_one_loop_have_each_their_own(burn_later):
