@@ -48,6 +48,9 @@ HEADS = ("greensdk: calls + unattributed", "truth known to", "its calls alone", 
 
 DECORATED = "50 coroutines, decorated"
 ON_GPU = "GPU + CPU, 2 processes"
+RUN = "`run` around 2 threads"
+RUN_SETTINGS = {"GREENSDK_MONITORS": "rapl", "GREENSDK_RESOURCES": "light", "GREENSDK_RAPL_ROOT": POWERCAP}
+"""As for the calls inside of it (:func:`law_kit.greensdk_tool`)."""
 GPU_W = 300.0
 GATHER = "gather in 4 coroutines"
 BLOCKS = "50 blocks on one loop"
@@ -70,15 +73,16 @@ SCENARIOS: dict[str, Callable[[law_kit.Tool], None]] = {
     "2 threads": partial(law_kit.threads, number=2, seconds=0.5),
     "8 threads": partial(law_kit.threads, number=8, seconds=0.15),
     "32 threads": partial(law_kit.threads, number=32, seconds=0.05),
-    "50 coroutines": partial(law_kit.coroutines, number=50, seconds=0.025),
-    DECORATED: partial(law_kit.coroutines, number=50, seconds=0.025),
+    "50 coroutines": partial(law_kit.coroutines, number=50, seconds=0.06),
+    DECORATED: partial(law_kit.coroutines, number=50, seconds=0.06),
     "3 levels, one inside the other": partial(law_kit.nested, levels=3, seconds=0.4),
     "4 processes": partial(law_kit.processes, number=4, seconds=0.5),
-    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.025),
+    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.06),
     GATHER: partial(law_kit.gathering, calls=4, number=5, seconds=0.05),
+    RUN: partial(law_kit.threads, number=2, seconds=1.5),
     "a thread pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.3, method="threads"),
     "a process pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4),
-    ON_GPU: partial(law_gpu.on_gpu, number=2, seconds=4.0),
+    ON_GPU: partial(law_gpu.on_gpu, number=2, seconds=2.0),
     "a fork server's pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="forkserver"),
     "loky inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="loky"),
     "8 Lithops calls on 2 workers": partial(lithops, number=8, workers=2, seconds=1.0),
@@ -90,8 +94,9 @@ class Found(NamedTuple):
     What one library said of one scenario.
 
     Attributes:
-        truth_j: What the meter counted while a call ran.
-        vague: By how much of it either way that is unknown, because a tick fell into a read.
+        truth_j: What the meter counted while a call ran; where a tick fell into a read, of the values that may be it
+            the one next to `sum_j`.
+        vague: By how much of it those differ, either way.
         sum_j: The sum of what it said; of greensdk with what is unattributed.
         calls_j: Of greensdk the sum of the calls.
         unfair: Of greensdk the most that an equally busy call is off its fair share; None of one call.
@@ -120,7 +125,10 @@ def on_gpu(tool: str, folder: str, log: Path) -> Found | str:
         ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", ON_GPU], folder)
         if failure or not log.exists():
             return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
-        one, other = ours(log, package), ours(log, gpu)
+        try:
+            one, other = ours(log, package), ours(log, gpu)
+        except ValueError as error:
+            return f"fails: {error}"
     truth_j = one.truth_j + other.truth_j
     vague = (one.vague * one.truth_j + other.vague * other.truth_j) / truth_j
     return one._replace(truth_j=truth_j, vague=vague, unfair=None, ended=ended)
@@ -136,9 +144,10 @@ def ours(log: Path, truth: Truth) -> Found:
     if report.energy_j is None or report.unattributed_j is None:
         raise ValueError("calls without a number")
     own_j = [record["energy_self_j"] for record in records] if len(calls) < len(records) else list(calls.values())
-    fair_j = report.energy_j / len(own_j)
+    fair_j = sum(own_j) / len(own_j)
     unfair = max(abs(joules / fair_j - 1.0) for joules in own_j) if len(own_j) > 1 else None
-    return Found(*_middle(report.counted, truth), report.energy_j + report.unattributed_j, report.energy_j, unfair)
+    sum_j = report.energy_j + report.unattributed_j
+    return Found(*_known(report.counted, truth, sum_j), sum_j, report.energy_j, unfair)
 
 
 def theirs(log: Path, truth: Truth) -> Found:
@@ -155,12 +164,13 @@ def theirs(log: Path, truth: Truth) -> Found:
         for row in rows
         if row["ended_ns"]
     ]
-    return Found(*_middle(records, truth), sum(row["joules"] for row in rows))
+    sum_j = sum(row["joules"] for row in rows)
+    return Found(*_known(records, truth, sum_j), sum_j)
 
 
-def _middle(records: Iterable[Mapping[str, Any]], truth: Truth) -> tuple[float, float]:
+def _known(records: Iterable[Mapping[str, Any]], truth: Truth, sum_j: float) -> tuple[float, float]:
     low_j, high_j = truth.joules(law_kit.spans(records))
-    return (low_j + high_j) / 2, (high_j - low_j) / (high_j + low_j)
+    return min(max(sum_j, low_j), high_j), (high_j - low_j) / (high_j + low_j)
 
 
 def run(tool: str, scenario: str) -> Found | str:
@@ -171,6 +181,8 @@ def run(tool: str, scenario: str) -> Found | str:
         return "not installed"
     if scenario in {DECORATED, GATHER} and tool not in {OURS, *DECORATORS}:
         return "no decorator"
+    if scenario == RUN and tool != OURS:
+        return "no such command"
     if scenario == BLOCKS and tool != OURS:
         return "as 50 coroutines"
     with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
@@ -181,7 +193,11 @@ def run(tool: str, scenario: str) -> Found | str:
             ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", scenario], folder)
             if failure or not log.exists():
                 return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
-            return (ours if tool == OURS else theirs)(log, truth)._replace(ended=ended)
+            try:
+                found = (ours if tool == OURS else theirs)(log, truth)._replace(ended=ended)
+                return found._replace(unfair=None) if scenario == RUN else found
+            except ValueError as error:
+                return f"fails: {error}"
 
 
 def in_place(folder: Path) -> PowercapTree:
@@ -204,6 +220,9 @@ def lived(arguments: list[str], folder: str) -> tuple[bool, str]:
     Be a library's process, in a group of its own; return whether it ended by itself, and if it failed its last words.
     """
     command, environment = [sys.executable, __file__, *arguments], {**os.environ, "TMPDIR": folder}
+    if RUN in arguments and OURS in arguments:
+        command = [sys.executable, "-m", "greensdk", "run", "--out", arguments[1], "--", *command]
+        environment |= RUN_SETTINGS
     with (
         open(Path(folder, "said"), "w+", encoding="utf-8", errors="replace") as said,
         subprocess.Popen(command, env=environment, start_new_session=True, stdout=said, stderr=said) as process,

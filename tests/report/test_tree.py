@@ -20,6 +20,8 @@ from greensdk import energy_tracked, track
 from greensdk.cli import cli
 from greensdk.deliver.lines import encode
 from greensdk.report import EnergyReport
+from greensdk.report.page import page
+from greensdk.report.page.sums import tree
 from greensdk.report.sql import tables
 from greensdk.report.tree import lines
 
@@ -218,13 +220,13 @@ def test_a_block_is_a_row_by_its_label_and_calls_inside_have_rows_of_their_own(b
             with track("epoch", tags={"epoch": epoch}):
                 step()
     names = {line.split("  ")[0] for line in seen().splitlines()}
-    tree = [line.rstrip() for line in seen("--tree").splitlines()]
+    rows = [line.rstrip() for line in seen("--tree").splitlines()]
 
     assert {"training", "epoch", "total"} < names
     assert any(name.endswith(".step") for name in names)
-    assert tree[1].startswith("training  ")
-    assert tree[2].startswith("  epoch  ")
-    assert tree[3].startswith("    ")
+    assert rows[1].startswith("training  ")
+    assert rows[2].startswith("  epoch  ")
+    assert rows[3].startswith("    ")
     by_epoch = json.loads(seen("--by", "tags.epoch", "--json"))["groups"]
     assert {0: 2, 1: 2, None: 1} != {each["name"]: each["calls"] for each in by_epoch}
     assert {0: 1, 1: 1} == {each["name"]: each["calls"] for each in by_epoch if each["name"] is not None}
@@ -232,7 +234,7 @@ def test_a_block_is_a_row_by_its_label_and_calls_inside_have_rows_of_their_own(b
 
 def test_run_around_decorated_functions_holds_them(command, burn):
     """
-    Its joules are the total, and theirs are below it.
+    Its joules are the total, and theirs are below it, in the terminal, in JSON and on the page.
     """
     Path("job.py").write_text(
         "from greensdk import energy_tracked\n@energy_tracked\ndef work(n): return sum(i * i for i in range(n))\n"
@@ -242,7 +244,10 @@ def test_run_around_decorated_functions_holds_them(command, burn):
     found = json.loads(seen("--tree", "--json"))
     rows = [(line["depth"], line["name"], line["calls"]) for line in found["tree"]]
 
-    assert [(0, Path(sys.executable).name, 1), (1, "__main__.work", 3)] == rows
+    assert [(0, "job", 1), (1, "__main__.work", 3)] == rows
+    page_of = page(EnergyReport.load(["energy.jsonl"]), sections=[tree])
+    assert page_of.index("<bdi>job</bdi>") < page_of.index("work</bdi>")
+    assert pytest.approx(1.0) == sum(line["share"] for line in found["tree"])
     assert 4 == found["total"]["calls"]
     assert found["tree"][0]["energy_j"] == pytest.approx(found["total"]["energy_j"])
     assert found["tree"][1]["energy_j"] < found["total"]["energy_j"]
