@@ -39,17 +39,16 @@ def is_registered(fn: Any) -> bool:
     Say whether the decorator below has kept a function and given it back as it is, as routes of FastAPI and Flask and
     commands of Typer do: they will run it, and not what stands for it under its name.
 
-    While a function is being defined nothing has it but the calls of its decorators.
+    While a function is being defined it has no name, and nothing has it but the calls of its decorators.
     """
-    if not isinstance(fn, FunctionType) or not hasattr(sys, "getrefcount"):
+    if not isinstance(fn, FunctionType) or fn.__name__ == "<lambda>" or not hasattr(sys, "getrefcount"):
         return False
-    frame, code, ours = sys._getframe(1), fn.__code__, 2  # here, and in the call of getrefcount()
+    frame, ours = sys._getframe(1), 2  # here, and in the call of getrefcount()
     while frame.f_globals.get("__name__", "").startswith("greensdk.") and frame.f_back is not None:
         frame, ours = frame.f_back, ours + 1
-    if sys.getrefcount(fn) <= ours or all(each is not code for each in frame.f_code.co_consts):
+    if sys.getrefcount(fn) <= ours or all(each is not fn.__code__ for each in frame.f_code.co_consts):
         return False
-    lines = [line for _, _, line in code.co_lines() if line is not None and line > code.co_firstlineno]
-    return code.co_firstlineno <= frame.f_lineno <= min(lines, default=0)
+    return all(each is not fn for each in tuple(frame.f_locals.values()))
 
 
 class InPlace:
