@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tree_kit import ELSEWHERE, J_PER_CPU_S, KINDS, LEFT, SAME, WAITED, WATTS, Job, Wish
+from tree_kit import ELSEWHERE, J_PER_CPU_S, KINDS, LEFT, SAME, TASK, WAITED, WATTS, Job, Wish
 
 from greensdk import energy_tracked, track
 from greensdk.cli import cli
@@ -25,11 +25,26 @@ from greensdk.report.page.sums import tree
 from greensdk.report.sql import tables
 from greensdk.report.tree import lines
 
-WISHES = st.recursive(
-    st.builds(Wish, st.sampled_from(KINDS), st.integers(20, 60), st.just([])),
-    lambda inside: st.builds(Wish, st.sampled_from(KINDS), st.integers(20, 60), st.lists(inside, max_size=3)),
-    max_leaves=12,
+
+
+def wishes(*kinds):
+    """
+    Return calls of some kinds, with calls of the same kinds inside.
+    """
+    return st.recursive(
+        st.builds(Wish, st.sampled_from(kinds), st.integers(20, 60), st.just([])),
+        lambda inside: st.builds(Wish, st.sampled_from(kinds), st.integers(20, 60), st.lists(inside, max_size=3)),
+        max_leaves=12,
+    )
+
+
+JOBS = st.tuples(st.lists(wishes(*KINDS), min_size=1, max_size=3), st.just(False)) | st.tuples(
+    st.lists(wishes(SAME, TASK, ELSEWHERE), min_size=1, max_size=3), st.booleans()
 )
+"""
+Outermost calls, and whether they are in threads of one process. Which of two tasks or threads that overlap has started
+a child process is unknown, so no job has both.
+"""
 
 
 def known(job):
@@ -46,13 +61,15 @@ def known(job):
     return {name: (pytest.approx(whole[name], rel=1e-4), pytest.approx(own[name], rel=1e-3)) for name in own}
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(WISHES, min_size=1, max_size=3), st.randoms(use_true_random=False))
-def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(wishes, random):
+@settings(max_examples=30, deadline=None)
+@given(JOBS, st.booleans(), st.randoms(use_true_random=False))
+def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(job, at_once, random):
     """
-    In threads, child processes waited for or not, and workers elsewhere; in any order of records.
+    In tasks and threads that overlap, child processes waited for or not, and workers elsewhere; in any order of
+    records.
     """
-    job = Job().run(wishes)
+    wishes, threads = job
+    job = Job().run(wishes, at_once=at_once, threads=threads)
     random.shuffle(job.records)
     report = EnergyReport(job.records)
     groups = report.by("label")
@@ -66,13 +83,29 @@ def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(wishes, rand
     assert pytest.approx(roots_j) == report.energy_j == pytest.approx(sum(each.own_j for each in groups.values()))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(WISHES, min_size=1, max_size=3), st.data())
+@settings(max_examples=30, deadline=None)
+@given(st.lists(wishes(*KINDS, TASK), min_size=1, max_size=3), st.booleans(), st.booleans())
+def test_roots_and_the_rest_are_the_meters_and_own_joules_the_roots(wishes, at_once, threads):
+    """
+    Also where nothing tells which of several calls has started a child process.
+    """
+    report = EnergyReport(Job().run(wishes, at_once=at_once, threads=threads).records)
+    roots = [node.group for node in report.tree("label")]
+    meter_j = sum(meter.meter_j for meter in report.meters)
+
+    assert pytest.approx(meter_j) == sum(each.energy_j for each in roots) + report.unattributed_j
+    assert pytest.approx(report.energy_j) == sum(each.own_j for each in report.by("label").values())
+    for root in report.tree("label"):
+        assert pytest.approx(root.group.energy_j) == sum(node.group.own_j for _, node in lines([root]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(wishes(*KINDS, TASK), min_size=1, max_size=3), st.data())
 def test_whatever_records_say_own_joules_are_never_negative_and_add_up(wishes, data):
     """
     With numbers that contradict each other, are unknown, or come from other monitors.
     """
-    job = Job().run(wishes)
+    job = Job().run(wishes, at_once=data.draw(st.booleans()))
     numbers = st.none() | st.just(0.0) | st.floats(1e-6, 100.0)
     for record in job.records:
         record["energy_j"], record["cpu_s"] = data.draw(numbers), data.draw(numbers)
