@@ -177,14 +177,8 @@ def run(tool: str, scenario: str) -> Found | str:
     """
     Run a scenario with a library; a text says why there is no number.
     """
-    if tool != OURS and not importlib.util.find_spec(tool):
-        return "not installed"
-    if scenario in {DECORATED, GATHER} and tool not in {OURS, *DECORATORS}:
-        return "no decorator"
-    if scenario == RUN and tool != OURS:
-        return "no such command"
-    if scenario == BLOCKS and tool != OURS:
-        return "as 50 coroutines"
+    if tool != OURS and (refused := lacks(tool, scenario)):
+        return refused
     with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
         log = Path(folder, "law.jsonl")
         if scenario == ON_GPU:
@@ -198,6 +192,17 @@ def run(tool: str, scenario: str) -> Found | str:
                 return found._replace(unfair=None) if scenario == RUN else found
             except ValueError as error:
                 return f"fails: {error}"
+
+
+def lacks(tool: str, scenario: str) -> str:
+    """
+    Return why another library has no part in a scenario; empty where it has.
+    """
+    if not importlib.util.find_spec(tool):
+        return "not installed"
+    if scenario in {DECORATED, GATHER} and tool not in DECORATORS:
+        return "no decorator"
+    return {RUN: "no such command", BLOCKS: "as 50 coroutines"}.get(scenario, "")
 
 
 def in_place(folder: Path) -> PowercapTree:

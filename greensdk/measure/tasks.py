@@ -183,8 +183,10 @@ class Instrument:
         Have the calls go on for which the task runs.
         """
         self.enter()
-        for window in _resting(_open(task.context.get(current))):
-            window.go_on(self._lane)
+        window = task.context.get(current)
+        while window is not None and window.closed:
+            window = window.parent
+        _go_on(window, self._lane)
 
     def after_task_step(self, _: Any) -> None:
         """
@@ -208,27 +210,23 @@ def _run_for(window: Frame | None, run: Run, what: Any) -> Any:
     lane = lanes.here
     if lane.unwatched:
         _leave_behind(lane)
-    window = _open(window)
+    while window is not None and window.closed:
+        window = window.parent
     if window is None or window.lane is None or window.lane is lane:
         return _run_in(window, lane, run, what)
     return _run_beside(window, lane, run, what)
 
 
-def _open(window: Frame | None) -> Frame | None:
-    while window is not None and window.closed:
-        window = window.parent
-    return window
-
-
-def _resting(window: Frame | None) -> list[Frame]:
+def _go_on(window: Frame | None, lane: Lane) -> None:
     """
-    Return a call and those around it that run nowhere at this moment, the outermost first.
+    Have a call go on, and before it those around it that run nowhere at this moment.
     """
     resting: list[Frame] = []
     while window is not None and window.lane is None and not window.closed:
         resting.append(window)
         window = window.parent
-    return resting[::-1]
+    while resting:
+        resting.pop().go_on(lane)
 
 
 def _run_in(window: Frame | None, lane: Lane, run: Run, what: Any) -> Any:
@@ -238,8 +236,8 @@ def _run_in(window: Frame | None, lane: Lane, run: Run, what: Any) -> Any:
     below = lane.top
     lane.callbacks += 1
     try:
-        for each in _resting(window):
-            each.go_on(lane)
+        if window is not None and window.lane is None:
+            _go_on(window, lane)
         return run(what)
     finally:
         lane.callbacks -= 1

@@ -292,8 +292,8 @@ class EnergyReport:
         yield from remarks(self.log, self.rows, self.total.sources)
         if self._without_cycles:
             yield (
-                f"{self._without_cycles} readings come without CPU cycles, which the monitor ebpf counts: their meters are "
-                "shared out by CPU seconds"
+                f"{self._without_cycles} readings come without CPU cycles, which the monitor ebpf counts: their meters "
+                "are shared out by CPU seconds"
             )
 
     def _meter_lines(self) -> Iterable[str]:

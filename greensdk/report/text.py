@@ -59,8 +59,8 @@ def display_name(function: Any, label: Any) -> Any:
     Return what a call goes by: its function; the label of a block, and of a command that has one.
 
     Example:
-        >>> display_name("module.work", "x"), display_name(None, "x"), display_name("python3.11", "x"), display_name("make", None)
-        ('module.work', 'x', 'x', 'make')
+        >>> display_name("module.work", "x"), display_name(None, "x"), display_name("python3.11", "x")
+        ('module.work', 'x', 'x')
     """
     if label is None or function is None:
         return label if function is None else function

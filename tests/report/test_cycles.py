@@ -21,7 +21,7 @@ ON_CORES = st.lists(
 
 def at_once(*calls, others=0.0):
     """
-    Return the records of calls that run in the same second: CPU seconds and hertz of each; `others` cycles are nobody's.
+    Return the records of calls that run in the same second: CPU seconds and hertz of each; `others` are other cycles.
     """
     (first,) = Job().run([Wish("same process", 50, [])]).records
     whole = others + sum(cpu_s * hertz for cpu_s, hertz in calls)

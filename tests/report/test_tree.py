@@ -26,7 +26,6 @@ from greensdk.report.sql import tables
 from greensdk.report.tree import lines
 
 
-
 def wishes(*kinds):
     """
     Return calls of some kinds, with calls of the same kinds inside.

@@ -122,8 +122,8 @@ def model_note(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     high = max(row["energy_high_j"] / row["energy_j"] for row in rows)
     common = " to ".join(f"×{digits(rows[0][f'common_factor_{end}'])}" for end in ("low", "high"))
     return [
-        f"{rows[0]['source']} is an estimate: 90% of its errors lie between ×{digits(low)} and ×{digits(high)}. Of that, "
-        f"{common} is one factor for all runs on this machine, which cancels where they are compared"
+        f"{rows[0]['source']} is an estimate: 90% of its errors lie between ×{digits(low)} and ×{digits(high)}. Of "
+        f"that, {common} is one factor for all runs on this machine, which cancels where they are compared"
     ]
 
 
