@@ -179,7 +179,7 @@ def run(tool: str, scenario: str) -> Found | str:
     """
     if tool != OURS and (refused := lacks(tool, scenario)):
         return refused
-    with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
+    with tempfile.TemporaryDirectory(dir=os.environ[INSIDE], ignore_cleanup_errors=True) as folder:
         log = Path(folder, "law.jsonl")
         if scenario == ON_GPU:
             return on_gpu(tool, folder, log)
@@ -258,18 +258,14 @@ def be(tool: str, scenario: str, log: str) -> None:
     SCENARIOS[scenario](make)
 
 
-def show(rows: Mapping[str, Mapping[str, Found | str]], tools: Iterable[str]) -> None:
+def heading(tools: Iterable[str]) -> str:
     """
-    Print the table.
+    Return the head of the table.
     """
-    tools = list(tools)
     heads = ["scenario"]
     for tool in tools:
         heads += HEADS if tool == OURS else [tool]
-    print("| " + " | ".join(heads) + " |")
-    print("|---" + "|---:" * (len(heads) - 1) + "|")
-    for scenario, found in rows.items():
-        print(f"| {scenario} | " + " | ".join(cell for tool in tools for cell in _cells(tool, found[tool])) + " |")
+    return "| " + " | ".join(heads) + " |\n|---" + "|---:" * (len(heads) - 1) + "|"
 
 
 def _cells(tool: str, found: Found | str) -> list[str]:
@@ -317,13 +313,13 @@ def main() -> int:
             print("law: needs root and unshare, to put its meter in the place of the machine's")
             return 0
         return in_own_namespace(sys.argv[1:])
-    rows: dict[str, dict[str, Any]] = {}
+    print(heading(tools), flush=True)
     for scenario in scenarios:
-        rows[scenario] = {}
+        cells = [scenario]
         for tool in tools:
             print(f"{scenario}: {tool}", file=sys.stderr, flush=True)
-            rows[scenario][tool] = run(tool, scenario)
-    show(rows, tools)
+            cells += _cells(tool, run(tool, scenario))
+        print("| " + " | ".join(cells) + " |", flush=True)
     return 0
 
 

@@ -74,20 +74,20 @@ def _watch_tasks(loop: Any) -> bool:
     """
     try:
         if loop not in _watched:
-            make = loop.get_task_factory() or sys.modules["asyncio.tasks"].Task
-            loop.set_task_factory(partial(_made, make))
+            loop.set_task_factory(partial(_made, loop.get_task_factory()))
             _watched.add(loop)
     except (AttributeError, NotImplementedError, TypeError):  # it has no task factory
         return False
     return True
 
 
-def _made(make: Callable[..., Any], loop: Any, coro: Any, **options: Any) -> Any:
+def _made(make: Callable[..., Any] | None, loop: Any, coro: Any, **options: Any) -> Any:
     """
-    Make a task of watched steps, with a loop's own factory or the class of tasks.
+    Make a task of watched steps, with the factory that the loop had, if any.
     """
-    steps = Steps(coro)
-    return make(steps, loop=loop, **options) if isinstance(make, type) else make(loop, steps, **options)
+    if make is not None:
+        return make(loop, Steps(coro), **options)
+    return sys.modules["asyncio.tasks"].Task(Steps(coro), loop=loop, **options)
 
 
 def _watch_trio(lane: Lane) -> bool:
