@@ -34,7 +34,7 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 @click.option(
     "--attribution",
     default="cpu",
-    type=click.Choice(["cpu", "cycles", "wall", "equal"]),
+    type=click.Choice(["cpu", "wall", "equal", "cycles"]),
     help="How to split a meter that overlapping calls share.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -23,10 +23,11 @@ import numpy as np
 
 from greensdk.report.stretches import Cut, Seen, cut, overlapping
 
-CPU, CYCLES, WALL, EQUAL = RULES = ("cpu", "cycles", "wall", "equal")
+CPU, WALL, EQUAL, CYCLES = RULES = ("cpu", "wall", "equal", "cycles")
 """
-By CPU seconds; by CPU cycles, of which an efficient or a slowed-down core has fewer a second; in each stretch the same
-to every call that runs; the same to every call. The last two leave nothing unattributed, whoever else used the machine.
+By CPU seconds; in each stretch the same to every call that runs; the same to every call; by CPU cycles, of which an
+efficient or a slowed-down core has fewer a second. The second and third leave nothing unattributed, whoever else used
+the machine.
 """
 
 ROUNDS = 200
