@@ -202,7 +202,7 @@ def lacks(tool: str, scenario: str) -> str:
         return "not installed"
     if scenario in {DECORATED, GATHER} and tool not in DECORATORS:
         return "no decorator"
-    return {RUN: "no such command", BLOCKS: "as 50 coroutines"}.get(scenario, "")
+    return {RUN: "not run", BLOCKS: "as 50 coroutines"}.get(scenario, "")
 
 
 def in_place(folder: Path) -> PowercapTree:

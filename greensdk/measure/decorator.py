@@ -125,7 +125,8 @@ def energy_tracked(
         The measured function, or a decorator when `fn` is left out.
 
     Raises:
-        ConfigError: An argument is unknown or of the wrong kind, or `fn` can't be called.
+        ConfigError: An argument is unknown or of the wrong kind, `fn` can't be called, or the decorator below has
+            registered it to be called by others.
     """
     spec = make_spec(arguments, plugins)
     return track_function(fn, spec) if fn is not None else lambda function: track_function(function, spec)
