@@ -6,16 +6,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from greensdk import capture
-
-
-def near(expected, within=0.02):
-    """
-    Equal within the jitter of a busy machine.
-    """
-    return pytest.approx(expected, abs=within)
 
 
 def recorded(main):

@@ -8,7 +8,8 @@ import asyncio
 from functools import partial
 
 import pytest
-from loops_kit import near, recorded
+from burn_kit import near
+from loops_kit import recorded
 
 from greensdk import capture, energy_tracked, track
 from greensdk.measure import tasks

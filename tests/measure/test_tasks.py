@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from loops_kit import near, recorded
+from burn_kit import near
+from loops_kit import recorded
 
 from greensdk import capture, energy_tracked, track
 
