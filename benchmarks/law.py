@@ -126,17 +126,14 @@ def on_gpu(tool: str, folder: str, log: Path) -> Found | str:
         if failure or not log.exists():
             return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
         try:
-            one, other = ours(log, package), ours(log, gpu)
+            return ours(log, package, gpu)._replace(unfair=None, ended=ended)
         except ValueError as error:
             return f"fails: {error}"
-    truth_j = one.truth_j + other.truth_j
-    vague = (one.vague * one.truth_j + other.vague * other.truth_j) / truth_j
-    return one._replace(truth_j=truth_j, vague=vague, unfair=None, ended=ended)
 
 
-def ours(log: Path, truth: Truth) -> Found:
+def ours(log: Path, *truths: Truth) -> Found:
     """
-    Read greensdk's records.
+    Read greensdk's records, of one meter or several.
     """
     records = law_kit.read_log(log)
     report = EnergyReport(records)
@@ -147,7 +144,7 @@ def ours(log: Path, truth: Truth) -> Found:
     fair_j = sum(own_j) / len(own_j)
     unfair = max(abs(joules / fair_j - 1.0) for joules in own_j) if len(own_j) > 1 else None
     sum_j = report.energy_j + report.unattributed_j
-    return Found(*_known(report.counted, truth, sum_j), sum_j, report.energy_j, unfair)
+    return Found(*_known(report.counted, truths, sum_j), sum_j, report.energy_j, unfair)
 
 
 def theirs(log: Path, truth: Truth) -> Found:
@@ -165,11 +162,12 @@ def theirs(log: Path, truth: Truth) -> Found:
         if row["ended_ns"]
     ]
     sum_j = sum(row["joules"] for row in rows)
-    return Found(*_known(records, truth, sum_j), sum_j)
+    return Found(*_known(records, [truth], sum_j), sum_j)
 
 
-def _known(records: Iterable[Mapping[str, Any]], truth: Truth, sum_j: float) -> tuple[float, float]:
-    low_j, high_j = truth.joules(law_kit.spans(records))
+def _known(records: Iterable[Mapping[str, Any]], truths: Iterable[Truth], sum_j: float) -> tuple[float, float]:
+    spans = law_kit.spans(records)
+    low_j, high_j = map(sum, zip(*(truth.joules(spans) for truth in truths), strict=True))
     return min(max(sum_j, low_j), high_j), (high_j - low_j) / (high_j + low_j)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from greensdk import track
-from greensdk.cli.show import count, digits
+from greensdk.cli.show import count
 from greensdk.errors import GreensdkError
 from greensdk.monitor import MACHINE
 from greensdk.report import EnergyReport
 from greensdk.schema.primary import primary_of
+from greensdk.schema.text import digits
 from greensdk_workloads.mappers import OnLithops, Tracked, local_config
 from greensdk_workloads.workload import Mapper, Workload
 
