@@ -96,8 +96,8 @@ def _timed(
         machine_j(whole),
         total.cpu_s,
         ", ".join(total.sources) or "no energy source works here",
-        whole["common_factor_low"],
-        whole["common_factor_high"],
+        whole.get("common_factor_low"),
+        whole.get("common_factor_high"),
         list(summary.records),
     )
 
