@@ -126,10 +126,6 @@ def _read(path: Path) -> dict[str, dict[str, list[list[Any]]]]:
 
 
 def _configuration(key: str) -> Configuration:
-    """
-    Raises:
-        ValueError: It is no configuration; `ast` has more exceptions for what is no Python.
-    """
     numbers = ast.literal_eval(key)
     if not isinstance(numbers, tuple) or len(numbers) != 3 or not all(map(is_amount, numbers)):
         raise ValueError(key)
@@ -148,12 +144,7 @@ def _is_table(values: Any) -> bool:
 
 
 def _check(where: str, name: str, values: Iterable[Any]) -> None:
-    """
-    Insist on numbers in the metrics that records are made of; other metrics are FlexExecutor's own affair.
-
-    Raises:
-        RecordError: One holds something else.
-    """
+    """Insist on numbers in the metrics that records are made of; other metrics are FlexExecutor's own affair."""
     for value in values:
         if value is None or name not in METRICS:
             continue

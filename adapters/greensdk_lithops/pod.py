@@ -73,9 +73,7 @@ def container_and_pod_uid(root: str = "/") -> tuple[str | None, str | None]:
 
 
 def _cgroups(root: str, mounts: str) -> Iterator[str]:
-    """
-    Yield the paths of this process's cgroups, then the roots of its cgroup mounts (cgroups(7), proc(5)).
-    """
+    """Yield the paths of this process's cgroups, then the roots of its cgroup mounts (cgroups(7), proc(5))."""
     for line in _text(root, "proc/self/cgroup").splitlines():
         yield line.split(":", 2)[-1]
     for line in mounts.splitlines():

@@ -83,9 +83,7 @@ def calibrate(seconds: int, out: str | None, reference: str | None, as_json: boo
 
 
 def _check(path: str) -> None:
-    """
-    Say at once, and not after the measurement, that the file can't be written.
-    """
+    """Say at once, and not after the measurement, that the file can't be written."""
     from greensdk.cli.survey import unwritable
     from greensdk.errors import GreensdkError
 
@@ -94,9 +92,7 @@ def _check(path: str) -> None:
 
 
 def _meters() -> list[Monitor]:
-    """
-    Return the monitors that a call would be measured with, open.
-    """
+    """Return the monitors that a call would be measured with, open."""
     from greensdk.measure.slots import slot_for
 
     return list(slot_for({"sink": []}).open().monitors)

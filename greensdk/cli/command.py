@@ -72,9 +72,7 @@ def wait(command: Sequence[str], environment: Mapping[str, str] | None = None, *
 
 
 def _asked(returncode: int, came: Sequence[int]) -> int:
-    """
-    Return the signal that a command ended by. After a typed interrupt that it survived, it ended of itself.
-    """
+    """Return the signal that a command ended by. After a typed interrupt that it survived, it ended of itself."""
     if -returncode in (*FROM_TERMINAL, *FINAL):
         return -returncode
     return next((number for number in came if returncode or number in FINAL), 0)
@@ -110,9 +108,7 @@ class Relay:
 
 @contextmanager
 def _heard() -> Iterator[tuple[Relay, int]]:
-    """
-    Hand out what passes signals on, and a pipe that gets a byte for each of them and for each child that ends.
-    """
+    """Hand out what passes signals on, and a pipe that gets a byte for each of them and for each child that ends."""
     relay = Relay()
     # What is ignored (nohup, a shell's background) stays ignored, by the command as well.
     handlers = {number: relay for number in (*FROM_TERMINAL, *FINAL) if signal.getsignal(number) != signal.SIG_IGN}
@@ -133,9 +129,7 @@ def _heard() -> Iterator[tuple[Relay, int]]:
 
 
 def _in_foreground() -> bool:
-    """
-    Whether we are in the terminal's foreground, where the command gets its own copy of what is typed.
-    """
+    """Whether we are in the terminal's foreground, where the command gets its own copy of what is typed."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

@@ -56,13 +56,7 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
 
 
 def _open(out: str | None) -> Slot:
-    """
-    Build a runtime with every monitor that works here, before the command starts.
-
-    Raises:
-        ConfigError: A setting is wrong.
-        SinkError: The sink that was asked for can't take records.
-    """
+    """Build a runtime with every monitor that works here, before the command starts."""
     from greensdk.configure.config import resolve
     from greensdk.configure.targets import ALL
     from greensdk.errors import SinkError
@@ -79,9 +73,7 @@ def _open(out: str | None) -> Slot:
 
 @contextmanager
 def _output_moved(wanted: bool) -> Iterator[None]:
-    """
-    Have what is written to standard output go to standard error, so that the JSON stays alone there.
-    """
+    """Have what is written to standard output go to standard error, so that the JSON stays alone there."""
     if not wanted:
         yield
         return
@@ -96,9 +88,7 @@ def _output_moved(wanted: bool) -> Iterator[None]:
 
 
 def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """
-    Yield a row for each reading of the run, the primary first.
-    """
+    """Yield a row for each reading of the run, the primary first."""
     from greensdk.schema.primary import call_quality, primaries_of
 
     primaries = [id(each) for each in primaries_of(record)]
@@ -122,9 +112,7 @@ def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _missing(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """
-    Yield a row for each method on offer that has no reading, with the reason.
-    """
+    """Yield a row for each method on offer that has no reading, with the reason."""
     from greensdk.cli.survey import survey
 
     seen = {reading["monitor"] for reading in record["readings"]}

@@ -98,9 +98,7 @@ def _watts(text: str) -> float:
 
 
 def _watch(seconds: int, given_w: float | None, quiet: bool) -> tuple[str, float, float]:
-    """
-    Return whose model it is, its mean watts at the wall, and those of the reference.
-    """
+    """Return whose model it is, its mean watts at the wall, and those of the reference."""
     from rich.progress import track
 
     from greensdk.cli.models import WINDOW_S, listed, modelled

@@ -73,13 +73,7 @@ def find(name: str, asked: str) -> str:
 
 
 def _open(out: str | None) -> Slot:
-    """
-    Build the runtime before the command starts, so that an invalid setting is reported first.
-
-    Raises:
-        ConfigError: A setting is invalid.
-        SinkError: A configured sink can't be opened. (Records for the default file are spooled instead.)
-    """
+    """Build the runtime before the command starts, so that an invalid setting is reported first."""
     from greensdk.configure.config import resolve
     from greensdk.measure.build import Unopened
     from greensdk.measure.slots import slot_for
@@ -121,9 +115,7 @@ def measure(slot: Slot, label: str | None, command: Sequence[str]) -> tuple[int,
 
 
 def _error(ended: Ended, command: Sequence[str]) -> Exception | None:
-    """
-    Return what stands in the record for the way a command ended.
-    """
+    """Return what stands in the record for the way a command ended."""
     if ended.signal:
         return Terminated(signal.Signals(ended.signal).name)
     return subprocess.CalledProcessError(ended.code, command) if ended.code else None

@@ -197,9 +197,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
 
 
 def _own_names() -> set[str]:
-    """
-    Return the names of the first-party plugins that have a table.
-    """
+    """Return the names of the first-party plugins that have a table."""
     return {*builtin.MONITORS, *map(table_of, builtin.SINKS), *builtin.ENRICHERS}
 
 
@@ -211,9 +209,7 @@ def table_of(scheme: str) -> str:
 
 
 def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> bool:
-    """
-    Put a variable's text into the table of the plugin whose name it begins with; False when there is none.
-    """
+    """Put a variable's text into the table of the plugin whose name it begins with; False when there is none."""
     fitting = [name for name in names if key.startswith(name.replace("-", "_") + "_")]
     if fitting:
         name = max(fitting, key=len)
@@ -222,9 +218,7 @@ def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> 
 
 
 def _refuse_misspelt(variable: str, key: str) -> None:
-    """
-    Raise for a near miss of a key; other variables may belong to a plugin that is not installed here.
-    """
+    """Raise for a near miss of a key; other variables may belong to a plugin that is not installed here."""
     from difflib import get_close_matches
 
     known = [*KEYS, *(switch.removeprefix(PREFIX).lower() for switch in SWITCHES)]
@@ -357,7 +351,5 @@ class Catalogue:
 
 
 def _installed() -> set[str]:
-    """
-    Return the names of the third parties' plugins, those that are switched off as well.
-    """
+    """Return the names of the third parties' plugins, those that are switched off as well."""
     return {entry_point.name for entry_point in declared(sys.path)}

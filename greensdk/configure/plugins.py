@@ -97,9 +97,7 @@ class Plugins:
                 self.loaded[place] = row._replace(error=_told(error))
 
     def _add(self, entry_point: EntryPoint, load: Callable[[], Any]) -> None:
-        """
-        Load one plugin; from here on, a plugin that raises, or calls sys.exit(), is a row with its error.
-        """
+        """Load one plugin; from here on, a plugin that raises, or calls sys.exit(), is a row with its error."""
         name, _, origin = entry_point
         hooks: tuple[str, ...] = ()
         error = ""
@@ -114,9 +112,7 @@ class Plugins:
         self.loaded.append(Loaded(name, origin, hooks, error))
 
     def _register(self, name: str, plugin: Any) -> tuple[str, ...]:
-        """
-        Check a plugin's hooks, run those that register, and return their names.
-        """
+        """Check a plugin's hooks, run those that register, and return their names."""
         self._manager.register(plugin, name=name)
         self._manager.check_pending()
         hooks = tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ()))
@@ -138,9 +134,7 @@ class Plugins:
         self.enrichers = [pair for pair in self.enrichers if pair[0] != name]
 
     def _call(self, name: str, hook: str, argument: Any) -> None:
-        """
-        Run one plugin's implementations of a hook with one argument, which pluggy lets them leave out.
-        """
+        """Run one plugin's implementations of a hook with one argument, which pluggy lets them leave out."""
         for impl in self._implementations(name, hook):
             impl.function(*(argument for _ in impl.argnames))
 
@@ -163,9 +157,7 @@ def _told(error: BaseException) -> str:
 
 
 def _builtin() -> object:
-    """
-    Return the plugin that hands the built-in tables to the hooks.
-    """
+    """Return the plugin that hands the built-in tables to the hooks."""
     from types import SimpleNamespace
 
     from greensdk.configure import builtin

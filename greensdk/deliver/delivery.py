@@ -222,9 +222,7 @@ class Delivery:
         warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
 
     def _run(self, request: Request | None = None) -> None:
-        """
-        Send until nothing waits: the thread; without one, until a request is answered.
-        """
+        """Send until nothing waits: the thread; without one, until a request is answered."""
         asked: list[Request] = []
         sent = False
         try:
@@ -270,9 +268,7 @@ class Delivery:
             _answer(asked, True)
 
     def _pauses(self, error: BaseException, asked: list[Request]) -> bool:
-        """
-        Settle when the next attempt is, and return whether it follows after a pause, not after a rest.
-        """
+        """Settle when the next attempt is, and return whether it follows after a pause, not after a rest."""
         now_s = monotonic()
         self._failing_s = self._failing_s or now_s
         refused = isinstance(error, Refused)

@@ -134,11 +134,6 @@ def _reports(path: str, skip: Callable[[Problem], Any]) -> Iterator[Report]:
 
 
 def _report(place: tuple[str, int], row: Mapping[str, Any]) -> Report:
-    """
-    Raises:
-        KeyError: A column is missing.
-        ValueError: One holds something else.
-    """
     at_s, power_w = _seconds(row["timestamp"]), _number(row["power"])
     if power_w is None or not 0 <= power_w < float("inf"):
         raise ValueError(f"power: expected watts, found {row['power']!r:.60}")
@@ -172,9 +167,7 @@ def _number(value: Any) -> float | None:
 
 
 def _rows(path: str, skip: Callable[[Problem], Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """
-    Yield file, line and contents of each report, be it CSV or JSON.
-    """
+    """Yield file, line and contents of each report, be it CSV or JSON."""
     header: list[str] | None = None
     for file, number, line in lines(path, LIST_BYTES):
         text = line.decode("utf-8-sig", "replace").strip()

@@ -95,9 +95,7 @@ def quick_look() -> Callable[[bytes], bool]:
 
 
 def _look_at(piece: Piece) -> tuple[int, Verdict]:
-    """
-    Return how many lines there are in a piece, and the verdict on them.
-    """
+    """Return how many lines there are in a piece, and the verdict on them."""
     lines = 0
 
     def numbered() -> Iterator[tuple[int, bytes]]:

@@ -92,9 +92,7 @@ def _method(method: str, reading: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _total_j(reading: Mapping[str, Any]) -> float | None:
-    """
-    Return packages plus memory. The cores are inside the package: adding them would count them twice.
-    """
+    """Return packages plus memory. The cores are inside the package: adding them would count them twice."""
     kinds = {name.partition("-")[0] for name in reading["domains"]}
     parts = [domain_j(reading, kind) for kind in COUNTED if kind in kinds]
     return None if None in parts or "package" not in kinds else sum(part for part in parts if part is not None)

@@ -115,9 +115,7 @@ def _above(stat: list[bytes]) -> Iterator[list[float]]:
 
 
 def _is_ours() -> bool:
-    """
-    Whether ``/proc`` counts as we do: a new pid namespace may still have the old one's.
-    """
+    """Whether ``/proc`` counts as we do: a new pid namespace may still have the old one's."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:

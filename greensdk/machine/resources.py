@@ -237,9 +237,7 @@ def _try(get: Callable[[Any], float], process: Any) -> float | None:
 
 
 def _unknown(error: Exception) -> float | None:
-    """
-    Take what psutil has raised for "unknown", but let what a signal handler of the user's has raised go on.
-    """
+    """Take what psutil has raised for "unknown", but let what a signal handler of the user's has raised go on."""
     if is_from_signal(error):
         raise error
     return None

@@ -126,9 +126,7 @@ def shifts(counters: Sequence[Marks]) -> list[float]:
 
 
 def _difference(known: Marks, other: Marks) -> float:
-    """
-    Return what has to be added to `other` to go on from `known`.
-    """
+    """Return what has to be added to `other` to go on from `known`."""
     blur_s, ours_j, theirs_j = _beside(known, other)
     more_s, theirs_too_j, ours_too_j = _beside(other, known)
     blurs_s = np.concatenate([blur_s, more_s])

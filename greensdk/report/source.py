@@ -144,9 +144,7 @@ def _columns(want: Want, piece: Piece) -> Columns:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """
-    Pause the garbage collector: records hold no cycles, and looking for some takes a third of the time.
-    """
+    """Pause the garbage collector: records hold no cycles, and looking for some takes a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

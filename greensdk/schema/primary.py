@@ -137,9 +137,7 @@ def part_j(parts: Mapping[str, float | None] | None, boundary: str) -> float | N
 def _covers(
     readings: Sequence[tuple[Any, Any, Reading]], monitors: frozenset[str], wanted: frozenset[str]
 ) -> Iterator[tuple[tuple[Reading, ...], frozenset[str]]]:
-    """
-    Yield readings of some monitors that have each wanted part once, and of which monitors these are.
-    """
+    """Yield readings of some monitors that have each wanted part once, and of which monitors these are."""
     if not wanted:
         yield (), NO_PARTS
         return

@@ -97,9 +97,7 @@ def _returning(value: Any) -> Fault:
 
 
 def _changing(place: int, value: Any) -> Fault:
-    """
-    Put a value where one key of a reading, or one field of a CpuTime, is.
-    """
+    """Put a value where one key of a reading, or one field of a CpuTime, is."""
 
     def change(found: Any) -> Any:
         if isinstance(found, CpuTime):

@@ -105,8 +105,6 @@ def _none(reason: str) -> dict[str, Any]:
 
 
 def _whole(ns: int, before: tuple[int, int], after: tuple[int, int]) -> int | None:
-    """
-    Return the cycles of all of `ns`, at the frequency of the slices that were counted; None where none were.
-    """
+    """Return the cycles of all of `ns`, at the frequency of the slices that were counted; None where none were."""
     cycles, counted_ns = after[0] - before[0], after[1] - before[1]
     return ns * cycles // counted_ns if counted_ns > 0 else None

@@ -129,9 +129,7 @@ class HwmonMonitor:
         return [_metric(channel) for channel in self._channels]
 
     def _find_doubles(self) -> None:
-        """
-        See which packages' counters show another's once more.
-        """
+        """See which packages' counters show another's once more."""
         from greensdk_rapl.mirrors import pairs, watch
 
         packages = {channel.key for channel in self._counted if channel.kind == "energy" and channel.sees == "package"}
@@ -181,9 +179,7 @@ class HwmonMonitor:
         return self._reading(energy_j, domains, reason, elapsed_ns, attributes)
 
     def _settle(self) -> None:
-        """
-        See which of the counters that agreed are one meter, now that they may have moved.
-        """
+        """See which of the counters that agreed are one meter, now that they may have moved."""
         from greensdk_rapl.mirrors import settle
 
         same, self._pairs = settle(self._pairs)
@@ -191,9 +187,7 @@ class HwmonMonitor:
         self._arrange()
 
     def _arrange(self) -> None:
-        """
-        Lay out what start and stop need of the channels.
-        """
+        """Lay out what start and stop need of the channels."""
         self._keys = {channel.key for channel in self._channels}
         self._single = [channel for channel in self._channels if channel.key not in self._duplicates]
         self._total = [channel.key for channel in self._counted if channel.key not in self._duplicates]
@@ -221,9 +215,7 @@ class HwmonMonitor:
         return channels, counted(channels)
 
     def _read(self) -> Snapshot:
-        """
-        Read every sensor, and add what the watts have come to since the last time.
-        """
+        """Read every sensor, and add what the watts have come to since the last time."""
         last = self._last
         now_ns = self.clock()
         values = {channel.key: value(fd, channel) for channel, fd in zip(self._channels, self._fds, strict=True)}

@@ -106,9 +106,7 @@ def _chips(root: str) -> list[str]:
 
 
 def _files(chip: str) -> Iterator[tuple[str, int, str]]:
-    """
-    Yield kind, number and file of each channel; of two files for one power the averaged one.
-    """
+    """Yield kind, number and file of each channel; of two files for one power the averaged one."""
     best: dict[tuple[str, int], str] = {}
     with suppress(OSError):
         for name in sorted(os.listdir(chip)):
@@ -121,9 +119,7 @@ def _files(chip: str) -> Iterator[tuple[str, int, str]]:
 
 
 def _meaning(driver: str, kind: str, label: str) -> tuple[str, str]:
-    """
-    Return what a channel sees, and which package or core that is.
-    """
+    """Return what a channel sees, and which package or core that is."""
     for known, of, pattern, sees in MEANINGS:
         if known == driver and of == kind and (match := re.fullmatch(pattern, label.lower())):
             found = match.groupdict()
@@ -133,9 +129,7 @@ def _meaning(driver: str, kind: str, label: str) -> tuple[str, str]:
 
 
 def _label(chip: str, channel: str) -> str:
-    """
-    Return what a channel is called; the ACPI meter has no labels, but the firmware's own words.
-    """
+    """Return what a channel is called; the ACPI meter has no labels, but the firmware's own words."""
     return _text(os.path.join(chip, f"{channel}_label")) or _text(os.path.join(chip, f"{channel}_oem_info"))
 
 

@@ -36,9 +36,7 @@ def _sum(kind: str, paths: list[str]) -> int | None:
 
 
 def _placed(kind: str, paths: list[str]) -> Iterator[tuple[tuple[str | int, ...], int]]:
-    """
-    Yield what each file counts, with what it counts for: a policy, a package, a core, or a CPU.
-    """
+    """Yield what each file counts, with what it counts for: a policy, a package, a core, or a CPU."""
     shared = {"package_throttles": ("physical_package_id",), "core_throttles": ("physical_package_id", "core_id")}
     for path in paths:
         value = _number(path)

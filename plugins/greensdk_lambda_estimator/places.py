@@ -111,9 +111,7 @@ def memory_limit_mb(root: str = "/") -> float | None:
 
 
 def _instance_name(environ: Mapping[str, str]) -> str:
-    """
-    Return the place whose instances are virtual machines of their own; "" elsewhere.
-    """
+    """Return the place whose instances are virtual machines of their own; "" elsewhere."""
     if environ.get("AWS_EXECUTION_ENV") == "AWS_ECS_FARGATE":
         return "aws-fargate"
     if "CONTAINER_APP_NAME" in environ:

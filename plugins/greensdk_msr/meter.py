@@ -102,9 +102,7 @@ def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -
 def _open_place(
     root: str, cpu: Processor, place: Place, max_power_w: float | None, cores: bool, stride: int, fds: list[int]
 ) -> list[Counter]:
-    """
-    Return the counters of one place; what it opens is in `fds`, unless the package itself can't be read.
-    """
+    """Return the counters of one place; what it opens is in `fds`, unless the package itself can't be read."""
     assert cpu.layout is not None
     lead = place.cpus[0]
     mine = [os.open(device(root, lead), os.O_RDONLY | os.O_CLOEXEC)]

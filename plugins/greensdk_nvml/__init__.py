@@ -206,9 +206,7 @@ class NvmlMonitor:
         account: tuple[dict[str, float | None], str],
         attributes: dict[str, Any],
     ) -> Reading:
-        """
-        Return the reading of a window in which GPUs counted, with the part of them that is the call's.
-        """
+        """Return the reading of a window in which GPUs counted, with the part of them that is the call's."""
         shares, reason = account
         used = [key for key, share in shares.items() if domains[key] is None and share != 0]
         if used and not reason:

@@ -128,9 +128,7 @@ class Users:
         return found
 
     def _use(self, handle: Any, began_us: int) -> dict[int, int] | None:
-        """
-        Return how busy each process had the GPU, summed over the samples; None where the driver takes none.
-        """
+        """Return how busy each process had the GPU, summed over the samples; None where the driver takes none."""
         try:
             samples = self.nvml.nvmlDeviceGetProcessUtilization(handle, began_us)
         except Exception as error:

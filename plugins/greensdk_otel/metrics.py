@@ -155,9 +155,7 @@ def _of_outermost(record: Mapping[str, Any]) -> Told:
 
 
 def _of_meters(record: Mapping[str, Any]) -> Told:
-    """
-    Yield the call's part of each physical meter, once where two monitors read the same one.
-    """
+    """Yield the call's part of each physical meter, once where two monitors read the same one."""
     seen: set[str] = set()
     for reading in record.get("readings") or ():
         meter = reading.get("meter_id")

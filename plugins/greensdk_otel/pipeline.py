@@ -127,18 +127,14 @@ class _Ear(logging.Filter):
 
     @classmethod
     def attach(cls, heard: list[str]) -> None:
-        """
-        Listen, in place of whoever of us did before.
-        """
+        """Listen, in place of whoever of us did before."""
         logger = logging.getLogger(cls.LOGGER)
         for old in [each for each in logger.filters if isinstance(each, cls)]:
             logger.removeFilter(old)
         logger.addFilter(cls(heard))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """
-        Let through what other threads' exporters say.
-        """
+        """Let through what other threads' exporters say."""
         if threading.current_thread().name != THREAD:
             return True
         self.heard.append(record.getMessage())

@@ -169,9 +169,7 @@ class PerfMonitor:
         )
 
     def _total(self, meter: Meter, found: Tally) -> tuple[float | None, str, list[str], str | None]:
-        """
-        Return the sum, its boundary, what is missing in it, and why it is unknown.
-        """
+        """Return the sum, its boundary, what is missing in it, and why it is unknown."""
         if not found.reasons:
             energy_j, most_j = 0.0, self._most_w * (found.elapsed_ns + self._slack_ns) * 1e-9
             for key in self._counted:

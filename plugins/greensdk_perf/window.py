@@ -88,9 +88,7 @@ def measured(setup: Setup, said: str, window: Window) -> Measured:
 
 
 def _of(found: Sequence[Count], package: str, packages: Sequence[str]) -> Count:
-    """
-    Return the count of one package: by its number, or by its place where perf does not know the numbers.
-    """
+    """Return the count of one package: by its number, or by its place where perf does not know the numbers."""
     numbered = {each.socket.partition("-D")[0].removeprefix("S"): each for each in found}
     if package in numbered:
         return numbered[package]

@@ -202,6 +202,4 @@ def collector() -> Any:
 
 
 def _nothing(_: Mapping[str, Any]) -> None:
-    """
-    Leave a record to the client.
-    """
+    """Leave a record to the client."""

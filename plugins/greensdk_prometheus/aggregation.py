@@ -79,9 +79,7 @@ class Totals:
         }
 
     def _key(self, name: str, found: tuple[Any, ...]) -> Key:
-        """
-        Return the labels' texts; what has been looked at before and is one of few is not looked at again.
-        """
+        """Return the labels' texts; what has been looked at before and is one of few is not looked at again."""
         try:
             if found in self.values[name]:
                 return found
@@ -99,9 +97,7 @@ class Totals:
         return counts
 
     def _room(self, name: str, key: Key) -> Key:
-        """
-        Return a series' key, or that of the one that stands for all that are too many.
-        """
+        """Return a series' key, or that of the one that stands for all that are too many."""
         rows = self.values[name]
         if key in rows or len(rows) < MAX_SERIES:
             return key

@@ -62,9 +62,7 @@ def _metric(name: str, family: Family, rows: Iterable[tuple[Any, Any]]) -> Metri
 
 
 def _buckets(family: Family, counts: list[float]) -> Iterator[tuple[str, float]]:
-    """
-    Yield each bucket's upper bound and how many values are not above it.
-    """
+    """Yield each bucket's upper bound and how many values are not above it."""
     below = 0.0
     for bound, times in zip((*family.bounds, "+Inf"), counts, strict=False):
         below += times

@@ -110,9 +110,7 @@ class Gateway(Delivery):
         return self.rest()
 
     def _save(self) -> dict[str, Any]:
-        """
-        Write the sums to disk, with what an earlier process left there; returns them.
-        """
+        """Write the sums to disk, with what an earlier process left there; returns them."""
         with self._saving:
             if self._group is None:
                 group = groups.take(self._target.url, self._target.job, self._target.instance)
@@ -147,9 +145,7 @@ def machine() -> str:
 
 
 def _fault(error: Exception) -> SinkError:
-    """
-    Return what an error of a push means, in one line.
-    """
+    """Return what an error of a push means, in one line."""
     from urllib.error import HTTPError, URLError
 
     if isinstance(error, SinkError):

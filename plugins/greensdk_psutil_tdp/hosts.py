@@ -152,9 +152,7 @@ def interval(found: Tdp, *, virtual: bool) -> Factors:
 
 
 def _remarks(found: Tdp, host: Mapping[str, Any]) -> list[str]:
-    """
-    Return what a person should know of how the watts came about.
-    """
+    """Return what a person should know of how the watts came about."""
     cpus, of = host["cpus_logical"], threads_of_machine(found, host)
     said = [warning(found, host)]
     if is_guest(found, host) and found.tdp_w and found.threads:

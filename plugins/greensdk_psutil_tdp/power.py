@@ -248,9 +248,7 @@ def common(of: Machine, boundary: str) -> Factors:
 
 
 def _plain(of: Machine, boundary: str, tuned: bool) -> tuple[Curve, float]:
-    """
-    Return a machine's curve before anything widens it, and its part of its host.
-    """
+    """Return a machine's curve before anything widens it, and its part of its host."""
     own = 1.0 if of.share is None else of.share
     return _package(of, own) if boundary == PACKAGE else _wall(of, own, tuned), own
 

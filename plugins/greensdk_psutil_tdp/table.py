@@ -52,9 +52,7 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 def _said(table: str, name: str) -> str:
-    """
-    Return what a table of text says of a name; "" where it has none.
-    """
+    """Return what a table of text says of a name; "" where it has none."""
     # No part is without a digit, so a masked name ("intel xeon", a Lambda's) loads no table.
     maker, family, rest = split(name)
     if maker not in ("intel", "amd") or ";" in name or "=" in name or not any("0" <= letter <= "9" for letter in name):

@@ -144,9 +144,7 @@ def rapl_limits_w(root: str) -> list[float]:
 
 
 def _of_user(name: str, parts: Mapping[str, Any], threads: int | None) -> tuple[float | None, int | None]:
-    """
-    Return watts and threads of the user's own table, in which names are written as anybody does.
-    """
+    """Return watts and threads of the user's own table, in which names are written as anybody does."""
     for brand, value in parts.items():
         if normalise(brand) == name:
             row = value if isinstance(value, Mapping) else {"tdp_w": value}
@@ -155,9 +153,7 @@ def _of_user(name: str, parts: Mapping[str, Any], threads: int | None) -> tuple[
 
 
 def _counted(model: str, name: str, cpu_class: str, part: Part | None, generation: str | None) -> Tdp:
-    """
-    Return what tables, names and numbers know together.
-    """
+    """Return what tables, names and numbers know together."""
     watts, count, threads, year, source, peak_w = part or _UNLISTED
     count = count or cores(model)
     if threads is None and count and model.startswith(("AMD EPYC", "AMD Ryzen")):

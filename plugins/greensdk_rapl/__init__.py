@@ -76,9 +76,7 @@ class RaplMonitor:
         self._arrange()
 
     def _arrange(self) -> None:
-        """
-        Lay out what start and stop need of the meter.
-        """
+        """Lay out what start and stop need of the meter."""
         meter = self._meter
         zones, kinds, lost = meter.single, meter.kinds, meter.reasons
         self._fds = meter.fds
@@ -200,9 +198,7 @@ class RaplMonitor:
         return self._slow_path(before, after, (began_ns, None), (ended_ns, None))
 
     def _short(self, before: Any, after: Any) -> Reading | None:
-        """
-        Return the reading of a window shorter than an update, or None if a read failed.
-        """
+        """Return the reading of a window shorter than an update, or None if a read failed."""
         try:
             starts, stops = self._by_key(before), self._by_key(after)
         except (TypeError, ValueError):
@@ -257,9 +253,7 @@ class RaplMonitor:
     def _slow_path(
         self, before: Any, after: Any, began: tuple[int, Mark | None], ended: tuple[int, Mark | None]
     ) -> Reading:
-        """
-        Return the reading of a window that is not plain.
-        """
+        """Return the reading of a window that is not plain."""
         from greensdk_rapl.counters import Side, value
         from greensdk_rapl.slow_path import outcome
 
@@ -289,9 +283,7 @@ class RaplMonitor:
         return made
 
     def _settle(self) -> None:
-        """
-        See which of the counters that agreed are one meter, now that they may have moved.
-        """
+        """See which of the counters that agreed are one meter, now that they may have moved."""
         from greensdk_rapl.mirrors import settle
 
         same, pairs = settle(self._meter.pairs)

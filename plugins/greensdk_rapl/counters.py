@@ -187,9 +187,7 @@ def window(zones: Sequence[Zone], opened: Side, start: Side, stop: Side, update_
 
 
 def _heard(zone: Zone, part: Spent, end: int | str, stood_ns: int, update_ns: float) -> Spent:
-    """
-    Return `part`, unless it is the nothing of a counter that does not count.
-    """
+    """Return `part`, unless it is the nothing of a counter that does not count."""
     if part.uj != 0:
         return part
     if end == 0:

@@ -78,9 +78,7 @@ def variables(settings: PodSettings) -> Iterator[dict[str, Any]]:
 
 
 def _volumes(settings: PodSettings) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """
-    Yield volume and mount. A node that has no powercap does not start the pod, and its events say so.
-    """
+    """Yield volume and mount. A node that has no powercap does not start the pod, and its events say so."""
     if settings.powercap and settings.powercap.startswith(HOST_SYSFS):
         for name, folder in (("powercap-class", "class/powercap"), ("powercap-devices", "devices/virtual/powercap")):
             yield (
@@ -96,9 +94,7 @@ def _volumes(settings: PodSettings) -> Iterator[tuple[dict[str, Any], dict[str, 
 
 
 def _rights(settings: PodSettings, current: dict[str, Any]) -> dict[str, Any]:
-    """
-    Return a container's security context; existing values take precedence over the restricted variant's.
-    """
+    """Return a container's security context; existing values take precedence over the restricted variant's."""
     if settings.variant == PRIVILEGED:
         root = {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
         if settings.all_privileges:

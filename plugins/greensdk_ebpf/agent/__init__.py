@@ -106,9 +106,7 @@ def _hand_out(root: str, state: State) -> None:
 
 
 def _again(root: str, state: State, wanted: dict[str, Any]) -> bool:
-    """
-    Start where an agent runs: nothing has to be done, unless the process that copies is gone.
-    """
+    """Start where an agent runs: nothing has to be done, unless the process that copies is gone."""
     if state["settings"] != wanted:
         more = option(root)
         raise AgentError(

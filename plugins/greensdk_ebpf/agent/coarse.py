@@ -118,9 +118,7 @@ def line(raw: bytes) -> bytes:
 
 
 def _be_a_daemon(log: str, pairs: list[tuple[str, str]], every_s: float, gid: int) -> NoReturn:
-    """
-    Copy until a signal ends us; the last words of a failure go to the log.
-    """
+    """Copy until a signal ends us; the last words of a failure go to the log."""
     try:
         os.setsid()
         os.chdir("/")
@@ -157,9 +155,7 @@ def _line(original: int) -> bytes:
 
 
 def _started(pid: int) -> int:
-    """
-    Return when a process began, in ticks since boot: its number alone may come back (proc_pid_stat(5), field 22).
-    """
+    """Return when a process began, in ticks since boot: its number alone may come back (proc_pid_stat(5), field 22)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
