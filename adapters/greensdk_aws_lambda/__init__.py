@@ -27,9 +27,6 @@ _first: str | None = None
 def adapter(settings: Mapping[str, Any]) -> Any:
     """
     Return the adapter for a Lambda: that of Lithops in a Lithops worker, a :class:`LambdaCall` otherwise.
-
-    Args:
-        settings: The resolved specification.
     """
     if "LITHOPS_WORKER" in os.environ:
         return load(IN_LITHOPS)(settings)
@@ -39,9 +36,6 @@ def adapter(settings: Mapping[str, Any]) -> Any:
 class LambdaCall:
     """
     The adapter for a Lambda function outside of Lithops.
-
-    Args:
-        settings: The resolved specification.
     """
 
     resources = "light"

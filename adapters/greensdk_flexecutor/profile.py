@@ -156,9 +156,6 @@ def _check(where: str, name: str, values: Iterable[Any]) -> None:
 def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
     """
     Return joules and their source of one call, from its future's statistics; (None, None) if it was not measured.
-
-    Args:
-        stats: ``future.stats`` of a call that went through greensdk.
     """
     text = stats.get(RECORD)
     if not isinstance(text, str):
@@ -173,10 +170,6 @@ def with_energy(function_times: Any, stage_future: Any) -> None:
 
     Call it once, before profiling, with the two classes as your program imports them, and give ``DAGExecutor`` an
     executor of greensdk.
-
-    Args:
-        function_times: ``flexecutor.utils.dataclass.FunctionTimes``.
-        stage_future: ``flexecutor.workflow.stagefuture.StageFuture``.
     """
     keys, timings = list(function_times.profile_keys()), stage_future.get_timings
     if ENERGY in keys:

@@ -16,10 +16,6 @@ FUTURES = "lithops.concurrent.futures"
 def unfold(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
     """
     Replace the user's function in a trampoline's data; return False if the job has no trampoline.
-
-    Args:
-        arguments: Arguments of ``call_async`` or ``map``, by name; changed in place.
-        ready: Returns the measured version of a function.
     """
     module = getattr(arguments.get("func") or arguments.get("map_function"), "__module__", None)
     if module == POOL:

@@ -26,9 +26,6 @@ class LithopsCall:
     """
     The adapter for a Lithops worker.
 
-    Args:
-        settings: The resolved specification.
-
     Attributes:
         sample_every_s: The period of Lithops' profiler, if configured; None otherwise.
     """

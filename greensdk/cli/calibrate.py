@@ -168,11 +168,7 @@ def update_interval_s(meter: Meter) -> float | None:
 
 def summary(readings: Sequence[Reading], steps: Mapping[str, float | None]) -> dict[str, Any]:
     """
-    Return a meter's watts at rest: the median of the seconds, and what 90% of them lie between.
-
-    Args:
-        readings: One a second.
-        steps: Update interval of each monitor, in seconds.
+    Return a meter's watts at rest: the median of readings a second apart, and what 90% of them lie between.
     """
     watts = [(each["energy_j"] or 0.0) / WINDOW_S for each in readings]
     ends = quantiles(watts, n=20, method="inclusive") if len(watts) > 1 else [watts[0]]

@@ -40,12 +40,7 @@ class Ended(NamedTuple):
 
 def wait(command: Sequence[str], environment: Mapping[str, str] | None = None, *, orphans: bool = False) -> Ended:
     """
-    Run a command to its end, passing on the signals we get.
-
-    Args:
-        command: Its words.
-        environment: Its environment; None for ours.
-        orphans: Wait for every other child that ends meanwhile, too.
+    Run a command to its end, passing on the signals we get; with `orphans`, wait for every other child that ends, too.
 
     Raises:
         GreensdkError: It can't be started.

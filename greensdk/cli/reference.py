@@ -21,12 +21,6 @@ def refer(reference: str, path: str, seconds: int, as_json: bool) -> None:
     """
     Measure for some seconds, keep the reading beside the model's watts, and say what comes of it.
 
-    Args:
-        reference: Watts as a number, or `BATTERY`.
-        path: The file.
-        seconds: How long.
-        as_json: Print JSON.
-
     Raises:
         GreensdkError: It is no number above 0, there is no battery that runs down, or no model of the wall.
     """

@@ -125,10 +125,6 @@ def unseen(command: Sequence[str], adopted: bool) -> dict[str, str]:
     """
     Return what a record has to say of processes that are not in its CPU seconds.
 
-    Args:
-        command: The command's words.
-        adopted: Orphans came to us.
-
     Example:
         >>> unseen(["docker", "run", "alpine"], True)
         {'containers': 'docker has a daemon start its processes, outside of this command: not in cpu_s or energy_j'}

@@ -38,11 +38,6 @@ def resolve(
     """
     Return everything decided, as plain JSON data that another process can build its runtime from.
 
-    Args:
-        arguments: The decorator's, the highest layer.
-        environ: The environment.
-        cwd: Where the search for a file begins.
-
     Returns:
         See :class:`greensdk.configure.targets.Resolved`.
 

@@ -82,11 +82,6 @@ def address_of(uri: str, example: str, credentials: str) -> str:
     """
     Return the ``http`` or ``https`` address in a sink's URI.
 
-    Args:
-        uri: The URI.
-        example: What one looks like.
-        credentials: Where credentials belong.
-
     Raises:
         ConfigError: There is no host in it, or a password, which would stand in warnings and logs.
 

@@ -215,14 +215,9 @@ def claim(uri: str) -> Iterator[Batch]:
 
 def redeliver(uri: str, deliver: Callable[[Batch], None], most: int | None = None) -> None:
     """
-    Have `deliver` take what others have left for the sink `uri`, and delete each batch that it takes.
+    Have `deliver` take what others have left for the sink `uri`, up to `most` batches, and delete each that it takes.
 
     A batch that it refuses stays and keeps no other back.
-
-    Args:
-        uri: The sink's.
-        deliver: Delivers one batch.
-        most: How many batches; None for all of them.
 
     Raises:
         Exception: What `deliver` has raised in the end, a refusal included.

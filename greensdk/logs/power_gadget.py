@@ -43,10 +43,6 @@ def import_(path: str, skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any
 
     The log has no date. The file was last written at its end, which is where the record's time comes from.
 
-    Args:
-        path: One log.
-        skip: Called with each row that can't be read.
-
     Raises:
         RecordError: It is no such log, or holds no sample.
     """

@@ -36,9 +36,6 @@ def check(source: str | os.PathLike[str]) -> Iterator[Problem]:
     """
     Yield everything that is wrong in `source`; nothing when every line is a good record.
 
-    Args:
-        source: As for :func:`greensdk.logs.read`.
-
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """

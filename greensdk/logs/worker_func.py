@@ -52,9 +52,6 @@ def worker_func(record: Mapping[str, Any]) -> Flat:
     its method has a number for this call. ``worker_func_cpu_user_time`` is this call's, and
     ``worker_func_avg_cpu_usage`` the whole machine's, averaged over its CPUs.
 
-    Args:
-        record: A nested record, as in the JSON line.
-
     Example:
         >>> flat = worker_func({"duration_s": 2.0, "readings": [], "resources": {}, "host": {}})
         >>> flat["worker_func_energy_duration"], flat["worker_func_rapl_available"], "worker_func_energy_pkg" in flat

@@ -195,11 +195,8 @@ def microarch(root: str = "/") -> str | None:
 
 def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dict[str, Any]:
     """
-    Ask py-cpuinfo, which runs the CPUID instruction in a child process: about a second, for ``doctor`` only.
-
-    Returns:
-        ``cpu_model``, ``cpu_class``, ``vendor``, ``family``, ``model``, ``stepping``, ``hz_advertised``,
-        ``l3_cache_bytes``, and ``reason`` when py-cpuinfo is missing (all others are None then).
+    Ask py-cpuinfo, which runs the CPUID instruction in a child process: about a second, for ``doctor`` only. Everything
+    but ``reason`` is None where it is missing.
     """
     reason = None
     if get_cpu_info is None:

@@ -63,11 +63,6 @@ class Shares(NamedTuple):
 def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     """
     Share every meter out among the calls that read it, and take the other calls' joules as they are.
-
-    Args:
-        log: Everything.
-        counted: The rows that count, in their order.
-        rule: One of :data:`greensdk.report.split.RULES`.
     """
     number = len(log.rows["facts"])
     rank = np.full(number, -1, np.int64)

@@ -46,11 +46,6 @@ class Nested(NamedTuple):
 def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     """
     Return what each call used, with and without the calls inside it.
-
-    Args:
-        log: Everything.
-        counted: Which calls count, and what is inside what.
-        calls_j: Joules of each row that counts, each meter shared out once.
     """
     once, around, is_held = counted[1:]
     found_j = calls_j[once]

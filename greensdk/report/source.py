@@ -92,10 +92,6 @@ def usable(sources: Iterable[str | os.PathLike[str]], skip: Callable[[Problem], 
     """
     Yield the records of logs of which sums can be made, as dictionaries.
 
-    Args:
-        sources: Each as for :func:`greensdk.logs.read`.
-        skip: Called with each line that is left out.
-
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """

@@ -61,10 +61,6 @@ class Split(NamedTuple):
 def split(seen: Seen, rule: str) -> Split:
     """
     Share a meter's joules out among the windows that read it.
-
-    Args:
-        seen: Calls that are not inside each other, on one meter, in the order of their beginnings.
-        rule: One of :data:`RULES`.
     """
     heads = overlapping(seen.start_s, seen.stop_s)
     sizes = np.diff(np.append(heads, len(seen.start_s)))

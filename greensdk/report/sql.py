@@ -249,13 +249,9 @@ def literal(text: str) -> str:
 @contextmanager
 def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) -> Iterator[Tables]:
     """
-    Open logs for SQL.
+    Open logs for SQL; with `locked`, queries reach nothing but them.
 
     Plain files are read where they lie; the others are copied to a private file first, which is gone afterwards.
-
-    Args:
-        sources: As for :func:`greensdk.logs.read`.
-        locked: Queries reach nothing but the log.
 
     Raises:
         RecordError: There is no such source.

@@ -93,10 +93,6 @@ def problems(record: Any) -> list[str]:
 def misshapen(record: dict[str, Any], names: frozenset[str]) -> list[str]:
     """
     Return which of some keys are missing or hold another type, in the words of :func:`problems`.
-
-    Args:
-        record: A record.
-        names: The keys as :data:`greensdk.schema.fields.FIELDS` spells them, and of all objects and lists around them.
     """
     return list(_check(_tree(names), record, ""))
 

@@ -122,10 +122,6 @@ def chosen(
 def part_j(parts: Mapping[str, float | None] | None, boundary: str) -> float | None:
     """
     Return the joules of one of the readings that a sum is made of; None where its record does not tell.
-
-    Args:
-        parts: A record's `energy_parts_j`.
-        boundary: The reading's.
     """
     known = parts or {}
     if boundary in known:

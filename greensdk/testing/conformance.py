@@ -42,13 +42,10 @@ Checked = Monitor | Estimator | CpuClock
 
 def check_monitor(monitor: Checked) -> list[Metric]:
     """
-    Take a monitor, an estimator or a CPU clock through its whole life, and return its metrics.
+    Take a monitor, an estimator or a CPU clock, not open yet, through its whole life, and return its metrics.
 
     The monitor is opened and closed twice, windows nest, overlap and last some milliseconds; it must be
     able to work here. It is closed at the end, also when a rule is broken.
-
-    Args:
-        monitor: Not open yet.
 
     Raises:
         AssertionError: A rule of :mod:`greensdk.monitor` is broken; the text says which.

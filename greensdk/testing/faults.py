@@ -137,16 +137,11 @@ def methods_of(source: Source) -> tuple[str, ...]:
 
 def check_faults(make: Callable[[], Source]) -> int:
     """
-    Have each method of a monitor, an estimator or a CPU clock do all that it can do wrong, each in a call of its own.
+    Have each method of a monitor, an estimator or a CPU clock do all that it can do wrong, each in a call of its own,
+    and return how many faults were tried.
 
     The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
     as if nothing had been: a window that never ended leaves nothing behind in the plugin.
-
-    Args:
-        make: Returns a new one, not open yet.
-
-    Returns:
-        How many faults were tried.
 
     Raises:
         AssertionError: A call did not survive; the text says which.

@@ -34,10 +34,6 @@ def usable(root: str) -> bool:
 def judge(root: str, proc: str = "/proc") -> Availability:
     """
     Say whether programs can be used, or loaded.
-
-    Args:
-        root: The agent's directory.
-        proc: Where proc is mounted.
     """
     import platform
 

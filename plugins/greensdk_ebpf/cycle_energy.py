@@ -64,10 +64,6 @@ class Frequency(NamedTuple):
 def price(configured: float | None = None, root: str = "/") -> Price:
     """
     Return the joules of a cycle of this machine.
-
-    Args:
-        configured: Joules that the user knows better.
-        root: Where /sys and /proc are.
     """
     if configured is not None:
         return Price(configured, "configured")
@@ -92,10 +88,6 @@ def price(configured: float | None = None, root: str = "/") -> Price:
 def base_frequency(model: str, root: str = "/") -> Frequency | None:
     """
     Return the base frequency, from the best source there is; None where there is none.
-
-    Args:
-        model: The CPU's name, which may end in ``@ 2.40GHz``.
-        root: Where /sys and /proc are.
     """
     for path, unit in FILES:
         if hz := _number(_text(root, path)) * unit:

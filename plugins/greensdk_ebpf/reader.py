@@ -89,10 +89,6 @@ class Reader:
             caller's, and open until :meth:`close`.
         mark: Descriptor of the program :data:`greensdk_ebpf.layout.MARK`, the caller's as well. With it, the cycles
             of the calling thread are counted up to the moment of a look, else to its last context switch.
-
-    Attributes:
-        about: What is loaded.
-        form: ``raw`` or ``tracepoint``.
     """
 
     def __init__(self, maps: Mapping[str, int], mark: int | None = None) -> None:
@@ -137,10 +133,7 @@ class Reader:
 
     def split(self, name: str) -> tuple[dict[int, int], Host]:
         """
-        Return one of the two splits of the busy time, and the host at the same moment.
-
-        Args:
-            name: ``tgids`` or ``cgroups``.
+        Return one of the two splits of the busy time, ``tgids`` or ``cgroups``, and the host at the same moment.
         """
         for _ in range(TRIES):
             moment = self._slots.moment()

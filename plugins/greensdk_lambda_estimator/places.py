@@ -75,10 +75,6 @@ class Place(NamedTuple):
 def find(environ: Mapping[str, str], root: str = "/") -> tuple[Place | None, str]:
     """
     Return the place and "", or None and the reason why it is none where CPUs are allotted.
-
-    Args:
-        environ: The environment.
-        root: Where ``proc`` and ``sys`` are.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         return _aws_lambda(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""))

@@ -76,12 +76,6 @@ def read_processor(root: str) -> Processor:
 def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -> Meter:
     """
     Open the registers of every package.
-
-    Args:
-        root: Where ``dev``, ``proc`` and ``sys`` are.
-        max_power_w: Overrides what is believed of each counter's power.
-        cores: Also those that every single core has.
-        stride: How far apart in a device two neighbouring registers are.
     """
     cpu = read_processor(root)
     counters: list[Counter] = []

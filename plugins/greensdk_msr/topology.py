@@ -69,11 +69,8 @@ def _cpu(root: str, number: int) -> Cpu | None:
 
 def places(found: list[Cpu], by_die: bool) -> Iterator[Place]:
     """
-    Return where there are registers, packages and dies in their order.
-
-    Args:
-        found: The CPUs.
-        by_die: Dies of one package have registers of their own, as the kernel's ``package-N-die-M`` zones.
+    Return where there are registers, packages and dies in their order. With `by_die`, dies of one package have
+    registers of their own, as the kernel's ``package-N-die-M`` zones.
     """
     for package in sorted({cpu.package for cpu in found}):
         inside = [cpu for cpu in found if cpu.package == package]

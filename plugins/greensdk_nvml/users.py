@@ -66,11 +66,6 @@ def is_unused(shares: Mapping[str, float | None]) -> bool:
 class Users:
     """
     Tells the part of each GPU that is ours.
-
-    Args:
-        nvml: The module ``pynvml``.
-        gpus: The GPUs.
-        namespace: The link that names our PID namespace.
     """
 
     def __init__(self, nvml: Any, gpus: Sequence[Gpu], namespace: str = "/proc/self/ns/pid") -> None:

@@ -93,9 +93,6 @@ WALL = "wall"
 class Reader:
     """
     Turns records into points, with few values for each attribute.
-
-    Args:
-        max_values: How many.
     """
 
     def __init__(self, max_values: int = MAX_VALUES) -> None:

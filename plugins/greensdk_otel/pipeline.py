@@ -37,11 +37,6 @@ class Pipeline:
     Instruments of one process, made with its first record.
 
     Not OpenTelemetry's global provider, which is the program's own.
-
-    Args:
-        endpoint: The receiver's address for metrics.
-        timeout_s: For one export, the SDK's own retries included.
-        max_values: How many values an attribute may have.
     """
 
     def __init__(self, endpoint: str, timeout_s: float, max_values: int) -> None:

@@ -35,11 +35,6 @@ def explain(error: OSError | ValueError) -> str:
 def no_events(root: str, machine: str = "", release: str = "") -> Why:
     """
     Explain why there is no package event under `root`.
-
-    Args:
-        root: The sysfs.
-        machine: The architecture; this machine's if empty.
-        release: The kernel's; this machine's if empty.
     """
     machine, release = machine or os.uname().machine, release or os.uname().release
     home = device(root, POWER)
@@ -101,9 +96,6 @@ def paranoid() -> int | None:
 def forbidden(level: int | None) -> Why:
     """
     Explain EACCES.
-
-    Args:
-        level: The kernel's perf_event_paranoid.
     """
     if level is not None and level <= 0:
         return f"a security module (SELinux) refuses perf events, though kernel.perf_event_paranoid is {level}", ""

@@ -126,13 +126,6 @@ def find(root: str, program: str, sudo: bool, timeout_s: float) -> Setup:
 def way(root: str, path: str, sudo: bool, cpus: tuple[int, ...], timeout_s: float) -> Perf:
     """
     Return how to run perf.
-
-    Args:
-        root: The sysfs.
-        path: The program.
-        sudo: Run it by sudo, which must not ask for anything.
-        cpus: See :class:`Perf`.
-        timeout_s: See :class:`Perf`.
     """
     variables = {"LC_ALL": "C"} | ({"SYSFS_PATH": root} if root != DEFAULT_ROOT else {})
     # sudo hands LC_ALL on, but no SYSFS_PATH; without that, a line in sudoers for perf alone is enough.

@@ -93,9 +93,6 @@ def release(groups: Iterable[Group]) -> None:
 def read_all(reads: Sequence[tuple[int, int]]) -> list[Raw]:
     """
     Read every leader. Hot.
-
-    Args:
-        reads: Descriptor and length of each.
     """
     try:
         return [read(fd, size) for fd, size in reads]

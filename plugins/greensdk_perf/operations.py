@@ -37,11 +37,8 @@ class Operations(NamedTuple):
 
 def open_operations(root: str, wanted: bool | None) -> Operations:
     """
-    Open cycles and instructions on every CPU that runs; on all of them or on none.
-
-    Args:
-        root: The sysfs.
-        wanted: True or False, or None to decide by :data:`MOST_CPUS`.
+    Open cycles and instructions on every CPU that runs, on all of them or on none; None as `wanted`: by
+    :data:`MOST_CPUS`.
     """
     if wanted is False:
         return Operations(reason="switched off by operations = false")
@@ -108,12 +105,6 @@ def figures(
 ) -> Mapping[str, Any]:
     """
     Return what a reading says about operations: the whole machine's, in the same window as its joules.
-
-    Args:
-        operations: What is open.
-        before: The reads at the window's beginning.
-        after: Those at its end.
-        energy_j: Joules of the window.
     """
     made: dict[str, Any] = dict.fromkeys(("cycles", "instructions", "ipc", "joules_per_instruction"))
     if operations.reason:

@@ -54,11 +54,6 @@ def measured(setup: Setup, said: str, window: Window) -> Measured:
 
     perf counts a little before and after the window (it starts and ends a shell), for :func:`covered_s`. The number is
     what it counted; the interval reaches down to the part of it that belongs to the window at constant power.
-
-    Args:
-        setup: What perf was asked.
-        said: Its output.
-        window: When.
     """
     counts = by_event(parse(said), setup.choice.events)
     domains: dict[str, float | None] = dict.fromkeys(setup.keys_of.values())
@@ -108,13 +103,8 @@ def covered_s(found: Sequence[Count]) -> float | None:
 
 def interval(energy_j: float, covered: float | None, window: Window, rounding_j: float) -> tuple[float, float]:
     """
-    Return the 90% interval of the window's joules.
-
-    Args:
-        energy_j: What perf counted.
-        covered: For how many seconds; None if perf does not say.
-        window: When.
-        rounding_j: By how much perf's decimals may be off.
+    Return the 90% interval of what perf counted in `covered` seconds, None if it does not say; its decimals may be off
+    by `rounding_j`.
     """
     length_s = covered or window.elapsed_s
     inside_j = energy_j * window.elapsed_s / length_s if length_s else energy_j

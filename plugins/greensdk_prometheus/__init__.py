@@ -180,10 +180,6 @@ def serve(port: int = 0, addr: str = "127.0.0.1") -> Endpoint:
     """
     Serve what ``prometheus:`` sinks have counted, on a thread of its own.
 
-    Args:
-        port: 0 takes a free one.
-        addr: Where to listen.
-
     Returns:
         An object with ``url`` and ``close()``.
     """

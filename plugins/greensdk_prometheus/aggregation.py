@@ -29,9 +29,6 @@ class Totals:
     """
     The values of all metrics. Not for several threads at once.
 
-    Args:
-        max_values: How many values a label may have.
-
     Attributes:
         values: For each metric, by the values of its labels, a number, or a histogram's counts with the sum behind.
     """
@@ -115,9 +112,6 @@ class Totals:
 class Aggregator:
     """
     Numbers that any thread may add to, also in a garbage collection or a signal handler: `put` never waits.
-
-    Args:
-        totals: Where records end up.
     """
 
     def __init__(self, totals: Totals) -> None:

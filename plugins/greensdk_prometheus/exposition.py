@@ -22,9 +22,6 @@ from greensdk_prometheus.families import COUNTER, FAMILIES, GAUGE, Family
 class RecordCollector(Collector):
     """
     A collector for :class:`prometheus_client.CollectorRegistry`, or one to push by itself.
-
-    Args:
-        state: Returns what :meth:`greensdk_prometheus.aggregation.Totals.state` does.
     """
 
     def __init__(self, state: Callable[[], Mapping[str, Iterable[tuple[Any, Any]]]]) -> None:

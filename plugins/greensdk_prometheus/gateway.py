@@ -45,12 +45,6 @@ class Gateway(Delivery):
 
     Numbers that the gateway does not take stay in the sums and go with the next push, of this process or of the next
     one on the machine.
-
-    Args:
-        uri: The sink's.
-        target: Where to.
-        every_s: Seconds between two pushes.
-        max_values: How many values a label may have.
     """
 
     thread_name = "greensdk-prometheus"

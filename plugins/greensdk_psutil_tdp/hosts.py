@@ -107,10 +107,6 @@ def machine_w(found: Tdp, host: Mapping[str, Any]) -> float:
 def machine_of(found: Tdp, host: Mapping[str, Any]) -> Machine:
     """
     Return this machine as the power model sees it.
-
-    Args:
-        found: What is known of its CPU.
-        host: As :func:`greensdk.machine.hardware.describe` puts it.
     """
     cpus: int = host["cpus_logical"]
     memory: int | None = host["memory_bytes"]

@@ -220,12 +220,7 @@ def described(
 
 def curve(of: Machine, boundary: str, *, tuned: bool = False) -> Curve:
     """
-    Work out a machine's constants.
-
-    Args:
-        of: The machine.
-        boundary: ``package`` or ``wall``.
-        tuned: The wall of a server that its vendor has tuned for few watts, however much the package of others takes.
+    Work out a machine's constants; `tuned`: of a server that its vendor has tuned for few watts at the wall.
 
     Raises:
         ValueError: There is no such boundary.

@@ -48,18 +48,11 @@ def value(raw: bytes | OSError, when: str) -> int | str:
 
 def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, checks: bool = True) -> Spent:
     """
-    Return what `zone` counted from `start` to `stop`.
+    Return what `zone` counted between two values, each of which may be the reason why there is none.
 
     A value that went back is a wrap if the energy that this would mean can be drawn in the time
     (``max_power_w * elapsed_s``, plus one :data:`CHANCE`-th of the range), and a reset otherwise. The
     kernel's range is one unit (some 61 uJ) short of the true modulus, and so is each corrected wrap.
-
-    Args:
-        zone: The counter.
-        start: Its earlier value, or why there is none.
-        stop: Its later value, or why there is none.
-        elapsed_s: Seconds from the one to the other.
-        checks: Refuse what :func:`greensdk_rapl.total.jumped` refuses.
     """
     if isinstance(start, str) or isinstance(stop, str):
         return Spent(None, reason="; ".join(text for text in (start, stop) if isinstance(text, str)))

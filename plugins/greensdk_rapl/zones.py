@@ -142,9 +142,6 @@ def find(root: str, max_power_w: float | None = None) -> Found:
 def is_package_wide(sysfs: str) -> bool:
     """
     Say whether the processor is one whose package has a single energy register for all dies, and each core its own.
-
-    Args:
-        sysfs: Where ``devices/system/cpu/modalias`` is; without that file it is unknown, and the answer is no.
     """
     try:
         # The feature list behind it runs to kilobytes; the vendor stands in front.

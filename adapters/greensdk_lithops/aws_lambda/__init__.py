@@ -11,10 +11,6 @@ from typing import Any
 def prepare(executor: Any, energy: Mapping[str, Any]) -> None:  # noqa: ARG001 - the signature of all backends
     """
     Make Lithops send greensdk's modules compiled, in all jobs of this process.
-
-    Args:
-        executor: A ``FunctionExecutor`` whose backend is AWS Lambda.
-        energy: Its energy settings.
     """
     from greensdk_lithops.aws_lambda.compiled import send_compiled
 

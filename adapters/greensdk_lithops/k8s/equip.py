@@ -34,11 +34,8 @@ capabilities to root only: it sets no ambient ones.
 
 def equip(pod: dict[str, Any], settings: PodSettings) -> None:
     """
-    Change a pod's specification in place; its first container measures.
-
-    Args:
-        pod: The pod's ``spec``. Its contents stay, except rights that the privileged variant must change.
-        settings: What to add.
+    Change a pod's ``spec`` in place; its first container measures. Its contents stay, except rights that the privileged
+    variant must change.
     """
     container = pod["containers"][0]
     # Append: Lithops fills in its own variables by index.

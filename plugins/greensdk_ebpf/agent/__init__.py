@@ -122,10 +122,8 @@ def _again(root: str, state: State, wanted: dict[str, Any]) -> bool:
 
 def stop(root: str = DEFAULT_ROOT) -> bool:
     """
-    Take everything back: programs, maps, permissions, files. What is left of an agent that died goes as well.
-
-    Returns:
-        There was something to take back.
+    Take everything back: programs, maps, permissions, files, also what is left of an agent that died; return whether
+    there was any.
 
     Raises:
         AgentError: We are not root.
