@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 
     class Identity(TypedDict):
         """
-        What a record tells of its process.
-
-        Keys:
-            pid: Its id, in its own pid namespace.
-            started_s: When it began: seconds since the boot on Linux, since 1970 elsewhere; None where unknown.
-            pid_namespace: The inode of its pid namespace; None where there is no such thing.
-            ancestors: [pid, started_s] of its parent, the parent's parent and so on, as far as they can be seen: up to
-                the first process of the container or of the machine.
-            parent_id: The record_id that was handed on by :data:`PARENT`; None without one.
+        What a record tells of its process; :mod:`greensdk.schema.fields` says what each key means.
         """
 
         pid: int

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from time import clock_gettime
 from typing import Any
 
+from greensdk.machine.identity import stat_of
+
 MODULE = "multiprocessing.process"
 SERVER = "multiprocessing.forkserver"
 
@@ -69,9 +71,5 @@ def _clock(pid: int) -> Iterator[tuple[int, float]]:
 
 
 def _waited(pid: int) -> Iterator[tuple[int, float]]:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return
-    yield -pid, (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    if (fields := stat_of(pid)) is not None:
+        yield -pid, (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from greensdk_rapl.zones import DEFAULT_MAX_POWER_W, TURBO_FACTOR, Zone, explain
 
+from greensdk.machine.hardware import text_of
 from greensdk.monitor import Availability
 from greensdk_msr.registers import COUNTS, WIDTH, Processor, Register, processor
 from greensdk_msr.topology import Place, cpus, device, places
@@ -66,11 +67,7 @@ def read_processor(root: str) -> Processor:
     """
     Return whose processor this is; an empty vendor where it is unknown.
     """
-    try:
-        with open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file:
-            return processor(file.read())
-    except OSError:
-        return Processor("", 0, 0)
+    return processor(text_of(root, "proc/cpuinfo"))
 
 
 def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -> Meter:

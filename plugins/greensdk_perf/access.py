@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 
+from greensdk.machine.hardware import number_of
 from greensdk_perf.pmu import POWER, device, events
 
 PARANOID = "/proc/sys/kernel/perf_event_paranoid"
@@ -86,11 +87,7 @@ def paranoid() -> int | None:
     """
     Return the kernel's setting; None if it can't be read.
     """
-    try:
-        with open(PARANOID, encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return None
+    return number_of(PARANOID)
 
 
 def forbidden(level: int | None) -> Why:

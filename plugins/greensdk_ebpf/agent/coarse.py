@@ -16,6 +16,8 @@ import time
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from greensdk.machine.identity import stat_of
+
 TREE = "powercap"
 LOG = "coarse.log"
 COPIED = ("name", "max_energy_range_uj", "constraint_0_name", "constraint_0_max_power_uw")
@@ -156,12 +158,8 @@ def _line(original: int) -> bytes:
 
 def _started(pid: int) -> int:
     """Return when a process began, in ticks since boot: its number alone may come back (proc_pid_stat(5), field 22)."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return 0 if fields[0] == b"Z" else int(fields[19])
+    fields = stat_of(pid)
+    return 0 if fields is None or fields[0] == b"Z" else int(fields[19])
 
 
 def runs(daemon: dict[str, int]) -> bool:
