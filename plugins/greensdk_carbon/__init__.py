@@ -18,7 +18,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
-from greensdk.schema.widest import widest_of
+from greensdk.schema.widest import machine_s, widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ class Carbon:
             fields["g_co2e"], fields["low_g"], fields["high_g"] = grams
             fields["energy_boundary"] = boundary
         if self.embodied_g_per_s is not None:
-            seconds = self._machine_s(record)
+            seconds = machine_s(record, self.machine_share)
             fields["embodied_g"] = None if seconds is None else seconds * self.embodied_g_per_s
         return fields
 
@@ -159,16 +159,6 @@ class Carbon:
 
     def _intensity(self, g_per_kwh: float, year: int | None, source: str) -> None:
         self.fields.update(intensity_g_per_kwh=g_per_kwh, intensity_year=year, intensity_source=source)
-
-    def _machine_s(self, record: Mapping[str, Any]) -> float | None:
-        """Return the seconds of the whole machine that are the call's."""
-        duration_s, cpu_s = record.get("duration_s"), record.get("cpu_s")
-        cpus = (record.get("host") or {}).get("cpus_logical")
-        if duration_s is None:
-            return None
-        if self.machine_share is not None:
-            return float(duration_s) * self.machine_share
-        return None if cpu_s is None or not cpus else float(min(cpu_s / cpus, duration_s))
 
 
 def notes(today: date | None = None) -> list[str]:

@@ -17,7 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
-from greensdk.schema.widest import widest_of
+from greensdk.schema.widest import machine_s, widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +167,7 @@ class Cost:
         fields["price_source"] = "configured"
         reasons = []
         if self.usd_per_hour is not None:
-            seconds = self._machine_s(record)
+            seconds = machine_s(record, self.machine_share)
             if seconds is None:
                 reasons.append("no clock tells the call's share of the machine: set machine_share")
             else:
@@ -189,16 +189,6 @@ class Cost:
             fields["usd"] = sum(dollars)
         fields["reason"] = "; ".join(reasons) or None
         return fields
-
-    def _machine_s(self, record: Mapping[str, Any]) -> float | None:
-        """Return the seconds of the whole machine that are the call's."""
-        duration_s, cpu_s = record.get("duration_s"), record.get("cpu_s")
-        cpus = (record.get("host") or {}).get("cpus_logical")
-        if duration_s is None:
-            return None
-        if self.machine_share is not None:
-            return float(duration_s) * self.machine_share
-        return None if cpu_s is None or not cpus else float(min(cpu_s / cpus, duration_s))
 
 
 def notes(today: date | None = None) -> list[str]:
