@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
 from greensdk_hwmon.snapshot import Snapshot, opened, value
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ SAMPLED_LOW, SAMPLED_HIGH = 0.5, 2.0
 What watts between two readings may have been, as factors: a judgement, since what a sensor did while it was not read is
 unknown.
 """
-RESOLUTION_90 = 1 - 0.1**0.5
-"""A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
 
 
 class HwmonMonitor:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from greensdk_rapl.total import add, doubts
 from greensdk_rapl.zones import COUNTED
 
-from greensdk_perf import RESOLUTION_90
+from greensdk.monitor import RESOLUTION_90
 from greensdk_perf.choose import PACKAGE, Setup
 from greensdk_perf.meter import kind_of
 from greensdk_perf.parse import Count, by_event, parse

@@ -12,12 +12,12 @@ import pytest
 from greensdk_msr import MsrMonitor
 from greensdk_msr.registers import AMD as AMD_LAYOUT
 from greensdk_msr.registers import INTEL, Processor, processor
-from greensdk_rapl import RESOLUTION_90
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_kit import opened, window
 from perf_kit import descriptors
 
+from greensdk.monitor import RESOLUTION_90
 from greensdk.testing import check_monitor
 from greensdk.testing.msr import AMD, CLIENT, SERVER, STRIDE, MsrTree
 

@@ -12,12 +12,13 @@ import threading
 import time
 
 import pytest
-from greensdk_perf import RESOLUTION_90, PerfMonitor
+from greensdk_perf import PerfMonitor
 from greensdk_perf.run import begin, end
 from perf_kit import counting, descriptors, opened, real_perf, two_cpus, window
 from rights_kit import need_root
 
 from greensdk.errors import MonitorUnavailable
+from greensdk.monitor import RESOLUTION_90
 from greensdk.testing import check_monitor
 from greensdk.testing.pmu import FakePmu
 

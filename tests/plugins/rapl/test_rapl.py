@@ -11,12 +11,13 @@ from itertools import pairwise
 from tempfile import TemporaryDirectory
 
 import pytest
-from greensdk_rapl import RESOLUTION_90, RaplMonitor
+from greensdk_rapl import RaplMonitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_kit import joules, opened
 
 from greensdk.errors import MonitorUnavailable
+from greensdk.monitor import RESOLUTION_90
 from greensdk.testing import PowercapTree, check_monitor, ticking
 
 
