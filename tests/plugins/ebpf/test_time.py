@@ -8,19 +8,8 @@ import threading
 import time
 
 import pytest
-from ebpf_kit import agree, burn, eventually, reading, running, spawn_true, table, workers
+from ebpf_kit import BOTH, agree, burn, eventually, reading, running, spawn_true, table, workers
 from greensdk_ebpf.layout import COUNTS, CPUS, CURRENT, TGIDS, TRACKED
-
-BOTH = ["raw", "tracepoint"]
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def loaded(request):
-    """
-    Everything in the kernel, in each form.
-    """
-    with running(request.param) as everything:
-        yield everything
 
 
 @pytest.fixture

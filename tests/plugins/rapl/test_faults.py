@@ -11,17 +11,6 @@ from greensdk.testing import FakeClock, PowercapTree, check_monitor, ticking
 
 
 @pytest.fixture
-def tree(tmp_path):
-    """
-    Two packages, the memory of the second, and the cores of the first.
-    """
-    tree = PowercapTree(tmp_path)
-    tree.package(0).core()
-    tree.package(1).dram()
-    return tree
-
-
-@pytest.fixture
 def monitor(tree):
     """
     An open monitor whose clock the test moves.

@@ -14,17 +14,6 @@ from meter_kit import joules, opened, window
 from greensdk.testing import PowercapTree
 
 
-@pytest.fixture
-def tree(tmp_path):
-    """
-    Two packages, the memory of the second, and the cores of the first.
-    """
-    tree = PowercapTree(tmp_path)
-    tree.package(0).core()
-    tree.package(1).dram()
-    return tree
-
-
 class TestReset:
     """
     A counter that was set back is not a wrap.
