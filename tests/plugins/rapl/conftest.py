@@ -8,7 +8,7 @@ from greensdk.testing import PowercapTree
 
 
 @pytest.fixture
-def tree(tmp_path):
+def two_packages(tmp_path):
     """
     Two packages, the memory of the second, and the cores of the first.
     """

@@ -11,6 +11,14 @@ from greensdk.testing import FakeClock, PowercapTree, check_monitor, ticking
 
 
 @pytest.fixture
+def tree(two_packages):
+    """
+    The machine with two packages.
+    """
+    return two_packages
+
+
+@pytest.fixture
 def monitor(tree):
     """
     An open monitor whose clock the test moves.

@@ -14,6 +14,14 @@ from meter_kit import joules, opened, window
 from greensdk.testing import PowercapTree
 
 
+@pytest.fixture
+def tree(two_packages):
+    """
+    The machine with two packages.
+    """
+    return two_packages
+
+
 class TestReset:
     """
     A counter that was set back is not a wrap.
