@@ -8,12 +8,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from greensdk.measure.slots import Slot
 
 OTHER = "*"
 """Stands behind a ratio of different parts of the machine."""
@@ -34,14 +31,14 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     primary, the one that `greensdk run` reports. Without --out no record is kept.
     """
     from greensdk.cli import show
-    from greensdk.cli.run import find, measure
-    from greensdk.configure.targets import is_disabled
+    from greensdk.cli.run import find, measure, open_slot
+    from greensdk.configure.targets import ALL, is_disabled
     from greensdk.errors import GreensdkError
 
     program = find(command[0], "compare")
     if is_disabled():
         raise GreensdkError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
-    slot = _open(out)
+    slot = open_slot({"sink": out or "memory:", "monitors": ALL})
     with _output_moved(as_json):
         code, record = measure(slot, label, [program, *command[1:]])
     slot.close()
@@ -53,22 +50,6 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     else:
         _print(rows, record)
     return code
-
-
-def _open(out: str | None) -> Slot:
-    """Build a runtime with every monitor that works here, before the command starts."""
-    from greensdk.configure.config import resolve
-    from greensdk.configure.targets import ALL
-    from greensdk.errors import SinkError
-    from greensdk.measure.build import Unopened
-    from greensdk.measure.slots import slot_for
-
-    settings = resolve({"sink": out or "memory:", "monitors": ALL})
-    slot = slot_for({"resources": "full", **settings})
-    for _, sink in slot.open().sinks:
-        if isinstance(sink, Unopened):
-            raise SinkError(f"{sink.error}; choose another place with --out; nothing was run")
-    return slot
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     program = find(command[0], "run")
     if is_disabled():
         return wait([program, *command[1:]]).code
-    slot = _open(out)
+    slot = open_slot({} if out is None else {"sink": out})
     runtime = slot.runtime
     sinks = [location(uri) for uri, _ in runtime.sinks] if runtime else []
     code, record = measure(slot, label, [program, *command[1:]])
@@ -72,13 +72,18 @@ def find(name: str, asked: str) -> str:
     return path
 
 
-def _open(out: str | None) -> Slot:
-    """Build the runtime before the command starts, so that an invalid setting is reported first."""
+def open_slot(asked: Mapping[str, Any]) -> Slot:
+    """
+    Build the runtime before the command starts, so that an invalid setting is reported first.
+
+    Raises:
+        SinkError: A sink that was asked for can't be opened.
+    """
     from greensdk.configure.config import resolve
     from greensdk.measure.build import Unopened
     from greensdk.measure.slots import slot_for
 
-    settings = resolve({} if out is None else {"sink": out})
+    settings = resolve(asked)
     slot = slot_for({"resources": "full", **settings})
     broken = [sink for _, sink in slot.open().sinks if isinstance(sink, Unopened)]
     if broken and settings["sinks"] is not None:

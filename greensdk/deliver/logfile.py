@@ -20,7 +20,6 @@ CHECK_EVERY_S = 1.0
 SETTLED_S = 2.0
 """Seconds after which no write is under way any more."""
 
-COPY_BYTES = 1 << 20
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
 
 

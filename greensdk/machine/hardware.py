@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -236,6 +237,21 @@ def number_of(*path: str) -> int | None:
         return None
 
 
+def cpus_in(text: str) -> list[int]:
+    """
+    Return the numbers of a list as the kernel writes it (Documentation/admin-guide/cputopology.rst).
+
+    Example:
+        >>> cpus_in("0-3,8")
+        [0, 1, 2, 3, 8]
+
+    Raises:
+        ValueError: It is no such list.
+    """
+    parts = [part.partition("-") for part in text.strip().split(",") if part]
+    return [cpu for low, _, high in parts for cpu in range(int(low), int(high or low) + 1)]
+
+
 def _microarch(cpu: Mapping[str, str]) -> str | None:
     keys = ("cpu family", "model", "stepping")
     if not all(cpu.get(key, "").isdigit() for key in keys):
@@ -360,12 +376,9 @@ def _exact(logical: int | None, per: int | None, times: int = 1) -> int | None:
 
 
 def _count(cpus: str) -> int | None:
-    # The kernel's CPU list format, "0-3,8": Documentation/admin-guide/cputopology.rst.
-    try:
-        ends = [[int(end) for end in part.split("-")] for part in cpus.split(",")]
-    except ValueError:
-        return None
-    return sum(end[-1] - end[0] + 1 for end in ends)
+    with suppress(ValueError):
+        return len(cpus_in(cpus)) or None
+    return None
 
 
 def _virtualised(root: str, cpu: Mapping[str, str], dmi: str) -> bool | None:

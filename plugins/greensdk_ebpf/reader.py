@@ -23,7 +23,6 @@ from greensdk_ebpf.layout import (
     DEPTH,
     MAPS,
     START,
-    TGIDS,
     TRACKED,
     TREE,
     TREE_COUNTED,
@@ -118,18 +117,6 @@ class Reader:
         Return the events since the programs were loaded.
         """
         return self._slots.moment().counts()
-
-    def thread_groups(self) -> dict[int, int]:
-        """
-        Return the nanoseconds of each thread group, those that are gone included as long as there is room.
-        """
-        return self.split(TGIDS)[0]
-
-    def cgroups(self) -> dict[int, int]:
-        """
-        Return the nanoseconds of each cgroup by its id; see :mod:`greensdk_ebpf.cgroups` for its path.
-        """
-        return self.split(CGROUPS)[0]
 
     def split(self, name: str) -> tuple[dict[int, int], Host]:
         """

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from greensdk.machine.hardware import cpus_in
 from greensdk_perf import counts, pmu
 from greensdk_perf.access import explain
 from greensdk_perf.syscall import perf_open
@@ -82,7 +83,7 @@ def _cpus_of(root: str, name: str, cpus: Sequence[int]) -> list[int]:
     # Where a machine has cores of several kinds, each kind's PMU lists its own.
     try:
         with open(os.path.join(pmu.device(root, name), "cpus"), encoding="ascii") as file:
-            own = pmu.cpus_in(file.read())
+            own = cpus_in(file.read())
     except FileNotFoundError:
         return list(cpus)
     return [cpu for cpu in own if cpu in cpus]

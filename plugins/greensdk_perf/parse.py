@@ -1,9 +1,9 @@
 """
 What the program perf prints: pure functions from text to numbers.
 
-``perf stat`` has three forms, all by tools/perf/util/stat-display.c of the Linux kernel: one JSON object a line
-(``-j``, since perf 5.18), fields with a separator (``-x,``), and columns for people. The counter's value is printed
-with six decimals in JSON and with two or none elsewhere, in words (``<not supported>``) where there is none, and,
+``perf stat`` has two forms for programs, both by tools/perf/util/stat-display.c of the Linux kernel: one JSON object a
+line (``-j``, since perf 5.18), and fields with a separator (``-x,``). The counter's value is printed with six decimals
+in JSON and with two or none in the other, in words (``<not supported>``) where there is none, and,
 without ``LC_ALL=C``, as people in the user's country write it: ``1.373,00``, ``1 373,00``, ``1'373.00``.
 """
 
@@ -22,15 +22,10 @@ _SPACES = "\u0020\u00a0\u2007\u2009\u202f\ufffd"
 """What stands between thousands; U+FFFD where bytes of an older encoding were not UTF-8."""
 
 _WORDS = "<not supported>|<not counted>"
-_NUMBER = rf"\d(?:[\d.,'{_SPACES}]*\d)?"
 _PLACE = r"S-?\d+(?:-[DC]-?\d+)*"
 _CSV = (
     rf"(?:({_PLACE}),(\d+),)?({_WORDS}|\d[\d.']*(?:,\d\d)?),"
     r"([A-Za-z%/]*),([^,]*[A-Za-z/][^,]*)(?:,(\d*)(?=,))?(?:,.*)?"
-)
-_TEXT = (
-    rf"\s*(?:({_PLACE})\s+(\d+)\s+)?({_WORDS}|{_NUMBER})\s+"
-    r"(?:([A-Za-z%]+)\s+)?([^\s#(]*[A-Za-z/][^\s#(]*)\s*(?:[#(].*)?"
 )
 
 
@@ -82,7 +77,7 @@ def number(text: str) -> float:
 
 def parse(text: str) -> list[Count]:
     """
-    Return every count in the output of ``perf stat``, of any of its forms.
+    Return every count in the output of ``perf stat``, of either form.
 
     Lines that are something else (warnings, a line that was cut off) are passed over.
     """
@@ -92,7 +87,7 @@ def parse(text: str) -> list[Count]:
 def _line(line: str) -> Count | None:
     if line.lstrip().startswith("{"):
         return parse_json(line)
-    return parse_csv(line) or parse_text(line)
+    return parse_csv(line)
 
 
 def parse_json(line: str) -> Count | None:
@@ -133,17 +128,6 @@ def parse_csv(line: str) -> Count | None:
         return None
     socket, counters, value, unit, event, run_ns = found.groups()
     return _count(event, value, unit, socket or "", _integer(counters), _integer(run_ns))
-
-
-def parse_text(line: str) -> Count | None:
-    """
-    Return the count in one line of ``perf stat`` as people read it; None if it holds none.
-    """
-    found = re.fullmatch(_TEXT, line)
-    if not found:
-        return None
-    socket, counters, value, unit, event = found.groups()
-    return _count(event, value, unit or "", socket or "", _integer(counters), None)
 
 
 def _integer(text: str | None) -> int | None:

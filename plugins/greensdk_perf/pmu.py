@@ -9,6 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from greensdk.machine.hardware import cpus_in, number_of
+
 DEVICES = "bus/event_source/devices"
 CPUS = "devices/system/cpu"
 POWER = "power"
@@ -108,17 +110,6 @@ def scatter(value: int, bits: str) -> int:
     return sum((value >> number & 1) << place for number, place in enumerate(places))
 
 
-def cpus_in(text: str) -> list[int]:
-    """
-    Return the numbers of a list as the kernel writes it: ``0-3,8`` are 0, 1, 2, 3 and 8.
-    """
-    numbers: list[int] = []
-    for part in filter(None, text.strip().split(",")):
-        low, _, high = part.partition("-")
-        numbers += range(int(low), int(high or low) + 1)
-    return numbers
-
-
 def online(root: str) -> list[int]:
     """
     Return the CPUs that run.
@@ -175,11 +166,8 @@ def _dies(root: str, cpus: Sequence[int]) -> list[str]:
 
 def _topology(root: str, cpu: int, file: str) -> int | None:
     # -1 is what the kernel shows for what it does not know.
-    try:
-        number = int(_text(root, CPUS, f"cpu{cpu}", "topology", file))
-    except (OSError, ValueError):
-        return None
-    return number if number >= 0 else None
+    number = number_of(root, CPUS, f"cpu{cpu}", "topology", file)
+    return number if number is not None and number >= 0 else None
 
 
 def _text_or(home: str, otherwise: str, *names: str) -> str:

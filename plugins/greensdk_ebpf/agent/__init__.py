@@ -90,7 +90,7 @@ def _start(root: str, state: State) -> None:
     write(root, state)
     os.chown(root, 0, gid)
     os.chmod(root, ROOT_MODE)
-    state |= pins.make(root, gid)._asdict()
+    state |= pins.make(root, gid)
     _hand_out(root, state)
     write(root, state)
 
