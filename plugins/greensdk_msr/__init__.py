@@ -139,7 +139,8 @@ class MsrMonitor(Polled):
         return self._reading(found, self._by_key(before), self._by_key(after), ended_ns - began_ns)
 
     def _polled(self) -> tuple[Sequence[Zone], Sequence[int | str]]:
-        return self._zones, _read(self._opened(), "a poll")
+        values = _read(self._opened(), "a poll")
+        return self._zones, values
 
     def close(self) -> None:
         """
