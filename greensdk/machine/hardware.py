@@ -50,6 +50,7 @@ __all__ = [
     "identify",
     "microarch",
     "number_of",
+    "read_text",
     "registry",
     "sysctl",
     "text_of",
@@ -210,21 +211,29 @@ def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dic
     }
 
 
-def text_of(*path: str) -> str:
+def read_text(*path: str) -> str:
     """
-    Return the beginning of a small file of the kernel's, without blanks around it; empty where it can't be read.
+    Return the beginning of a small file of the kernel's, without blanks around it.
+
+    Raises:
+        OSError: It can't be read.
     """
     # One read of at most 8 KB: the whole /proc/cpuinfo of a machine with 128 CPUs takes milliseconds to make.
-    try:
-        fd = os.open(os.path.join(*path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return ""
+    fd = os.open(os.path.join(*path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     try:
         return os.read(fd, 8192).decode("utf-8", "replace").strip("\0 \t\n")
-    except OSError:
-        return ""
     finally:
         os.close(fd)
+
+
+def text_of(*path: str) -> str:
+    """
+    Return the same; empty where it can't be read.
+    """
+    try:
+        return read_text(*path)
+    except OSError:
+        return ""
 
 
 def number_of(*path: str) -> int | None:

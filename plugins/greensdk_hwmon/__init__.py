@@ -11,8 +11,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from greensdk_rapl.access import open_counter
+
 from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
-from greensdk_hwmon.snapshot import Snapshot, opened, value
+from greensdk_hwmon.snapshot import Snapshot, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +84,7 @@ class HwmonMonitor:
             return Availability(False, f"no sensor is known to see the processor or the whole machine, only {names}")
         for channel in wanted:
             try:
-                os.close(opened(channel))
+                os.close(open_counter(channel.path))
             except PermissionError:
                 return Availability(False, f"only root may read {channel.path}", f"sudo chmod a+r {channel.path}")
             except OSError as error:
@@ -109,7 +111,7 @@ class HwmonMonitor:
             if channel.kind == "power" and not sampled:
                 continue  # what calls itself cheap asks no slow sensor
             try:
-                self._fds.append(opened(channel))
+                self._fds.append(open_counter(channel.path))
             except OSError:
                 continue  # not one of the total's: probe() has read those
             self._channels.append(channel)

@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from greensdk_rapl.access import LENGTH
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greensdk_hwmon.channels import Channel
 
-LENGTH = 32
 POWERED, MOST_W = ("package", "wall"), 1e5
 """
 What can't be at 0 W while it runs this, nor at 100 kW: controllers show 0 where they don't know, and ACPI meters
@@ -35,22 +36,6 @@ class Snapshot(NamedTuple):
     values: Mapping[str, int | None]
     spent_j: Mapping[str, float]
     breaks: Mapping[str, int]
-
-
-def opened(channel: Channel) -> int:
-    """
-    Return a descriptor on a channel, which has been read once.
-
-    Raises:
-        OSError: It can't be opened or read.
-    """
-    fd = os.open(channel.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.pread(fd, LENGTH, 0)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
 
 
 def value(fd: int, channel: Channel) -> int | None:

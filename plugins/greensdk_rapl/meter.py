@@ -66,7 +66,7 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
     for zone in found.zones:
         if zone not in lost:
             try:
-                opened[zone] = open_counter(zone)
+                opened[zone] = open_counter(zone.file)
             except OSError as error:
                 if is_from_signal(error):
                     raise
