@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -135,3 +136,18 @@ def _in_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
+
+
+@contextmanager
+def output_to(fd: int) -> Iterator[None]:
+    """
+    Have what we and our children write to standard output go to a descriptor.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(fd, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
