@@ -162,9 +162,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 @contextmanager
 def _progress(plan: Plan) -> Iterator[Callable[[float, Sequence[Comparison]], None]]:
-    """
-    Show on a terminal how much of the budget is used up, and what is known so far.
-    """
+    """Show on a terminal how much of the budget is used up, and what is known so far."""
     if not sys.stderr.isatty():
         yield lambda _, __: None
         return

@@ -124,9 +124,7 @@ def sides(report: EnergyReport) -> list[Side]:
 
 
 class _Numbered:
-    """
-    Names, each with a number.
-    """
+    """Names, each with a number."""
 
     def __init__(self, names: Sequence[tuple[Any, Any]]) -> None:
         found: dict[tuple[Any, Any], int] = {}
