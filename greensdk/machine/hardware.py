@@ -58,9 +58,9 @@ __all__ = [
 
 # DMI's vendor and product of virtual machines: hypervisors, and clouds that put their own name there.
 _VIRTUAL_PRODUCTS = (
-    "amazon ec2; google compute engine; alibaba cloud; tencent cloud; hetzner vserver; droplet; openstack; kvm; qemu; "
-    "bochs; vmware; virtualbox; virtual machine; hvm domu; parallels; apple virtualization"
-).split("; ")
+    "amazon ec2", "google compute engine", "alibaba cloud", "tencent cloud", "hetzner vserver", "droplet", "openstack",
+    "kvm", "qemu", "bochs", "vmware", "virtualbox", "virtual machine", "hvm domu", "parallels", "apple virtualization",
+)  # fmt: skip
 _host_ids: dict[str, str] = {}
 
 
