@@ -325,7 +325,7 @@ def _enricher(part: Part) -> Callable[..., Any]:
 
 
 def _raise(error: BaseException, **_: Any) -> None:
-    raise error
+    raise error.with_traceback(None)  # or it would grow with each record
 
 
 def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
@@ -357,7 +357,7 @@ class Unopened:
         """
         Refuse, with the reason the sink gave.
         """
-        raise self.error
+        raise self.error.with_traceback(None)  # or it would grow with each record
 
     def flush(self) -> None:
         """

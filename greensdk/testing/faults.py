@@ -7,6 +7,7 @@ The matrix is made, not written down: each method that runs around a call, with 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from greensdk.deliver.lines import encode
 from greensdk.measure.blocks import capture
 from greensdk.monitor import CpuClock, CpuTime, Estimator, Monitor
 from greensdk.schema.check import problems
+from greensdk.testing.interrupts import Interruption, Late, handled
 from greensdk.testing.tracking import tracked_by
 
 Source = Monitor | Estimator | CpuClock
@@ -158,7 +160,54 @@ def check_faults(make: Callable[[], Source]) -> int:
         for name, fault in faults_of(method):
             check_fault(make, method, name, fault)
             tried += 1
+        if threading.current_thread() is threading.main_thread():
+            tried += check_interrupts(make, method)
     return tried
+
+
+def check_interrupts(make: Callable[[], Source], method: str) -> int:
+    """
+    Have a signal handler raise at each line of a method, and return how many lines that were.
+
+    What it raises must reach the caller, the record be written, and the next call be measured.
+
+    Raises:
+        AssertionError: It did not; the text says which line has swallowed it.
+    """
+    source, seen = make(), set[str]()
+    tracked = tracked_by(source)(lambda: "result")
+    right = getattr(source, method)
+    tracked()  # imports what it needs only once
+    try:
+        while True:
+            interruption = Interruption(seen)
+            with capture() as records, handled():
+                setattr(source, method, interruption.into(right))
+                arrived = _arrives(tracked)
+                setattr(source, method, right)
+                tracked()
+            if not interruption.place:
+                return len(seen)
+            where = f"{source.name}: {method}() interrupted at {interruption.place}"
+            assert arrived, f"{where}: the exception of the user's signal handler is swallowed"
+            for record in records:
+                _check_record(where, [record])
+                assert not record["errors"], f"{where}: {record['errors']}"
+            assert len(records) == _CALLS, f"{where}: {len(records)} records of {_CALLS} calls"
+    finally:
+        source.close()
+
+
+_CALLS = 2
+"""The interrupted one, and the one after it."""
+
+
+def _arrives(tracked: Callable[[], Any]) -> bool:
+    try:
+        tracked()
+    except Late:
+        return True
+    return False
 
 
 def check_fault(make: Callable[[], Source], method: str, name: str, fault: Fault) -> None:

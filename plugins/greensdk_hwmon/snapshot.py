@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,7 +61,9 @@ def value(fd: int, channel: Channel) -> int | None:
     """
     try:
         shown = int(os.pread(fd, LENGTH, 0))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_from_signal(error):
+            raise
         return None
     if channel.kind == "power" and channel.sees in POWERED and not 0 < shown < MOST_W * 1e6:
         return None
