@@ -49,7 +49,7 @@ class Sink(Protocol):
 
     def emit(self, record: Mapping[str, Any]) -> None:
         """
-        Take one finished record. Must not change it.
+        Take one finished record; a third party's sink gets a copy of its own.
 
         Where a signal handler of the user's raises in it, it is called again with the same record.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
@@ -18,7 +19,7 @@ from greensdk.machine.calibration import load as load_calibration
 from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, find_host_clock
-from greensdk.measure.record import blank
+from greensdk.measure.record import blank, copied
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared
 from greensdk.schema.primary import GPU
@@ -277,8 +278,9 @@ class Deployment:
             self.resources = str(adapter.resources)
             self.sample_every_s = getattr(adapter, "sample_every_s", None)
             self.call = getattr(adapter, "call", None)
-            for pair in adapter.sinks(settings):
-                self.sinks.append(pair)
+            is_ours = any(target == each for each, _ in builtin.ADAPTERS.values())
+            for uri, sink in adapter.sinks(settings):
+                self.sinks.append((uri, sink if is_ours else cast("Sink", Apart(sink))))
             self.has_sinks = True
             self.worker = adapter.worker()
         except BaseException as error:
@@ -314,14 +316,18 @@ def _enricher(part: Part) -> Callable[..., Any]:
     try:
         enrich: Callable[..., Any] = load(part.target)
         if isinstance(enrich, type):
-            return cast("Callable[..., Any]", enrich(**part.config))
+            enrich = enrich(**part.config)
+        elif "config" in inspect.signature(enrich).parameters:
+            enrich = partial(enrich, config=part.config)
     except ConfigError:
         raise  # the user's mistake
     except BaseException as error:
         if is_from_signal(error):
             raise
         return partial(_raise, error)
-    return partial(enrich, config=part.config) if "config" in inspect.signature(enrich).parameters else enrich
+    if part.target in builtin.ENRICHERS.values():
+        return enrich
+    return lambda record: enrich(record=MappingProxyType(copied(dict(record))))
 
 
 def _raise(error: BaseException, **_: Any) -> None:
@@ -337,11 +343,30 @@ def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
         wanted = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]
     for part in parts(wanted):
         try:
-            yield part.name, load(part.target)(part.name, **part.config)
+            sink = load(part.target)(part.name, **part.config)
+            yield part.name, sink if part.target in builtin.SINKS.values() else cast("Sink", Apart(sink))
         except BaseException as error:
             if is_from_signal(error):
                 raise
             yield part.name, Unopened(part.name, error)
+
+
+class Apart:
+    """
+    Stands before a third party's sink, which gets a copy of each record: what it does to that concerns no other.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """
+        Hand over a copy.
+        """
+        self._sink.emit(copied(record))
 
 
 class Unopened:

@@ -79,7 +79,7 @@ def of_no_files(name):
     return lambda _: load(MONITORS[name])
 
 
-@pytest.mark.filterwarnings("ignore:subprocess:ResourceWarning")  # a perf that was started at the very moment
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a perf that was started at the very moment
 @pytest.mark.parametrize("name", MONITORS)
 def test_what_a_handler_raises_gets_through(tmp_path, name):
     """
