@@ -65,8 +65,8 @@ def _open(out: str | None) -> Slot:
     """
     from greensdk.configure.config import resolve
     from greensdk.configure.targets import ALL
+    from greensdk.deliver.sinks import Unopened
     from greensdk.errors import SinkError
-    from greensdk.measure.build import Unopened
     from greensdk.measure.slots import slot_for
 
     settings = resolve({"sink": out or "memory:", "monitors": ALL})

@@ -81,7 +81,7 @@ def _open(out: str | None) -> Slot:
         SinkError: A configured sink can't be opened. (Records for the default file are spooled instead.)
     """
     from greensdk.configure.config import resolve
-    from greensdk.measure.build import Unopened
+    from greensdk.deliver.sinks import Unopened
     from greensdk.measure.slots import slot_for
 
     settings = resolve({} if out is None else {"sink": out})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
 from greensdk.configure.targets import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, load, parts
-from greensdk.errors import ConfigError, describe, warn_once
+from greensdk.errors import ConfigError, PluginError, describe, warn_once
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
@@ -273,21 +273,40 @@ class Deployment:
                 return
 
     def _ask(self, target: str, settings: Resolved) -> None:
+        is_ours = any(target == each for each, _ in builtin.ADAPTERS.values())
         try:
+            if not is_ours:
+                settings = copied(dict(settings))
             adapter: Adapter = load(target)(settings)
             self.resources = str(adapter.resources)
             self.sample_every_s = getattr(adapter, "sample_every_s", None)
-            self.call = getattr(adapter, "call", None)
-            is_ours = any(target == each for each, _ in builtin.ADAPTERS.values())
+            self.call = call = getattr(adapter, "call", None)
+            if call is not None and not is_ours:
+                self.call = lambda: _checked(call())
             for uri, sink in adapter.sinks(settings):
                 self.sinks.append((uri, sink if is_ours else cast("Sink", Apart(sink))))
             self.has_sinks = True
-            self.worker = adapter.worker()
+            self.worker = adapter.worker() if is_ours else _checked(adapter.worker())
         except BaseException as error:
             if is_from_signal(error):
                 raise
             self.faults["adapter"] = f"{target}: {describe(error)}"
             warn_once(f"greensdk could not use an adapter: {self.faults['adapter']}")
+
+
+def _checked(worker: Any) -> Any:
+    """
+    Return what a third party's adapter has said of the worker.
+
+    Raises:
+        PluginError: The record would be none with it.
+    """
+    from greensdk.schema.check import problems
+
+    wrong = [each for each in problems({**blank(), "worker": worker}) if each.startswith("worker")]
+    if wrong:
+        raise PluginError("adapter", "; ".join(wrong))
+    return worker
 
 
 def _probe() -> ResourceProbe | None:
@@ -348,6 +367,8 @@ def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
         except BaseException as error:
             if is_from_signal(error):
                 raise
+            from greensdk.deliver.sinks import Unopened
+
             yield part.name, Unopened(part.name, error)
 
 
@@ -367,29 +388,3 @@ class Apart:
         Hand over a copy.
         """
         self._sink.emit(copied(record))
-
-
-class Unopened:
-    """
-    Stands for a sink that could not be opened: every record goes to the spool with the reason.
-    """
-
-    def __init__(self, uri: str, error: BaseException) -> None:
-        self.uri = uri
-        self.error = error
-
-    def emit(self, record: Mapping[str, Any]) -> None:  # noqa: ARG002 - the contract's
-        """
-        Refuse, with the reason the sink gave.
-        """
-        raise self.error.with_traceback(None)  # or it would grow with each record
-
-    def flush(self) -> None:
-        """
-        Nothing is held back.
-        """
-
-    def close(self) -> None:
-        """
-        Nothing is open.
-        """

@@ -7,8 +7,10 @@ The matrix is made, not written down: each method that runs around a call, with 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from greensdk.deliver.lines import encode
@@ -52,6 +54,7 @@ GARBAGE: Mapping[str, Any] = {
     "more than a float": 10**400,
     "NaN": float("nan"),
     "infinity": float("inf"),
+    "a Decimal": Decimal("1.5"),
     "a text": "x",
     "half a surrogate pair": "\ud800",
     "bytes": b"x",
@@ -81,10 +84,19 @@ def faults_of(method: str) -> Iterator[tuple[str, Fault]]:
                 yield f"has {name} as part {place} of what it returns", _changing(place, value)
     if method in {"stop", "estimate"}:
         yield "keeps what it returned, and empties it later", _taking_back()
+    if hasattr(os, "fork"):
+        yield "forks", lambda right: lambda *given: (_fork(), right(*given))[1]
 
 
 _PARTS = 15
 """A reading has no more keys, and a CpuTime no more fields."""
+
+
+def _fork() -> None:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
 def _raising(error: BaseException) -> Fault:
@@ -139,11 +151,11 @@ def methods_of(source: Source) -> tuple[str, ...]:
     return ("start", "cpu_time") if isinstance(source, CpuClock) else ("start", "stop")
 
 
-def check_faults(make: Callable[[], Source]) -> int:
+def check_faults(make: Callable[[], Any]) -> int:
     """
-    Have each method of a monitor, an estimator or a CPU clock do all that it can do wrong, each in a call of its own.
+    Have each method of a plugin do all that it can do wrong, each in a call of its own.
 
-    The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
+    For a sink, an adapter or an enricher this is :func:`greensdk.testing.around.check_around`. The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
     as if nothing had been: a window that never ended leaves nothing behind in the plugin.
 
     Args:
@@ -155,8 +167,12 @@ def check_faults(make: Callable[[], Source]) -> int:
     Raises:
         AssertionError: A call did not survive; the text says which.
     """
-    tried = 0
-    for method in methods_of(make()):
+    from greensdk.testing.around import check_around, kind_of
+
+    tried, plugin = 0, make()
+    if not isinstance(plugin, Monitor | Estimator | CpuClock) and kind_of(plugin):
+        return check_around(make)
+    for method in methods_of(plugin):
         for name, fault in faults_of(method):
             check_fault(make, method, name, fault)
             tried += 1
