@@ -48,8 +48,9 @@ def check_monitor(monitor: Checked) -> list[Metric]:
     """
     Take a monitor, an estimator or a CPU clock through its whole life, and return its metrics.
 
-    The monitor is opened and closed twice, windows nest, overlap and last some milliseconds; it must be
-    able to work here, and the record of a call that it measures must pass ``greensdk validate``. It is closed at the end, also when a rule is broken.
+    The monitor is opened and closed twice, windows nest, overlap and last some milliseconds; it must be able to work
+    here, and the record of a call that it measures must pass ``greensdk validate``. It is closed at the end, also when
+    a rule is broken.
 
     Args:
         monitor: Not open yet.

@@ -155,11 +155,13 @@ def check_faults(make: Callable[[], Any]) -> int:
     """
     Have each method of a plugin do all that it can do wrong, each in a call of its own.
 
-    For a sink, an adapter or an enricher this is :func:`greensdk.testing.around.check_around`. The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
-    as if nothing had been: a window that never ended leaves nothing behind in the plugin.
+    For a sink, an adapter or an enricher this is :func:`greensdk.testing.around.check_around`. Of what measures, the
+    function's result must arrive, the record must pass ``greensdk validate``, the next call must be measured as if
+    nothing had been (a window that never ended leaves nothing behind), and what a user's signal handler raises in a
+    method must reach the user.
 
     Args:
-        make: Returns a new one, not open yet.
+        make: Returns a new one; what measures is not open yet.
 
     Returns:
         How many faults were tried.

@@ -57,7 +57,7 @@ class Adapter:
         """
         return {"adapter": "mine"}
 
-    def sinks(self, settings):  # noqa: ARG002 - the protocol's
+    def sinks(self, settings):
         """
         None of its own.
         """
@@ -103,7 +103,7 @@ def test_the_faults_of_every_enricher(name):
     """
     Each of ours.
     """
-    assert check_faults(lambda: load(ENRICHERS[name])()) > 40
+    assert check_faults(load(ENRICHERS[name])) > 40
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
