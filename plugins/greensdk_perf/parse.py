@@ -105,13 +105,13 @@ def parse_json(line: str) -> Count | None:
 
     try:
         found: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if is_from_signal(error):
             raise
         # Without LC_ALL=C, perf puts its decimal comma into numbers, too, which is not JSON.
         try:
             found = json.loads(re.sub(r"(?<=: )(\d+),(\d+)(?=[,}])", r"\1.\2", line))
-        except ValueError as worse:
+        except (ValueError, RecursionError) as worse:
             if is_from_signal(worse):
                 raise
             return None
