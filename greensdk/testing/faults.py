@@ -85,7 +85,7 @@ def faults_of(method: str) -> Iterator[tuple[str, Fault]]:
     if method in {"stop", "estimate"}:
         yield "keeps what it returned, and empties it later", _taking_back()
     if hasattr(os, "fork"):
-        yield "forks", lambda right: lambda *given: (_fork(), right(*given))[1]
+        yield "forks", _forking
 
 
 _PARTS = 15
@@ -97,6 +97,14 @@ def _fork() -> None:
     if not child:
         os._exit(0)
     os.waitpid(child, 0)
+
+
+def _forking(right: Callable[..., Any]) -> Callable[..., Any]:
+    def wrong(*given: Any) -> Any:
+        _fork()
+        return right(*given)
+
+    return wrong
 
 
 def _raising(error: BaseException) -> Fault:

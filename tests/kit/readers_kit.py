@@ -135,6 +135,11 @@ READERS: dict[str, tuple[bytes, Reader]] = {
         imported("power-gadget"),
     ),
     "flexecutor": (b'{"(1, 1024, 2)": {"read": [[1, 1]], "compute": [[2, 2]]}}', imported("flexecutor")),
+    "emissions-csv": (
+        b"timestamp,project_name,run_id,duration,emissions,cpu_energy,energy_consumed\n"
+        b"2026-11-30T10:00:02,train,5b0fa12a,2.1,3.2e-06,3.58e-06,1.555e-05\n",
+        imported("emissions-csv"),
+    ),
     "perf": (
         b'{"counter-value": "1.5", "unit": "Joules", "event": "power/energy-pkg/", "event-runtime": 5}\n'
         b"S0,1,12.50,Joules,power/energy-pkg/,50000000,100.00,,\n      1,373.00 Joules power/energy-pkg/\n",
