@@ -26,7 +26,8 @@ def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> C
         from greensdk.measure.repeats import kind_of
 
         kind = kind_of(spec)
-    call = kind(fn, slot_of(spec), Subject(name_of(fn), spec.get("label")))
+    slot = slot_of(spec)
+    call = kind(fn, slot, Subject(name_of(fn), None if "label" in slot.spec else spec.get("label")))
     ledger.owed_ns += perf_counter_ns() - began_ns
     return call
 

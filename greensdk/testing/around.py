@@ -20,8 +20,8 @@ from greensdk.measure.calls import Call
 from greensdk.measure.record import Subject
 from greensdk.measure.slots import Slot
 from greensdk.schema.check import problems
-from greensdk.testing.faults import ERRORS, GARBAGE, _fork
 from greensdk.testing.tracking import Given
+from greensdk.testing.wrong import ERRORS, GARBAGE, fork
 
 Wrong = Callable[..., Any]
 
@@ -93,7 +93,7 @@ def faults_around(right: Wrong) -> Iterator[tuple[str, Wrong]]:
         return made
 
     def forking(*given: Any, **named: Any) -> Any:
-        _fork()
+        fork()
         return right(*given, **named)
 
     for error in ERRORS:

@@ -10,62 +10,19 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 from greensdk.deliver.lines import encode
 from greensdk.measure.blocks import capture
 from greensdk.monitor import CpuClock, CpuTime, Estimator, Monitor
 from greensdk.schema.check import problems
+from greensdk.testing.around import check_around, kind_of
 from greensdk.testing.interrupts import Interruption, Late, handled
 from greensdk.testing.tracking import tracked_by
+from greensdk.testing.wrong import ERRORS, GARBAGE, fork
 
 Source = Monitor | Estimator | CpuClock
 
-
-class Wordless(Exception):
-    """
-    An error whose text can't be read.
-    """
-
-    def __str__(self) -> str:
-        raise ValueError("no words")
-
-
-ERRORS: tuple[BaseException, ...] = (
-    OSError(5, "Input/output error"),
-    KeyError("x"),
-    StopIteration(),
-    MemoryError(),
-    RecursionError(),
-    Wordless(),
-    SystemExit("the plugin leaves"),
-    KeyboardInterrupt(),
-    GeneratorExit(),
-)
-"""One of each kind that Python handles in a way of its own."""
-
-GARBAGE: Mapping[str, Any] = {
-    "None": None,
-    "a bool": True,
-    "zero": 0,
-    "a negative number": -1.5,
-    "more than 64 bits": 2**70,
-    "more than a float": 10**400,
-    "NaN": float("nan"),
-    "infinity": float("inf"),
-    "a Decimal": Decimal("1.5"),
-    "a text": "x",
-    "half a surrogate pair": "\ud800",
-    "bytes": b"x",
-    "an empty list": [],
-    "a list of None": [None],
-    "an empty dict": {},
-    "a set": {1},
-    "an object": object(),
-    "a class": dict,
-}
-"""What stands where something else belongs."""
 
 Fault = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -92,16 +49,9 @@ _PARTS = 15
 """A reading has no more keys, and a CpuTime no more fields."""
 
 
-def _fork() -> None:
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
-
-
 def _forking(right: Callable[..., Any]) -> Callable[..., Any]:
     def wrong(*given: Any) -> Any:
-        _fork()
+        fork()
         return right(*given)
 
     return wrong
@@ -177,8 +127,6 @@ def check_faults(make: Callable[[], Any]) -> int:
     Raises:
         AssertionError: A call did not survive; the text says which.
     """
-    from greensdk.testing.around import check_around, kind_of
-
     tried, plugin = 0, make()
     if not isinstance(plugin, Monitor | Estimator | CpuClock) and kind_of(plugin):
         return check_around(make)

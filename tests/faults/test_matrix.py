@@ -14,7 +14,7 @@ from greensdk.configure.plugins import BUILTIN, EntryPoint, Plugins
 from greensdk.configure.targets import load
 from greensdk.hookspecs import hookimpl
 from greensdk.testing import check_faults
-from greensdk.testing.faults import ERRORS
+from greensdk.testing.wrong import ERRORS
 
 URIS = {"file": "energy.jsonl", "callback": "callback:json:dumps"}
 OWN = [scheme for scheme, target in SINKS.items() if target.startswith("greensdk.sink:")]
