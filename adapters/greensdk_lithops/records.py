@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from greensdk_lithops.first import MISSING_KEY
 from greensdk_lithops.futures import attempts
 from greensdk_lithops.reading import JobRecords
 from greensdk_lithops.rebuild import from_stats, later_overhead_s, lost, worker_of
@@ -81,7 +82,10 @@ def _why(future: Any) -> str:
     error = getattr(future, "_exception", None)
     if isinstance(error, tuple) and error[0] is not None:
         return f"its worker left no record: {getattr(error[0], '__name__', error[0])}: {error[1]}"
-    return NOT_MEASURED if "worker_end_tstamp" in (getattr(future, "stats", None) or {}) else NOT_OVER
+    stats = getattr(future, "stats", None) or {}
+    if MISSING_KEY in stats:
+        return f"its worker could not load greensdk: {stats[MISSING_KEY]}"
+    return NOT_MEASURED if "worker_end_tstamp" in stats else NOT_OVER
 
 
 def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:
