@@ -155,13 +155,17 @@ def _check(where: str, name: str, values: Iterable[Any]) -> None:
 
 def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
     """
-    Return joules and their source of one call, from its future's statistics; (None, None) if it was not measured.
+    Return joules and their source of one call, from its future's statistics; (None, None) if there are none to read.
     """
     text = stats.get(RECORD)
     if not isinstance(text, str):
         return None, None
-    record = json.loads(text)
-    return record.get("energy_j"), record.get("energy_source")
+    try:
+        record = json.loads(text)
+        energy_j, source = record.get("energy_j"), record.get("energy_source")
+    except (ValueError, AttributeError, RecursionError):  # not what greensdk has written
+        return None, None
+    return (energy_j, source) if is_amount(energy_j) and isinstance(source, str) else (None, None)
 
 
 def with_energy(function_times: Any, stage_future: Any) -> None:

@@ -69,7 +69,7 @@ def _without(future: Any) -> list[dict[str, Any]]:
     """Return what can be said of a call whose record is not in storage."""
     try:
         record = from_stats(future)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return [lost(future, f"its record in future.stats can't be read: {error}")]
     return [lost(future, _why(future)) if record is None else record]
 

@@ -81,7 +81,7 @@ def open_slot(asked: Mapping[str, Any]) -> Slot:
         SinkError: A sink that was asked for can't be opened.
     """
     from greensdk.configure.config import resolve
-    from greensdk.measure.build import Unopened
+    from greensdk.deliver.sinks import Unopened
     from greensdk.measure.slots import slot_for
 
     settings = resolve(asked)

@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.configure.registry import Registry, reference
-from greensdk.errors import PluginError
+from greensdk.errors import PluginError, describe
 
 if TYPE_CHECKING:
     import click
@@ -94,7 +94,7 @@ class Plugins:
             try:
                 self._call(row.name, "greensdk_register_commands", cli)
             except BaseException as error:
-                self.loaded[place] = row._replace(error=_told(error))
+                self.loaded[place] = row._replace(error=describe(error))
 
     def _add(self, entry_point: EntryPoint, load: Callable[[], Any]) -> None:
         """Load one plugin; from here on, a plugin that raises, or calls sys.exit(), is a row with its error."""
@@ -107,7 +107,7 @@ class Plugins:
             try:
                 hooks = self._register(name, load())
             except BaseException as problem:
-                error = _told(problem)
+                error = describe(problem)
                 self._forget(name)
         self.loaded.append(Loaded(name, origin, hooks, error))
 
@@ -150,10 +150,6 @@ def _imported(target: str) -> Any:
     for part in filter(None, attribute.split(".")):
         found = getattr(found, part)
     return found
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _builtin() -> object:

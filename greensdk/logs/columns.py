@@ -122,3 +122,15 @@ def _names() -> dict[str, bool]:
     leaves = flat_columns()[:-1]
     above = {name[:place] for name in leaves for place, letter in enumerate(name) if letter == "."}
     return {**dict.fromkeys(above, False), **dict.fromkeys(leaves, True)}
+
+
+def cells(text: str) -> list[str]:
+    """
+    Return the cells of a row of CSV; none where it is no row.
+    """
+    import csv
+
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        return []

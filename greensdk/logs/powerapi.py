@@ -18,7 +18,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from greensdk.logs.columns import harmless
+from greensdk.logs.columns import cells, harmless
 from greensdk.logs.read import Problem, lines
 from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED, MEASURED
@@ -172,18 +172,11 @@ def _rows(path: str, skip: Callable[[Problem], Any]) -> Iterator[tuple[str, int,
     for file, number, line in lines(path, LIST_BYTES):
         text = line.decode("utf-8-sig", "replace").strip()
         if header is None and not text.startswith(("[", "{")):
-            header = _cells(text)
+            header = cells(text)
         elif header is not None:
-            yield file, number, dict(zip(header, _cells(text), strict=False))
+            yield file, number, dict(zip(header, cells(text), strict=False))
         else:
             yield from ((file, number, each) for each in _objects(file, number, text, skip))
-
-
-def _cells(text: str) -> list[str]:
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error:
-        return []
 
 
 def _objects(file: str, number: int, text: str, skip: Callable[[Problem], Any]) -> list[dict[str, Any]]:

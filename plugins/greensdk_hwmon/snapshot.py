@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greensdk_rapl.access import LENGTH
 
+from greensdk.machine.signals import is_from_signal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,7 +46,9 @@ def value(fd: int, channel: Channel) -> int | None:
     """
     try:
         shown = int(os.pread(fd, LENGTH, 0))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_from_signal(error):
+            raise
         return None
     if channel.kind == "power" and channel.sees in POWERED and not 0 < shown < MOST_W * 1e6:
         return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from greensdk_rapl import Polled
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
 
 if TYPE_CHECKING:
@@ -199,5 +200,7 @@ def _read(meter: Meter, when: str) -> tuple[int | str, ...]:
         try:
             values.append(round(value(counter.fd, counter.offset) % COUNTS * counter.unit_uj))
         except OSError as error:
+            if is_from_signal(error):
+                raise
             values.append(f"register {counter.address:#x} could not be read at {when}: {explain(error)}")
     return tuple(values)

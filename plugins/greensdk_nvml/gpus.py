@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import Availability
 
 MILLI = 1e-3
@@ -87,6 +88,8 @@ def energy_mj(nvml: Any, handle: Any) -> int | str:
     try:
         return int(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
     except Exception as error:
+        if is_from_signal(error):
+            raise
         return TOO_OLD if str(error) == NOT_SUPPORTED else str(error)
 
 

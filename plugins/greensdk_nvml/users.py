@@ -14,6 +14,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.state import ledger
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ class Users:
     def _is_inside(self) -> bool:
         try:
             return os.readlink(self.namespace) != INITIAL_PID_NAMESPACE
-        except OSError:
+        except OSError as error:
+            if is_from_signal(error):
+                raise
             return True
 
     def _share(self, gpu: Gpu, family: Family, began_us: int) -> tuple[float | None, str]:
@@ -118,7 +121,9 @@ class Users:
                 self.nvml.nvmlDeviceGetGraphicsRunningProcesses,
             ):
                 found |= {process.pid for process in ask(handle)}
-        except Exception:
+        except Exception as error:
+            if is_from_signal(error):
+                raise
             return None
         return found
 
@@ -127,6 +132,8 @@ class Users:
         try:
             samples = self.nvml.nvmlDeviceGetProcessUtilization(handle, began_us)
         except Exception as error:
+            if is_from_signal(error):
+                raise
             return {} if getattr(error, "value", None) == NOT_FOUND else None
         found: dict[int, int] = {}
         for sample in samples:

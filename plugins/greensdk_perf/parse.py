@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
+
 REASONS = {
     "<not supported>": "perf says <not supported>: the machine or the kernel does not have this event",
     "<not counted>": "perf says <not counted>: the counter never ran in the window",
@@ -98,11 +100,15 @@ def parse_json(line: str) -> Count | None:
 
     try:
         found: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        if is_from_signal(error):
+            raise
         # Without LC_ALL=C, perf puts its decimal comma into numbers, too, which is not JSON.
         try:
             found = json.loads(re.sub(r"(?<=: )(\d+),(\d+)(?=[,}])", r"\1.\2", line))
-        except ValueError:
+        except (ValueError, RecursionError) as worse:
+            if is_from_signal(worse):
+                raise
             return None
     if not isinstance(found, dict) or not isinstance(found.get("event"), str) or "counter-value" not in found:
         return None
@@ -140,7 +146,9 @@ def _count(event: str, value: str, unit: str, socket: str, counters: int | None,
     if not reason:
         try:
             amount = number(value)
-        except ValueError:
+        except ValueError as error:
+            if is_from_signal(error):
+                raise
             reason = f"perf says {value[:32]!r}, which is not a number"
     return Count(event, amount, unit, reason, socket, 1 if counters is None else counters, run_ns)
 

@@ -222,15 +222,19 @@ class RaplMonitor(Polled):
                 for key in self._counted:
                     total_uj += stops[key] - starts[key]
                 return self._reading(total_uj, elapsed_ns, domains, starts, stops)
-        except (TypeError, ValueError, KeyError):
-            pass  # an error or a text where a number should be: the slow path says which
+        except (TypeError, ValueError, KeyError) as error:
+            if is_from_signal(error):
+                raise
+            # An error or a text where a number should be: the slow path says which.
         return self._slow_path(before, after, (began_ns, None), (ended_ns, None))
 
     def _short(self, before: Any, after: Any) -> Reading | None:
         """Return the reading of a window shorter than an update, or None if a read failed."""
         try:
             starts, stops = self._by_key(before), self._by_key(after)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
+            if is_from_signal(error):
+                raise
             return None
         return self._reading_of_nothing(starts, stops)
 

@@ -8,6 +8,7 @@ driver. Both look alike: the value goes back. What distinguishes them is power, 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk_rapl.total import NEVER, STUCK_UPDATES, jumped, still
 from greensdk_rapl.zones import COUNTED, Zone, explain
 
@@ -41,7 +42,9 @@ def value(raw: bytes | OSError, when: str) -> int | str:
         return f"energy_uj could not be read at {when}: {explain(raw)}"
     try:
         number = int(raw)
-    except ValueError:
+    except ValueError as error:
+        if is_from_signal(error):
+            raise
         number = -1
     return number if number >= 0 else f"energy_uj held no counter value at {when}: {raw[:24]!r}"
 
