@@ -44,9 +44,7 @@ def collect(futures: Any, *, prefix: str = DEFAULT_PREFIX, wait_s: float = WAIT_
 
 
 def _calls(futures: Any) -> Iterator[Any]:
-    """
-    Yield Lithops' own futures, and those that a call has returned as its result, each once.
-    """
+    """Yield Lithops' own futures, and those that a call has returned as its result, each once."""
     seen: set[int] = set()
     waiting = list(_listed(futures))
     while waiting:
@@ -68,12 +66,10 @@ def _listed(futures: Any) -> Iterable[Any]:
 
 
 def _without(future: Any) -> list[dict[str, Any]]:
-    """
-    Return what can be said of a call whose record is not in storage.
-    """
+    """Return what can be said of a call whose record is not in storage."""
     try:
         record = from_stats(future)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return [lost(future, f"its record in future.stats can't be read: {error}")]
     return [lost(future, _why(future)) if record is None else record]
 
@@ -89,9 +85,7 @@ def _why(future: Any) -> str:
 
 
 def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:
-    """
-    Return a record with the client's word where its worker could not tell.
-    """
+    """Return a record with the client's word where its worker could not tell."""
     reported = {key: value for key, value in (record["worker"] or {}).items() if value is not None}
     record["worker"] = {**(record["worker"] or {}), **worker_of(future), **reported}
     record["overhead_s"] = later_overhead_s(record, future)

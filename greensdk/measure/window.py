@@ -19,8 +19,13 @@ from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import IDLE_HOST, Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
+<<<<<<< HEAD
 from greensdk.measure.record import Subject, light_resources, put_doubt, status_of, whole_second
 from greensdk.measure.state import here, lanes, ledger, shared
+=======
+from greensdk.measure.record import Subject, copied, light_resources, put_doubt, rfc3339, status_of
+from greensdk.measure.state import current, lanes, ledger, shared
+>>>>>>> main
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
 from greensdk.schema.primary import has_gpu
@@ -50,6 +55,7 @@ class Window(Stretches):
 
     Attributes:
         record: The finished record; None before there is one.
+        copy: What ``capture()`` gets of it; None before it does.
         notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
@@ -57,11 +63,12 @@ class Window(Stretches):
         gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("copy", "gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     made_ns: int
     record: Record | None
+    copy: Record | None
     runs: int
     sent: int
     notes: Notes | None
@@ -84,8 +91,18 @@ class Window(Stretches):
         self.runtime = runtime
         self.subject = subject
         self.cpu_source = cpu_source
+<<<<<<< HEAD
         gpu = self.gpu = runtime.gpu
         parent = here()
+=======
+        self.record = self.copy = self.context = self.lane = self.below = self.home = None
+        self.nested = self.notes = self.strict_error = self.children_s = None
+        self.errors, self.unshared = {}, ""
+        self.runs = 1
+        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
+        self.stopped_ns, self.children_claims_s = 0, 0.0
+        parent = current.get()
+>>>>>>> main
         while parent is not None and parent.closed:
             parent = parent.parent
         self.parent = parent
@@ -194,10 +211,16 @@ class Window(Stretches):
         sinks = runtime.sinks
         if self.sent:
             sinks = sinks[self.sent :]
+<<<<<<< HEAD
         elif shared.captures:
+=======
+        else:
+            if shared.captures and self.copy is None:
+                self.copy = copied(record)  # whose nested parts are those of all records of this function
+>>>>>>> main
             for records in shared.captures:
-                if not records or records[-1] is not record:
-                    records.append(record)
+                if not records or records[-1] is not self.copy:
+                    records.append(self.copy)
         for uri, sink in sinks:
             try:
                 sink.emit(record)
