@@ -16,12 +16,7 @@ from __future__ import annotations
 import os
 import sys
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-<<<<<<< HEAD
-from time import clock_gettime
 from typing import TYPE_CHECKING, Any
-=======
-from typing import TYPE_CHECKING, Any, NamedTuple
->>>>>>> main
 
 from greensdk.machine.identity import cpu_clock_s
 from greensdk.machine.signals import is_from_signal

@@ -19,13 +19,8 @@ from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import IDLE_HOST, Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
-<<<<<<< HEAD
-from greensdk.measure.record import Subject, light_resources, put_doubt, status_of, whole_second
+from greensdk.measure.record import Subject, copied, light_resources, put_doubt, status_of, whole_second
 from greensdk.measure.state import here, lanes, ledger, shared
-=======
-from greensdk.measure.record import Subject, copied, light_resources, put_doubt, rfc3339, status_of
-from greensdk.measure.state import current, lanes, ledger, shared
->>>>>>> main
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
 from greensdk.schema.primary import has_gpu
@@ -84,25 +79,15 @@ class Window(Stretches):
         # Unpacked, not chained, which takes a third more steps of the interpreter; `sampling` last: see abandon().
         self.is_lane, self.closed, self.on_loop, self.is_foreign = False, False, False, False
         self.record, self.context, self.lane, self.nested, self.notes = None, None, None, None, None
-        self.strict_error, self.unshared, self.runs, self.children_claims_s = None, "", 1, 0.0
+        self.copy, self.strict_error, self.unshared, self.runs, self.children_claims_s = None, None, "", 1, 0.0
         self.sent, self.inside, self.owed_ns, self.cpu_ns, self.elsewhere_ns = 0, 0, 0, 0, 0
         self.started_ns, self.stopped_ns, self.sampling = 0, 0, None
         self.errors = {}
         self.runtime = runtime
         self.subject = subject
         self.cpu_source = cpu_source
-<<<<<<< HEAD
         gpu = self.gpu = runtime.gpu
         parent = here()
-=======
-        self.record = self.copy = self.context = self.lane = self.below = self.home = None
-        self.nested = self.notes = self.strict_error = self.children_s = None
-        self.errors, self.unshared = {}, ""
-        self.runs = 1
-        self.sent = self.inside = self.owed_ns = self.cpu_ns = self.nested_ns = self.elsewhere_ns = self.started_ns = 0
-        self.stopped_ns, self.children_claims_s = 0, 0.0
-        parent = current.get()
->>>>>>> main
         while parent is not None and parent.closed:
             parent = parent.parent
         self.parent = parent
@@ -211,13 +196,9 @@ class Window(Stretches):
         sinks = runtime.sinks
         if self.sent:
             sinks = sinks[self.sent :]
-<<<<<<< HEAD
         elif shared.captures:
-=======
-        else:
-            if shared.captures and self.copy is None:
+            if self.copy is None:
                 self.copy = copied(record)  # whose nested parts are those of all records of this function
->>>>>>> main
             for records in shared.captures:
                 if not records or records[-1] is not self.copy:
                     records.append(self.copy)
@@ -266,9 +247,7 @@ class Window(Stretches):
                 host_cpu_s = cpu_s  # a coarse clock lags behind
             share = share_of(cpu_s, host_cpu_s, step_s)
         usage = Usage(duration_s, cpu_s, host_cpu_s, source) if runtime.estimators else NO_USAGE
-        why_not = ""
-        if share is None:
-            why_not = self.unshared or (runtime.no_clock if host_cpu_s is None else IDLE_HOST)
+        why_not = "" if share else self.unshared or (runtime.no_clock if host_cpu_s is None else IDLE_HOST)
         self.share_out(readings, share, why_not, usage, counted)
         resources: Resources = {}
         if runtime.resources != "none":

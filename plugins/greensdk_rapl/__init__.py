@@ -182,7 +182,7 @@ class RaplMonitor(Polled):
         cell, clock = self._cell, self.clock
         return raws, cell, clock()
 
-    def stop(self, token: Any) -> Reading:
+    def stop(self, token: Any) -> Reading:  # noqa: PLR0912 - one frame, for the bracket is hot
         """
         Read every counter again and say what it counted.
         """
@@ -232,17 +232,12 @@ class RaplMonitor(Polled):
     def _short(self, before: Any, after: Any) -> Reading | None:
         """Return the reading of a window shorter than an update, or None if a read failed."""
         try:
-<<<<<<< HEAD
             starts = self._by_key(before)
             # Mostly there has been no update meanwhile.
             stops = starts.copy() if after == before else self._by_key(after)
-        except (TypeError, ValueError):
-=======
-            starts, stops = self._by_key(before), self._by_key(after)
         except (TypeError, ValueError) as error:
             if is_from_signal(error):
                 raise
->>>>>>> main
             return None
         made = self._too_short.copy()
         made["attributes"] = {**self._facts, "start_uj": starts, "stop_uj": stops}
@@ -253,28 +248,8 @@ class RaplMonitor(Polled):
             raise ValueError("the window began on other zones")
         return dict(zip(self._keys, map(int, raws)))  # noqa: B905 - strict=True costs a third of a microsecond
 
-<<<<<<< HEAD
-    def poll(self) -> None:
-        """
-        Read every counter, so that longer windows know how often it wrapped. One thread at a time: marks have an order.
-        """
-        try:
-            turn = self._turn.pop()
-        except IndexError:
-            return
-        try:
-            self._note()
-        finally:
-            self._turn.append(turn)
-=======
-    def _reading_of_nothing(self, starts: Any, stops: Any) -> Reading:
-        made = self._too_short.copy()
-        made["attributes"] = {**self._facts, "start_uj": starts, "stop_uj": stops}
-        return made
-
     def _polled(self) -> tuple[Sequence[Zone], Sequence[int | str]]:
         from greensdk_rapl.counters import value
->>>>>>> main
 
         return self._meter.zones, [value(raw, "a poll") for raw in self._read_each()]
 
