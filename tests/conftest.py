@@ -16,8 +16,10 @@ from greensdk.deliver import sinks as sink
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no fault
-settings.load_profile("patient")
+# A busy machine is no fault, so there are no deadlines.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from greensdk_rapl import RESOLUTION_90, RaplMonitor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meter_kit import joules, opened
 
@@ -153,7 +153,6 @@ class TestWrap:
     Counters go round.
     """
 
-    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_every_joule_is_found_wherever_the_counter_stands(self, data):
         """
