@@ -5,6 +5,7 @@ What all tests share: nothing of the developer's configuration, nothing left beh
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ from greensdk.testing import PowercapTree
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_configure(config):
+    """
+    Have a temporary directory for each of xdist's workers: in it Lithops replaces what the processes of its jobs import.
+    """
+    if hasattr(config, "workerinput"):
+        own = Path(f"{config.option.basetemp}-tmp")
+        own.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(own)
 
 
 @pytest.fixture(autouse=True)
