@@ -4,6 +4,7 @@ What all tests share: nothing of the developer's configuration, nothing left beh
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import tempfile
 from pathlib import Path
@@ -25,12 +26,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 def pytest_configure(config):
     """
-    Have a temporary directory for each of xdist's workers: in it Lithops replaces what the processes of its jobs import.
+    Give each of xdist's workers a temporary directory: in it Lithops replaces what the processes of its jobs import.
     """
     if hasattr(config, "workerinput"):
         own = Path(f"{config.option.basetemp}-tmp")
         own.mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(own)
+    multiprocessing.util.get_temp_dir()  # for sockets, whose paths must be shorter than those of a test's folder
 
 
 @pytest.fixture(autouse=True)
