@@ -87,7 +87,7 @@ def test_a_run_shows_no_secret(monkeypatch, tmp_path, command):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"x-key={SECRET}")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     words = [sys.executable, "-c", JOB, *URIS]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=600)
     shown = [done.stdout, done.stderr]
     left = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     (tmp_path / "greensdk.toml").write_text(f"sink = {json.dumps(URIS)}")

@@ -26,6 +26,7 @@ ORDER = (
     "measure",
     "logs",
     "report",
+    "ab",
     "advisor",
     "cli",
     "testing",
