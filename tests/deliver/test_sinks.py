@@ -42,7 +42,7 @@ def test_fifty_processes_share_one_file(tmp_path):
     """
     Every line is whole, and none is missing.
     """
-    writers, lines = 50, 400
+    writers, lines = 50, 100
     path = tmp_path / "energy.jsonl"
     subprocess.run([sys.executable, "-c", WRITERS, str(path), str(writers), str(lines)], check=True)
 
