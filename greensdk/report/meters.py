@@ -11,7 +11,7 @@ import numpy as np
 
 from greensdk.report.columns import Columns
 from greensdk.report.counters import Counted, marks, shifts, unwrapped
-from greensdk.report.split import CPU, Split, split
+from greensdk.report.split import CPU, CYCLES, Split, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
 from greensdk.schema.primary import has_gpu, parts_in
@@ -126,7 +126,7 @@ def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> S
     windows, since = _counted(log, places, mine)
     start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
     stop_j = start_j + np.nansum(windows.counted_j, axis=1)
-    seen = _seen(log, mine, start_j, stop_j)
+    seen = _seen(log, mine, start_j, stop_j, rule)
     if not has_gpu(boundary):
         return split(seen, rule)
     own_j, endless = log.windows["own_j"][mine], np.full(len(mine), inf)
@@ -193,11 +193,19 @@ def _scaled(log: Columns, mine: Any, windows: Counted, since: Any) -> Any:
     return start_j
 
 
-def _seen(log: Columns, mine: Any, start_j: Any, stop_j: Any) -> Seen:
+def _seen(log: Columns, mine: Any, start_j: Any, stop_j: Any, rule: str) -> Seen:
+    """
+    Return the windows of one meter; by cycles, where all of its calls have them, these take the place of CPU seconds.
+    """
     columns = {name: values[mine] for name, values in log.windows.items()}
     began_s = columns["began_s"]
     if len(np.unique(columns["clock"])) > 1:  # readings of two clocks can't be put in one order
         began_s = np.full(len(mine), np.nan)
     cpus = np.array([kind[3] or inf for kind in log.tables["kind"]], float)[columns["kind"]]
     cpu_s = np.nan_to_num(log.rows["cpu_s"][columns["row"]])
-    return Seen(columns["start_s"], columns["stop_s"], start_j, stop_j, cpu_s, began_s, columns["busy_s"], cpus)
+    seen = Seen(columns["start_s"], columns["stop_s"], start_j, stop_j, cpu_s, began_s, columns["busy_s"], cpus)
+    cycles, busy_cycles = columns["cycles"], columns["busy_cycles"]
+    if rule != CYCLES or np.isnan(cycles + busy_cycles).any():
+        return seen
+    unknown, endless = np.full(len(mine), np.nan), np.full(len(mine), inf)
+    return seen._replace(cpu_s=cycles, busy_s=np.maximum(busy_cycles, cycles), began_s=unknown, cpus=endless)

@@ -5,6 +5,7 @@ Windows of shared meters as rows of numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -15,11 +16,13 @@ from greensdk.schema.primary import chosen, has_gpu, part_j
 
 MICRO = 1e-6
 
-WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s", "own_j")
+WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s", "own_j", "cycles", "busy_cycles")
 """
-Its ends, the machine's CPU clock in it and at its beginning, how much longer it may have been, and what of the meter is
-the call's by its own record.
+Its ends, the machine's CPU clock in it and at its beginning, how much longer it may have been, what of the meter is
+the call's by its own record, and the CPU cycles of the call and the machine; NaN where nothing has counted these.
 """
+COUNTS_CYCLES = "ebpf"
+"""The only CPU clock that counts cycles of both."""
 PLACES = ("meter", "kind", "clock")
 _names = attrgetter("monitor", "boundary")
 
@@ -130,6 +133,7 @@ class Windows:
                 before_s,
                 after_s,
                 own_j,
+                *(_cycles(record) if record.host_cpu_source == COUNTS_CYCLES else (nan, nan)),
             )
         )
 
@@ -171,6 +175,13 @@ class Windows:
 
 def _joined(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: np.concatenate([each[name] for each in columns]) for name in columns[0]}
+
+
+def _cycles(record: Any) -> tuple[float, float]:
+    for reading in record.readings:
+        if reading.attributes.cpu_cycles is not None and reading.attributes.host_cycles is not None:
+            return reading.attributes.cpu_cycles, reading.attributes.host_cycles
+    return nan, nan
 
 
 def _scaled(attributes: Any, keys: tuple[str, ...]) -> list[Any]:
