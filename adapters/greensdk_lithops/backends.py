@@ -9,7 +9,6 @@ from typing import Any
 from greensdk.configure.targets import load
 
 BACKENDS: dict[str, str] = {
-    "aws_lambda": "greensdk_lithops.aws_lambda:prepare",
     "k8s": "greensdk_lithops.k8s:prepare",
 }
 """Backend to ``module:attribute`` of a function that takes an executor and its energy settings."""
@@ -18,9 +17,6 @@ BACKENDS: dict[str, str] = {
 def prepare(executor: Any) -> None:
     """
     Let the module for the executor's backend, if there is one, adapt the executor.
-
-    Args:
-        executor: An initialised ``FunctionExecutor`` that measures.
     """
     target = BACKENDS.get(executor.backend)
     if target:

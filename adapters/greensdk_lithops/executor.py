@@ -85,7 +85,7 @@ class _Measuring(Advising):
             call = inspect.signature(method).bind(*args, **kwargs)
         except TypeError:
             return method(*args, **kwargs)  # Lithops raises the error
-        make_ready(call.arguments, self._energy, self.config)
+        make_ready(call.arguments, self._energy, self)
         retry = retrying()
         job = {**self._job, **own, "executor_id": self.executor_id, "attempt": retry.failure_count + 1 if retry else 1}
         call.arguments["extra_env"] = {VARIABLE: json.dumps(job), **call.arguments["extra_env"]}

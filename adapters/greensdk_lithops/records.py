@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from greensdk_lithops.first import MISSING_KEY
 from greensdk_lithops.futures import attempts
 from greensdk_lithops.reading import JobRecords
 from greensdk_lithops.rebuild import from_stats, later_overhead_s, lost, worker_of
@@ -43,9 +44,7 @@ def collect(futures: Any, *, prefix: str = DEFAULT_PREFIX, wait_s: float = WAIT_
 
 
 def _calls(futures: Any) -> Iterator[Any]:
-    """
-    Yield Lithops' own futures, and those that a call has returned as its result, each once.
-    """
+    """Yield Lithops' own futures, and those that a call has returned as its result, each once."""
     seen: set[int] = set()
     waiting = list(_listed(futures))
     while waiting:
@@ -67,12 +66,10 @@ def _listed(futures: Any) -> Iterable[Any]:
 
 
 def _without(future: Any) -> list[dict[str, Any]]:
-    """
-    Return what can be said of a call whose record is not in storage.
-    """
+    """Return what can be said of a call whose record is not in storage."""
     try:
         record = from_stats(future)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return [lost(future, f"its record in future.stats can't be read: {error}")]
     return [lost(future, _why(future)) if record is None else record]
 
@@ -81,13 +78,14 @@ def _why(future: Any) -> str:
     error = getattr(future, "_exception", None)
     if isinstance(error, tuple) and error[0] is not None:
         return f"its worker left no record: {getattr(error[0], '__name__', error[0])}: {error[1]}"
-    return NOT_MEASURED if "worker_end_tstamp" in (getattr(future, "stats", None) or {}) else NOT_OVER
+    stats = getattr(future, "stats", None) or {}
+    if MISSING_KEY in stats:
+        return f"its worker could not load greensdk: {stats[MISSING_KEY]}"
+    return NOT_MEASURED if "worker_end_tstamp" in stats else NOT_OVER
 
 
 def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:
-    """
-    Return a record with the client's word where its worker could not tell.
-    """
+    """Return a record with the client's word where its worker could not tell."""
     reported = {key: value for key, value in (record["worker"] or {}).items() if value is not None}
     record["worker"] = {**(record["worker"] or {}), **worker_of(future), **reported}
     record["overhead_s"] = later_overhead_s(record, future)

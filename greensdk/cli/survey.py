@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk import version
 from greensdk.cli.extras import EXTRAS, missing
 from greensdk.cli.show import count
 from greensdk.configure import builtin
@@ -72,12 +73,7 @@ def survey() -> dict[str, Any]:
 
 
 def _make(target: str, table: Mapping[str, Any]) -> None:
-    """
-    Make an enricher as a runtime would, so that it checks its table.
-
-    Raises:
-        ConfigError: A setting is invalid.
-    """
+    """Make an enricher as a runtime would, so that it checks its table."""
     try:
         enrich = load(target)
     except ImportError:
@@ -87,13 +83,25 @@ def _make(target: str, table: Mapping[str, Any]) -> None:
 
 
 def _notes() -> list[str]:
-    """
-    Return warnings about outdated price and carbon tables.
-    """
-    notes: list[str] = []
+    """Return warnings about missing bytecode, and about outdated price and carbon tables."""
+    notes = _bytecode()
     for target in builtin.ENRICHERS.values():
         notes += load(f"{target.partition(':')[0]}:notes")()
     return notes
+
+
+def _bytecode() -> list[str]:
+    """
+    Return a warning if importing greensdk, which has happened by now, has left no bytecode.
+    """
+    code = version.__spec__.cached if version.__spec__ else None
+    if code is None or os.path.exists(code):
+        return []
+    folder = os.path.dirname(os.path.dirname(version.__file__))
+    return [
+        "greensdk has no bytecode here and writes none, so each new process compiles it: run "
+        f"`python -m compileall -q {folder}` where it is installed, such as in the image (uv: UV_COMPILE_BYTECODE=1)"
+    ]
 
 
 def _calibration(path: str | None) -> dict[str, Any]:
@@ -129,9 +137,7 @@ def _host() -> dict[str, Any]:
 
 
 def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[str, Probed]]:
-    """
-    Yield the outcome for every registered monitor and every configured ``module:attribute``.
-    """
+    """Yield the outcome for every registered monitor and every configured ``module:attribute``."""
     offers = dict(plugins.registry.monitors)
     named = [] if isinstance(wanted, str) else [name for name in wanted if name not in offers]
     allowed, dropped = switches(os.environ)
@@ -159,9 +165,7 @@ def _probe(name: str, target: str, config: str, tables: Tables) -> Probed:
 
 
 def _basis(source: Any) -> Mapping[str, str]:
-    """
-    Return what an estimator's numbers rest on, which it knows when it is open; nothing for what has a meter.
-    """
+    """Return what an estimator's numbers rest on, which it knows when it is open; nothing for what has a meter."""
     if not hasattr(source, "basis"):
         return {}
     source.open()
@@ -179,9 +183,7 @@ def _broken(plugins: Plugins) -> list[dict[str, Any]]:
 
 
 def _primary(probed: Mapping[str, Probed], values: Mapping[str, Any]) -> str | None:
-    """
-    Return the monitor that provides a call's energy: the first in the configured order that works and is used.
-    """
+    """Return the monitor that provides a call's energy: the first in the configured order that works and is used."""
     wanted = values["monitors"]
     runs = {
         name
@@ -232,9 +234,7 @@ def _loads(offer: Offer | None, what: str) -> dict[str, Any]:
 
 
 def _spooled() -> list[dict[str, Any]]:
-    """
-    Return a row for each file of undelivered records.
-    """
+    """Return a row for each file of undelivered records."""
     return [
         {
             "uri": uri,
@@ -258,9 +258,7 @@ def _adapter(name: str, offer: Offer, when: str) -> dict[str, Any]:
 
 
 def _config(values: Mapping[str, Any], tables: Tables, where: Mapping[str, str]) -> dict[str, Any]:
-    """
-    Return each setting with its value and origin; a plugin's as ``plugin.key``.
-    """
+    """Return each setting with its value and origin; a plugin's as ``plugin.key``."""
     plain = {key: {"value": _shown(value), "from": where[key]} for key, value in values.items()}
     for name, table in tables.items():
         for key, (value, layer) in table.items():

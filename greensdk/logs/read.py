@@ -169,12 +169,7 @@ def is_uri(source: str) -> bool:
 
 
 def _stored(uri: str) -> Iterator[tuple[str, BinaryIO]]:
-    """
-    Yield what the sink of a URI's scheme has stored there.
-
-    Raises:
-        RecordError: No sink knows the scheme, or what goes there can't be read back.
-    """
+    """Yield what the sink of a URI's scheme has stored there."""
     from greensdk.configure.config import sink_table
     from greensdk.configure.targets import load
 

@@ -82,9 +82,7 @@ def split(seen: Seen, rule: str) -> Split:
 
 
 def _groups(seen: Seen, rule: str) -> Split:
-    """
-    Share out among windows that overlap, many groups of one size at once.
-    """
+    """Share out among windows that overlap, many groups of one size at once."""
     if seen.start_s.shape[1] == 1:
         return _alone(seen, rule)
     found = cut(seen)

@@ -172,9 +172,7 @@ class Tables:
             raise RecordError(f"query: {said(error)}") from error
 
     def _add_up(self) -> None:
-        """
-        Fill the table ``calls``, on which the views of sums rest.
-        """
+        """Fill the table ``calls``, on which the views of sums rest."""
         from greensdk.report.energy import EnergyReport
 
         self._problems = []
@@ -187,9 +185,7 @@ class Tables:
 
 
 def _columns(found: EnergyReport) -> dict[str, dict[str, Any]]:
-    """
-    Return the columns of the calls that count, and of what they have in common.
-    """
+    """Return the columns of the calls that count, and of what they have in common."""
     import numpy as np
 
     from greensdk.report.energy import NAME
@@ -255,13 +251,9 @@ def literal(text: str) -> str:
 @contextmanager
 def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) -> Iterator[Tables]:
     """
-    Open logs for SQL.
+    Open logs for SQL; with `locked`, queries reach nothing but them.
 
     Plain files are read where they lie; the others are copied to a private file first, which is gone afterwards.
-
-    Args:
-        sources: As for :func:`greensdk.logs.read`.
-        locked: Queries reach nothing but the log.
 
     Raises:
         RecordError: There is no such source.
@@ -286,9 +278,7 @@ def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) ->
 
 
 def _path(path: str, folder: str, number: int) -> str:
-    """
-    Return a path as DuckDB takes it: it would take some names for patterns.
-    """
+    """Return a path as DuckDB takes it: it would take some names for patterns."""
     if not any(mark in path for mark in "*?[\\"):
         return os.path.abspath(path)
     link = os.path.join(folder, f"{number}.jsonl")

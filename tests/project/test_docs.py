@@ -56,6 +56,15 @@ def test_code_blocks_run(page, tmp_path):
     assert (0, "") == (done.returncode, done.stderr.partition("Traceback")[2])
 
 
+@pytest.mark.slow
+def test_the_readme_runs_with_measuring_off(tmp_path, monkeypatch):
+    """
+    What people copy works without records, too.
+    """
+    monkeypatch.setenv("GREENSDK_DISABLED", "1")
+    test_code_blocks_run(ROOT / "README.md", tmp_path)
+
+
 MODULES = sorted(
     module.name
     for package in (greensdk, importlib.import_module("greensdk.testing"))
