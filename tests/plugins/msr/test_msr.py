@@ -9,7 +9,7 @@ import pytest
 from greensdk_msr import MsrMonitor
 from greensdk_msr.registers import AMD as AMD_LAYOUT
 from greensdk_msr.registers import INTEL, Processor, processor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meter_kit import opened, window
 from perf_kit import descriptors
@@ -245,7 +245,6 @@ class TestWrap:
     The counters have 32 bits.
     """
 
-    @settings(max_examples=40, deadline=None)
     @given(
         st.sampled_from([(SERVER, 14), (CLIENT, 14), (AMD, 16), (CLIENT, 20)]),
         st.integers(1, (1 << 32) - 1),

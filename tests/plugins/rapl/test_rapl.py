@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from greensdk_rapl import RaplMonitor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meter_kit import joules, opened
 from plugins_kit import foreign, imported_by
@@ -153,7 +153,6 @@ class TestWrap:
     Counters go round.
     """
 
-    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_every_joule_is_found_wherever_the_counter_stands(self, data):
         """
