@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "greensdk.cli.report:report",
     "compare": "greensdk.cli.compare:compare",
     "query": "greensdk.cli.query:query",
+    "compact": "greensdk.cli.compact:compact",
     "export": "greensdk.cli.export:export",
     "import": "greensdk.cli.import_:import_",
     "advise": "greensdk.cli.advise:advise",

@@ -5,6 +5,7 @@ Real jobs on Lithops' localhost backend, with a powercap tree whose counters tur
 from __future__ import annotations
 
 import os
+import pickle
 from importlib.util import find_spec
 
 import pytest
@@ -248,6 +249,45 @@ def test_without_storage_the_statistics_are_enough(fexec):
         assert full[key] == rebuilt[key]
     assert full["energy_j"] == pytest.approx(rebuilt["energy_j"])
     assert ["rapl", "psutil-tdp", "psutil-tdp"] == [reading["monitor"] for reading in rebuilt["readings"]]
+
+
+def test_futures_that_were_pickled_apart_are_read_with_one_client(fexec, monkeypatch):
+    """
+    Each brings its own copy of the storage's configuration.
+    """
+    from greensdk_lithops import collect
+    from lithops.storage import Storage
+    from lithops_functions import plus_one
+
+    futures = fexec.map(plus_one, [1, 2, 3])
+    results(fexec, futures)
+    clients = []
+    plain = Storage.__init__
+    monkeypatch.setattr(Storage, "__init__", lambda self, *args, **more: clients.append(plain(self, *args, **more)))
+    records = collect([pickle.loads(pickle.dumps(future)) for future in futures])
+    assert ["ok"] * 3 == [record["status"] for record in records]
+    assert 1 == len(clients)
+
+
+def test_a_call_that_ended_well_and_left_no_record_is_unmeasured(fexec):
+    """
+    A function of C's in an executor made by a worker: nothing measured it, and nothing of it is lost.
+    """
+
+    def inner(x):
+        return x + 7
+
+    def outer(number):
+        import lithops
+
+        return lithops.FunctionExecutor(log_level=None).map(inner, range(number))
+
+    fexec.call_async(outer, 2)
+    assert [7, 8] == fexec.get_result(show_progressbar=False)
+    report = fexec.energy_report()
+    assert ["ok", "unmeasured", "unmeasured"] == [record["status"] for record in report.records]
+    assert [] == problems(report.records[1])
+    assert "2 with unknown energy: the call ended but left no record" in str(report)
 
 
 def test_a_killed_worker_leaves_a_lost_record(fexec):
