@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from greensdk.version import __version__
 
 if TYPE_CHECKING:
+    from greensdk.ab.functions import compare
     from greensdk.errors import (
         ConfigError,
         GreensdkError,
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "annotate",
     "capture",
+    "compare",
     "current",
     "energy_tracked",
     "gpu_sync",
@@ -57,6 +59,7 @@ __all__ = [
 _HOMES = {
     "annotate": "measure.notes",
     "capture": "measure.blocks",
+    "compare": "ab.functions",
     "current": "measure.notes",
     "energy_tracked": "measure.decorator",
     "gpu_sync": "measure.gpu",
@@ -66,7 +69,15 @@ _HOMES = {
 }
 
 
+_EXTENSION = ("load_ipython_extension", "unload_ipython_extension")
+"""What ``%load_ext greensdk`` asks this package for."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _EXTENSION:
+        from greensdk.configure.targets import load
+
+        return load(f"greensdk_jupyter:{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -17,6 +17,8 @@ None of them ever leaves a measured call: there they become texts in ``record["e
 
 from __future__ import annotations
 
+import os
+from _thread import RLock
 from _warnings import warn_explicit  # of which `warnings` is made, and which needs no import when nothing can be opened
 
 SECRETS = ("auth", "cred", "key", "pass", "pwd", "secret", "sig", "token")
@@ -126,6 +128,27 @@ TEXT_LIMIT = 1000
 warned: set[str] = set()
 """What this process has been warned of already."""
 
+_writing = RLock()
+
+
+def keep_threads_silent() -> None:
+    """
+    Wait for the warning that another thread is writing, and let none write another one: the process ends.
+
+    The interpreter aborts if it ends while a thread holds standard error (``_enter_buffered_busy`` in CPython's
+    Modules/_io/bufferedio.c).
+    """
+    _writing.acquire()
+
+
+def _after_fork() -> None:
+    global _writing
+    _writing = RLock()  # a thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 def warn_once(text: str, about: str = "") -> None:
     """
@@ -135,14 +158,15 @@ def warn_once(text: str, about: str = "") -> None:
         text: The line; passwords in it are masked.
         about: What it is about, so that another text about it is no second warning; empty for the text itself.
     """
-    if (about or text) in warned:
-        return
-    warned.add(about or text)
-    try:
-        # No line of ours is to blame, and which of the user's calls came first says nothing.
-        warn_explicit(masked(text), RuntimeWarning, "<greensdk>", 1)
-    except RuntimeWarning:
-        return
+    with _writing:
+        if (about or text) in warned:
+            return
+        warned.add(about or text)
+        try:
+            # No line of ours is to blame, and which of the user's calls came first says nothing.
+            warn_explicit(masked(text), RuntimeWarning, "<greensdk>", 1)
+        except RuntimeWarning:
+            return
 
 
 def describe(error: BaseException) -> str:

@@ -131,7 +131,8 @@ def show_calls(records: Sequence[Mapping[str, Any]]) -> None:
     """
     Print a row for each call.
     """
-    from greensdk.cli.show import joules, table
+    from greensdk.cli.show import table
+    from greensdk.schema.text import joules
 
     rows = []
     for record in sorted(records, key=lambda record: str((record["worker"] or {}).get("call_id"))):
@@ -146,7 +147,7 @@ def show_sums(report: EnergyReport, path: str) -> None:
     """
     Print the total energy, and where the records are.
     """
-    from greensdk.cli.show import joules
+    from greensdk.schema.text import joules
 
     total = joules(report.energy_j, report.energy_low_j, report.energy_high_j)
     click.echo(f"\nenergy   {total} in {len(report.records)} calls")

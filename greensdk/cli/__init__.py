@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "greensdk.cli.run:run",
     "report": "greensdk.cli.report:report",
     "compare": "greensdk.cli.compare:compare",
+    "diff": "greensdk.cli.diff:diff",
     "query": "greensdk.cli.query:query",
     "compact": "greensdk.cli.compact:compact",
     "export": "greensdk.cli.export:export",

@@ -209,7 +209,9 @@ def _rows(plan: Plan) -> list[list[str]]:
 def _ends(value: float | None, low: float | None = None, high: float | None = None) -> str:
     if value is None:
         return "-"
-    return show.digits(value) + ("" if low is None or high is None else f" [{show.digits(low)}, {show.digits(high)}]")
+    from greensdk.schema.text import digits
+
+    return digits(value) + ("" if low is None or high is None else f" [{digits(low)}, {digits(high)}]")
 
 
 def _aligned(rows: list[list[str]]) -> Iterable[str]:
@@ -227,9 +229,11 @@ def _configs(option: Option) -> str:
 
 
 def _totals(option: Option) -> str:
-    parts = [f"{show.digits(option.time_s)} s"]
+    from greensdk.schema.text import digits
+
+    parts = [f"{digits(option.time_s)} s"]
     if option.energy_j is not None:
-        parts.append(f"{show.digits(option.energy_j)} J")
+        parts.append(f"{digits(option.energy_j)} J")
     if option.usd is not None:
-        parts.append(f"{show.digits(option.usd)} USD")
+        parts.append(f"{digits(option.usd)} USD")
     return ", ".join(parts)

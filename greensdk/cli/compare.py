@@ -8,27 +8,61 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from greensdk.measure.slots import Slot
+from greensdk.ab.comparison import BY
+from greensdk.cli.ab import Seconds, Share, opened
 
 OTHER = "*"
 """Stands behind a ratio of different parts of the machine."""
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+class Compare(click.Command):
+    """
+    Everything behind one command is the command's; behind several (``--ab``), options are ours.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """
+        Look for ``--ab`` among what stands before the first command.
+        """
+        first = next((place for place, each in enumerate(args) if not each.startswith("-")), len(args))
+        ctx.allow_interspersed_args = "--ab" in args[:first]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=Compare)
+@click.option(
+    "--ab", is_flag=True, help="Run two commands or more in turns, each given as one word, and say which takes less."
+)
+@click.option("--by", type=click.Choice(list(BY)), help="--ab: what to compare. Default: what can be told best here.")
+@click.option("--least", type=Share(), help="--ab: the difference that matters. Default: 2%.")
+@click.option("--precise", type=Share(), help="--ab: how well a difference has to be known. Default: 5%.")
+@click.option("--budget", type=Seconds(), help="--ab: the time after which it ends. Default: 60s.")
+@click.option(
+    "--empty", metavar="CMD", help="--ab: what is in all commands and should not count, such as python -c ''."
+)
+@click.option(
+    "--at-most", type=float, help="--ab: exit with 3 if a command surely takes more than so many times the first."
+)
+@click.option("--strict", is_flag=True, help="--ab: exit with 3 too if that can't be said.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON; the command's standard output goes to standard error."
 )
 @click.option("--out", metavar="FILE", help="Append the record to this file, or send it to this sink.")
 @click.option("--label", help="Label for the record.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND...")
-def compare(as_json: bool, out: str | None, label: str | None, command: tuple[str, ...]) -> int:
+@click.pass_context
+def compare(
+    ctx: click.Context, /, as_json: bool, out: str | None, label: str | None, command: tuple[str, ...], **ab: Any
+) -> int:
     """
     Run any command once, measured with every available method, and show them side by side.
+
+    With --ab: greensdk compare --ab 'python old.py' 'python new.py' runs both in turns until it is known which of them
+    takes less, and whether the difference is real. What they print is dropped.
 
     Input, output and exit code are the command's own; the table comes after its output. Each method's ratio is to the
     primary, the one that `greensdk run` reports. Without --out no record is kept.
@@ -38,10 +72,14 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     from greensdk.configure.targets import is_disabled
     from greensdk.errors import GreensdkError
 
+    if ab.pop("ab"):
+        return _ab(command, as_json=as_json, **ab)
+    if given := next((name for name, value in ab.items() if value), None):
+        raise click.UsageError(f"--{given.replace('_', '-')} is for --ab", ctx)
     program = find(command[0], "compare")
     if is_disabled():
         raise GreensdkError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
-    slot = _open(out)
+    slot = opened(out)
     with _output_moved(as_json):
         code, record = measure(slot, label, [program, *command[1:]])
     slot.close()
@@ -55,26 +93,15 @@ def compare(as_json: bool, out: str | None, label: str | None, command: tuple[st
     return code
 
 
-def _open(out: str | None) -> Slot:
-    """
-    Build a runtime with every monitor that works here, before the command starts.
+def _ab(
+    commands: tuple[str, ...], *, at_most: float | None, strict: bool, empty: str | None, as_json: bool, **plan: Any
+) -> int:
+    from greensdk.ab.pairs import Plan
+    from greensdk.cli.ab import compare_commands
 
-    Raises:
-        ConfigError: A setting is wrong.
-        SinkError: The sink that was asked for can't take records.
-    """
-    from greensdk.configure.config import resolve
-    from greensdk.configure.targets import ALL
-    from greensdk.errors import SinkError
-    from greensdk.measure.build import Unopened
-    from greensdk.measure.slots import slot_for
-
-    settings = resolve({"sink": out or "memory:", "monitors": ALL})
-    slot = slot_for({"resources": "full", **settings})
-    for _, sink in slot.open().sinks:
-        if isinstance(sink, Unopened):
-            raise SinkError(f"{sink.error}; choose another place with --out; nothing was run")
-    return slot
+    plan["budget_s"] = plan.pop("budget")
+    asked = Plan(**{name: value for name, value in plan.items() if value is not None})
+    return compare_commands(commands, asked, empty=empty, at_most=at_most, strict=strict, as_json=as_json)
 
 
 @contextmanager
@@ -143,7 +170,7 @@ def _silent(name: str, record: Mapping[str, Any]) -> str:
 
 def _print(rows: list[dict[str, Any]], record: Mapping[str, Any]) -> None:
     from greensdk.cli.narrow import table
-    from greensdk.cli.show import joules
+    from greensdk.schema.text import joules
 
     known = [row for row in rows if row["energy_j"] is not None]
     table(

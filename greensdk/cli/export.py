@@ -15,7 +15,7 @@ import click
     "--to",
     "form",
     required=True,
-    type=click.Choice(["sqlite", "csv", "parquet", "powerapi", "flexecutor"]),
+    type=click.Choice(["sqlite", "csv", "parquet", "powerapi", "flexecutor", "emissions-csv"]),
     help="What to write.",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
@@ -31,6 +31,7 @@ def export(form: str, sources: tuple[str, ...], out: str, force: bool) -> None:
     parquet     the same table as in greensdk query, with nested columns
     powerapi    power reports: CSV when OUT ends in .csv, lines of JSON otherwise
     flexecutor  profiles OUT/WORKFLOW/STAGE.json
+    emissions-csv  codecarbon's emissions.csv: a row a call, kWh and kg
 
     Lines that greensdk validate finds fault with are counted and left out.
     """
@@ -138,6 +139,14 @@ def _powerapi(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) ->
     return f"{written} reports" + (f"; {unknown} calls have no energy or no duration" if unknown else "")
 
 
+def _emissions(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:
+    from greensdk.logs import emissions
+    from greensdk.logs.fresh import fresh
+
+    with fresh(out, force=force) as path:
+        return f"{emissions.export(_records(sources, bad), path)} rows"
+
+
 def _flexecutor(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:
     import os
 
@@ -157,4 +166,5 @@ _WRITE: dict[str, Callable[[tuple[str, ...], str, bool, _Skipped], str]] = {
     "parquet": _parquet,
     "powerapi": _powerapi,
     "flexecutor": _flexecutor,
+    "emissions-csv": _emissions,
 }

@@ -13,6 +13,7 @@ SOURCES = {
     "powerapi": "greensdk.logs.powerapi:import_",
     "power-gadget": "greensdk.logs.power_gadget:import_",
     "flexecutor": "greensdk_flexecutor:import_",
+    "emissions-csv": "greensdk.logs.emissions:import_",
 }
 """Name to ``module:attribute``."""
 
@@ -30,6 +31,7 @@ def import_(form: str, source: str, out: str, force: bool) -> None:
     powerapi      power reports of PowerAPI, CSV or JSON
     power-gadget  a log of Intel Power Gadget
     flexecutor    a profile of FlexExecutor: WORKFLOW/STAGE.json
+    emissions-csv  codecarbon's emissions.csv
 
     Unreadable lines are reported, counted and skipped.
     """

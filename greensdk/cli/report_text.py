@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from greensdk.cli.narrow import table
-from greensdk.cli.show import joules
 from greensdk.report.compare import ranking, runs_of
 from greensdk.report.energy import NAME
 from greensdk.report.text import brief, shown
 from greensdk.report.tree import lines
+from greensdk.schema.text import joules
 
 if TYPE_CHECKING:
     from greensdk.report import EnergyReport, Group

@@ -9,8 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -43,6 +43,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     Input, output and exit code are the command's own. The record contains the command's name but not its arguments.
     """
     from greensdk.configure.targets import is_disabled
+    from greensdk.schema.text import summary
 
     program = find(command[0], "run")
     if is_disabled():
@@ -150,22 +151,6 @@ def unseen(command: Sequence[str], adopted: bool) -> dict[str, str]:
             f"{client} has a daemon start its processes, outside of this command: not in cpu_s or energy_j"
         )
     return errors
-
-
-def summary(record: Mapping[str, Any]) -> str:
-    """
-    Return energy with its interval, source, quality, seconds and CPU seconds on one line.
-    """
-    from greensdk.cli.show import joules
-
-    energy = joules(record["energy_j"], record["energy_low_j"], record["energy_high_j"])
-    how = f"{record['energy_source']}, {record['energy_quality']}, {record['energy_boundary']}"
-    if record["energy_j"] is None:
-        energy, how = "energy unknown", record["reason"]
-    elif record["reason"]:
-        how = f"{how}, {record['reason']}"
-    cpu_s = "unknown" if record["cpu_s"] is None else f"{record['cpu_s']:.3f} s"
-    return f"{energy} ({how}); {record['duration_s']:.3f} s, CPU {cpu_s}"
 
 
 def location(uri: str) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import click
@@ -75,28 +74,3 @@ def count(number: int, noun: str) -> str:
         ('1 record', '2 records')
     """
     return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def digits(value: float) -> str:
-    """
-    Return a number with three significant digits, without an exponent.
-
-    Example:
-        >>> digits(12.3456), digits(12345.6), digits(0.0000123456), digits(2.0)
-        ('12.3', '12300', '0.0000123', '2')
-    """
-    return format(Decimal(f"{value:.3g}"), "f")
-
-
-def joules(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
-    """
-    Return joules with their 90% interval.
-
-    Example:
-        >>> joules(12.3456, 8.0, 20.0), joules(0.5, None, None), joules(None, None, None)
-        ('12.3 J [8, 20]', '0.5 J', '-')
-    """
-    if energy_j is None:
-        return "-"
-    interval = "" if low_j is None or high_j is None else f" [{digits(low_j)}, {digits(high_j)}]"
-    return f"{digits(energy_j)} J{interval}"

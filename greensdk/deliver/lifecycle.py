@@ -22,6 +22,7 @@ from time import monotonic
 from typing import Any
 
 from greensdk.configure import builtin
+from greensdk.errors import keep_threads_silent
 
 BEFORE_OTHERS = 10
 """The exit priority in multiprocessing: before the finalizers of the user's own managers and pools (0 to 5)."""
@@ -161,6 +162,7 @@ def _after_fork() -> None:
             del _open[key]
 
 
+atexit.register(keep_threads_silent)  # runs after the next line's
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

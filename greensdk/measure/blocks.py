@@ -5,15 +5,17 @@ What people use around code that is no function of its own: :class:`track`, and 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextvars import ContextVar
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 from greensdk.configure.spec import make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.measure.calls import open_window
 from greensdk.measure.decorator import F, energy_tracked
+from greensdk.measure.handle import Handle
 from greensdk.measure.notes import Annotated, Notes
 from greensdk.measure.record import Subject, unmeasured
 from greensdk.measure.slots import slot_for
@@ -22,6 +24,12 @@ from greensdk.measure.state import current, shared
 if TYPE_CHECKING:
     from greensdk.measure.window import Window
     from greensdk.schema.types import Record
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_begun: dict[Hashable, track] = {}
+"""The blocks that :meth:`track.begin` has begun, by key."""
 
 NOT_ENDED = "the block has not ended"
 SWITCHED_OFF = "GREENSDK_DISABLED switches measuring off"
@@ -34,7 +42,7 @@ frame may be off the stack and go on later.
 """
 
 
-class track(Annotated):  # noqa: N801 - used like a function
+class track(Annotated, Handle):  # noqa: N801 - used like a function
     """
     Measure a block instead of a function.
 
@@ -85,12 +93,74 @@ class track(Annotated):  # noqa: N801 - used like a function
         """
         return self._record
 
-    @property
-    def energy_j(self) -> float | None:
+    def so_far(self) -> Record:
         """
-        The block's joules; None where they are unknown.
+        Return a record of what the block has taken until now; the block goes on. Its last record if it has ended.
+
+        It is of this thread's block: what other threads of it took may be missing, as ``reason`` says.
         """
-        return self._record["energy_j"]
+        from greensdk.measure.glimpse import Thread, glimpse
+
+        block = self._here()
+        seen = None if block is None else glimpse(block.window, Thread.here(), "interim")
+        return self._record if seen is None or seen.record is None else seen.record
+
+    async def run(self, awaitable: Awaitable[T]) -> T:
+        """
+        Await something inside of the block.
+        """
+        with self:
+            return await awaitable
+
+    def carry(self, fn: Callable[P, T]) -> Callable[P, T]:
+        """
+        Return a function for another thread, whose calls are measured and belong to the call under way here.
+
+        Threads begin outside of any call; ``pool.submit(call.carry(work))`` keeps the work in the block.
+        """
+        from contextvars import copy_context
+        from functools import wraps
+
+        here, measured = copy_context(), energy_tracked(**{**self._arguments, "label": None})(fn)
+
+        @wraps(fn)
+        def carried(*args: P.args, **kwargs: P.kwargs) -> T:
+            # A context can be entered once at a time, and threads call this side by side.
+            return here.copy().run(measured, *args, **kwargs)
+
+        return carried
+
+    @classmethod
+    def begin(cls, key: Hashable, **arguments: Any) -> track:
+        """
+        Begin a block where ``with`` can't be used, and end it elsewhere by its key.
+
+        Args:
+            key: Its name, and its label if there is no other. A block of this key still under way ends as ``lost``.
+            arguments: As for the class.
+        """
+        if (before := _begun.pop(key, None)) is not None:
+            before.__del__()
+        handle = _begun[key] = cls(**{"label": str(key), **arguments})
+        handle.__enter__()
+        return handle
+
+    @classmethod
+    def end(cls, key: Hashable, error: BaseException | None = None) -> track | None:
+        """
+        End a block that :meth:`begin` has begun.
+
+        Args:
+            key: Its key.
+            error: What went wrong in it.
+
+        Returns:
+            The block, with its record; None if none of this key is under way.
+        """
+        handle = _begun.pop(key, None)
+        if handle is not None:
+            handle.__exit__(type(error) if error else None, error, None)
+        return handle
 
     def _notes(self) -> Notes:
         block = self._here() or (self._blocks[-1] if self._blocks else None)
@@ -221,6 +291,12 @@ class capture:  # noqa: N801 - used like a function
 
     The records go to their sinks as well.
 
+    Args:
+        scope: ``process``, or ``context``: only the calls of this thread or task, and of the tasks that it makes.
+
+    Raises:
+        ConfigError: There is no such scope.
+
     Example:
         >>> with capture() as records, track("nothing", sink="memory:"):
         ...     pass
@@ -228,13 +304,32 @@ class capture:  # noqa: N801 - used like a function
         ['nothing']
     """
 
-    def __init__(self) -> None:
-        self._records: list[Record] = []
+    def __init__(self, scope: Literal["process", "context"] = "process") -> None:
+        if scope not in ("process", "context"):
+            raise ConfigError(f"capture: scope is {scope!r}, not process or context")
+        self._records: list[Record] = [] if scope == "process" else _InContext()
 
     def __enter__(self) -> list[Record]:
+        if isinstance(self._records, _InContext):
+            self._token = _scopes.set((*_scopes.get(), id(self._records)))
         shared.captures.append(self._records)
         return self._records
 
     def __exit__(self, *_: object) -> None:
         # By identity: two captures with equal contents are still two.
         shared.captures[:] = [records for records in shared.captures if records is not self._records]
+        if isinstance(self._records, _InContext):
+            _scopes.reset(self._token)
+
+
+_scopes: ContextVar[tuple[int, ...]] = ContextVar("greensdk.captures", default=())
+
+
+class _InContext(list["Record"]):
+    """
+    Takes records from calls that end in its context alone.
+    """
+
+    def append(self, record: Record) -> None:
+        if id(self) in _scopes.get():
+            super().append(record)

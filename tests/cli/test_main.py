@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from greensdk.cli import COMMANDS, Cli, cli, complain
-from greensdk.cli.show import joules
+from greensdk.schema.text import joules
 from greensdk.version import __version__
 
 HEAVY = (

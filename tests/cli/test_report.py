@@ -140,7 +140,7 @@ class TestText:
         os.set_blocking(parent, False)
         environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "TMPDIR": str(tmp_path)}
         words = [sys.executable, "-m", "greensdk", "report", log]
-        done = subprocess.run(words, stdout=child, stdin=child, env=environment, timeout=60, check=False)
+        done = subprocess.run(words, stdout=child, stdin=child, env=environment, timeout=600, check=False)
         out = re.sub(r"\x1b\[[0-9;]*m", "", os.read(parent, 1 << 16).decode())
         os.close(parent), os.close(child)
 

@@ -5,6 +5,7 @@ The end of a process, however it ends: what is left is handed over once, by the 
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 
@@ -49,6 +50,16 @@ if __name__ == "__main__":
             os.waitpid(pid, 0)
     elif way == "exit":
         sys.exit(0)
+"""
+
+WARNS = """
+import atexit, os, sys, threading
+atexit.register(os.write, 1, b"past")  # runs after what greensdk registers
+from greensdk.deliver import lifecycle
+from greensdk.errors import warn_once
+
+threading.Thread(target=warn_once, args=("long " * 100_000,), daemon=True).start()
+sys.stdin.read()
 """
 
 
@@ -113,9 +124,26 @@ def test_each_process_hands_over_its_own_when_it_ends(tmp_path, way, names):
     """
     (tmp_path / "program.py").write_text(PROGRAM)
     words = [sys.executable, str(tmp_path / "program.py"), way, str(tmp_path / "log")]
-    subprocess.run(words, check=True, timeout=120)
+    subprocess.run(words, check=True, timeout=600)
 
     assert names == (tmp_path / "log").read_text().splitlines()
+
+
+def test_a_process_does_not_end_while_a_thread_writes_a_warning():
+    """
+    The interpreter would abort (SIGABRT), for the thread holds standard error, here a pipe that is full.
+    """
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen([sys.executable, "-c", WARNS], env=buffered, **pipes) as process:
+        begin = process.stderr.read(1)
+        process.stdin.close()
+        early, _, _ = select.select([process.stdout], [], [], 1.0)
+        warning = begin + process.stderr.read()
+
+    assert ([], 0) == (early, process.returncode)
+    assert 100_000 == warning.count(b"long ")
+    assert b"Fatal" not in warning
 
 
 def test_all_are_asked_before_any_is_waited_for():

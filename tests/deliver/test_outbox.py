@@ -103,7 +103,7 @@ def quiet(box: Outbox) -> None:
     """
     Wait until a box's thread has died.
     """
-    until_s = monotonic() + 30
+    until_s = monotonic() + 600
     while (thread := box._thread) is not None and monotonic() < until_s:
         thread.join(30)
     assert box._thread is None

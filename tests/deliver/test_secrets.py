@@ -84,7 +84,7 @@ def test_a_run_shows_no_secret(tmp_path, command):
     """
     environment = {**os.environ, "TMPDIR": str(tmp_path), "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={SECRET}"}
     words = [sys.executable, "-c", JOB, *URIS]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=600)
     shown = [done.stdout, done.stderr]
     left = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     (tmp_path / "greensdk.toml").write_text(f"sink = {json.dumps(URIS)}")

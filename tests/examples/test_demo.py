@@ -39,7 +39,7 @@ def test_the_demo_measures_real_calls(command, tmp_path):
     assert f"records  {tmp_path / 'runs' / 'pi.jsonl'}" in lines
     (said,) = (line for line in lines if line.startswith("energy"))
     known = [record["energy_j"] for record in records if record["energy_j"] is not None]
-    assert float(said.split()[1]) == pytest.approx(sum(known), rel=1e-3)
+    assert float(said.split()[1]) == pytest.approx(sum(known), rel=5e-3)  # three digits
     assert {"runs"} == {path.name for path in set(tmp_path.iterdir()) - before}
 
 

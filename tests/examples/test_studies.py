@@ -31,7 +31,7 @@ def study(*arguments, cwd):
     Run ``greensdk study`` and return its output.
     """
     command = [sys.executable, "-m", "greensdk", "study", *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
 

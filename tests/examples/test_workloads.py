@@ -314,7 +314,7 @@ class TestCommand:
         Two workers on this machine, every call measured.
         """
         command = [sys.executable, "-m", "greensdk_workloads", name, "--scale", "0.002", "--how", "lithops"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
 
         assert (0, "") == (done.returncode, done.stderr.partition("Traceback")[2])
         assert "correct" in done.stdout

@@ -28,7 +28,7 @@ from lambda_net import Address
 from lambda_runtime import mounts
 
 PATH = ("/var/task", "/opt/python", "/var/runtime")
-START_S = 60.0
+START_S = 300.0
 
 
 class Result(NamedTuple):

@@ -31,7 +31,7 @@ from greensdk.testing import PowercapTree
 Track = Callable[[Callable[..., Any]], Callable[..., Any]]
 Tool = Callable[[], Track]
 
-WAIT_S = 60.0
+WAIT_S = 600.0
 
 
 # --- The meter ---

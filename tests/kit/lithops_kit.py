@@ -79,7 +79,7 @@ def results(executor: Any, futures: Any, **options: Any) -> Any:
     return executor.get_result(futures, show_progressbar=False, **options)
 
 
-def until(found: Callable[[], Any], wait_s: float = 20.0) -> Any:
+def until(found: Callable[[], Any], wait_s: float = 120.0) -> Any:
     """
     Return what `found` returns as soon as it is true, or in the end whatever it is.
     """

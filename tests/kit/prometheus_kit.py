@@ -22,7 +22,7 @@ from rights_kit import need
 
 from greensdk.measure.record import blank
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 STATISTICS = {"n": 4, "min": 10.0, "mean": 120.0, "max": 180.0, "p95": 180.0}
 
 CONFIG = """

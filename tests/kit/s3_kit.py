@@ -28,7 +28,7 @@ PORTS = range(12_000, 22_000)
 """These and those 10000 above lie below Linux' ephemeral ports, which begin at 32768."""
 
 SERVICES = ("master", "volume", "filer", "admin", "s3")
-READY_S = 60.0
+READY_S = 300.0
 
 
 class Seaweed:
@@ -102,7 +102,7 @@ class Seaweed:
             aws_secret_access_key=self.secret,
             region_name="us-east-1",
             config=Config(
-                retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10, s3={"addressing_style": "path"}
+                retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60, s3={"addressing_style": "path"}
             ),
         )
 
@@ -119,7 +119,7 @@ class Seaweed:
         self._ask("PUT", (f"{self.bucket}/{key}" for key in keys), data)
 
     def _ask(self, method: str, paths: Iterable[str], data: bytes | None = None) -> None:
-        with closing(HTTPConnection("127.0.0.1", self.ports["filer"], timeout=10)) as filer:
+        with closing(HTTPConnection("127.0.0.1", self.ports["filer"], timeout=60)) as filer:
             for path in paths:
                 filer.request(method, f"/buckets/{path}", data)
                 answer = filer.getresponse()

@@ -18,7 +18,7 @@ from greensdk.schema.check import problems
 from greensdk.testing import FakeMonitor
 
 THREAD = "greensdk-sampler"
-PATIENCE_S = 60.0
+PATIENCE_S = 600.0
 
 CHILD = """
 import subprocess, sys, time

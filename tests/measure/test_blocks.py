@@ -144,7 +144,7 @@ def test_a_block_that_another_thread_ends_has_its_own_threads_time(burn):
         done.set()
         thread.join()
 
-    assert 0.04 < records[0]["cpu_s"] < 0.12
+    assert 0.05 <= records[0]["cpu_s"] < 0.2
 
 
 def test_a_block_needs_no_label_and_takes_the_configured_one(monkeypatch):
@@ -243,10 +243,18 @@ def test_overhead_holds_what_came_before_and_what_the_sinks_took():
     Opening is in the first record, handing one over in the next.
     """
     slow = sys.modules["slow_sink_of_this_test"] = type(sys)("slow_sink_of_this_test")
-    slow.take = lambda _: time.sleep(0.05)
+    taken_s = []
+
+    def take(_):
+        taken_s.append(time.perf_counter())
+        time.sleep(0.05)
+
+    slow.take = take
     work = energy_tracked(monitors=[], sink="callback:slow_sink_of_this_test:take")(lambda: None)
+    began_s = time.perf_counter()
     with capture() as records:
         work()
         work()
 
-    assert [True, True] == [records[0]["overhead_s"] < 0.05, records[1]["overhead_s"] >= 0.05]
+    assert records[0]["overhead_s"] <= taken_s[0] - began_s
+    assert records[1]["overhead_s"] >= 0.05

@@ -40,7 +40,7 @@ def wait_for(condition):
     """
     Sleep until something is true.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -78,7 +78,7 @@ def test_the_last_record_is_as_without(burn):
 
     assert outer.record["cpu_s"] >= 0.3
     assert interim("outer")[-1]["cpu_s"] >= 0.3
-    assert 0.1 <= inner.record["cpu_s"] < 0.2
+    assert 0.1 <= inner.record["cpu_s"] < 0.3
     assert outer.record["record_id"] == inner.record["parent_id"]
 
 

@@ -19,13 +19,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other processes
 METHODS = ["fork", "spawn", "forkserver"]
 
 
-def near(expected, within=0.06):
-    """
-    Equal within the jitter of a busy machine, and what handing over a task takes.
-    """
-    return pytest.approx(expected, abs=within)
-
-
 def block():
     """
     A block that records to memory.
@@ -40,13 +33,14 @@ def test_a_pool_made_before_the_block_is_in_it(method):
     Its processes have not ended, and what they had burnt before is not the block's.
     """
     with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
-        list(pool.map(burn, [0.1] * 2))
+        list(pool.map(burn, [0.3] * 2))
         with block() as call:
             list(pool.map(burn, [0.1] * 2))
         with block() as idle:
             time.sleep(0.01)
 
-    assert (near(0.2), near(0.0)) == (call.record["cpu_s"], idle.record["cpu_s"])
+    assert 0.2 <= call.record["cpu_s"] < 0.6
+    assert 0.0 <= idle.record["cpu_s"] < 0.2
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -60,7 +54,7 @@ def test_a_pool_made_in_the_block_is_in_it_whole(method):
         list(pool.map(burn, [0.2] * 2))
 
     # They import this module first, which takes a second of its own.
-    assert 0.38 <= call.record["cpu_s"] < 4.0
+    assert call.record["cpu_s"] >= 0.38  # a fork server counts in hundredths
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -70,12 +64,13 @@ def test_a_pool_that_ends_in_a_later_block_is_counted_once():
     """
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
     with block() as first:
-        pool.submit(burn, 0.2).result()
+        pool.submit(burn, 0.6).result()
     with block() as second:
         pool.submit(burn, 0.1).result()
         pool.shutdown()
 
-    assert (near(0.2), near(0.1)) == (first.record["cpu_s"], second.record["cpu_s"])
+    assert 0.6 <= first.record["cpu_s"] < 1.2
+    assert 0.1 <= second.record["cpu_s"] < 0.6
 
 
 def test_jobs_of_joblib_are_in_the_block():
@@ -84,11 +79,11 @@ def test_jobs_of_joblib_are_in_the_block():
     """
     joblib = pytest.importorskip("joblib")
     parallel = joblib.Parallel(2)
-    parallel([joblib.delayed(burn)(0.1)] * 2)
+    parallel([joblib.delayed(burn)(0.3)] * 2)
     with block() as call:
         parallel([joblib.delayed(burn)(0.1)] * 2)
 
-    assert near(0.2) == call.record["cpu_s"]
+    assert 0.2 <= call.record["cpu_s"] < 0.6
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -112,11 +107,11 @@ def test_a_pool_beside_several_calls_is_told():
             thread.start()
             with block() as call:
                 barrier.wait()
-                pool.submit(burn, 0.1).result()
+                pool.submit(burn, 0.2).result()
                 barrier.wait()
             thread.join()
 
-    assert call.record["cpu_s"] < 0.05
+    assert call.record["cpu_s"] < 0.2
     assert all("of process pools" in record["errors"]["processes"] for record in records)
 
 

@@ -12,6 +12,7 @@ import time
 
 import cloudpickle
 import pytest
+from burn_kit import near
 
 from greensdk import ConfigError, capture, energy_tracked, reset, track
 from greensdk.configure.config import resolve
@@ -110,7 +111,7 @@ class TestPeriod:
         (record,) = records
 
         assert calls == record["runs"]
-        assert pytest.approx(0.002 * record["runs"], rel=0.5) == record["cpu_s"]
+        assert near(0.002 * record["runs"], 0.001 * record["runs"]) == record["cpu_s"]
         assert ("runs", "ok") == (record["cpu_source"], record["status"])
         assert 0.05 < record["duration_s"]  # a busy machine may take the rest to begin
 
@@ -265,7 +266,7 @@ work = energy_tracked(every_s=60, sink="energy.jsonl")(lambda: None)
 for _ in range(1000):
     work()
 """
-        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=600)
 
         assert 1 == len((tmp_path / "energy.jsonl").read_text().splitlines())
         assert '"runs":1000' in (tmp_path / "energy.jsonl").read_text()

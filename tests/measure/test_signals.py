@@ -81,7 +81,7 @@ def wait_after(call, *arguments):
     Call something that acts a moment later, and give it the time to.
     """
     call(*arguments)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         time.sleep(0.005)
 

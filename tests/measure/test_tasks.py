@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from burn_kit import near
 
 from greensdk import capture, energy_tracked, track
 from greensdk.measure import tasks
@@ -19,13 +20,6 @@ from greensdk.measure.stretches import TANGLED
 
 tracked = energy_tracked(sink="memory:")
 block = partial(track, sink="memory:")
-
-
-def near(expected, within=0.02):
-    """
-    Equal within the jitter of a busy machine.
-    """
-    return pytest.approx(expected, abs=within)
 
 
 def recorded(main):

@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+from burn_kit import near
 
 from greensdk import capture, energy_tracked, track
 from greensdk.testing import FakeMonitor, tracked_by
@@ -20,13 +21,6 @@ from greensdk.testing import FakeMonitor, tracked_by
 tracked = energy_tracked(sink="memory:")
 
 BURN_CHILD = "import time\nwhile time.process_time() < 0.3: sum(range(500))"
-
-
-def near(expected, within=0.02):
-    """
-    Equal within the jitter of a busy machine.
-    """
-    return pytest.approx(expected, abs=within)
 
 
 def test_a_sleep_takes_wall_time_and_no_cpu_time():

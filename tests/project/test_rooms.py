@@ -25,6 +25,7 @@ ORDER = (
     "measure",
     "logs",
     "report",
+    "ab",
     "advisor",
     "cli",
     "testing",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from greensdk.cli.show import digits
+from greensdk.schema.text import digits
 from greensdk_workloads.mappers import plainly
 from greensdk_workloads.studies.command import Settings, progress
 from greensdk_workloads.studies.measure import SEED_NOTE, Run, here, on_lithops

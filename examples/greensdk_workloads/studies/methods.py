@@ -10,8 +10,8 @@ from math import exp, log
 from pathlib import Path
 from typing import Any
 
-from greensdk.cli import show
 from greensdk.monitor import ESTIMATED
+from greensdk.schema import text
 from greensdk_workloads.studies.command import Settings, progress
 from greensdk_workloads.studies.fake_meter import BUSY_W, IDLE_W, simulated_meter
 from greensdk_workloads.studies.measure import SEED_NOTE, Run, here
@@ -133,7 +133,7 @@ def _mean_row(rows: Sequence[Row], name: str, pair: tuple[str, str], meter: tupl
 def _as_text(row: Sequence[Any]) -> str:
     name, method, boundary, joules, low, high, ratio = row
     beside = "" if ratio is None else f"  ×{ratio:.2f} the meter"
-    return f"{name:10} {method:17} {boundary:14} {show.joules(joules, low, high)}{beside}"
+    return f"{name:10} {method:17} {boundary:14} {text.joules(joules, low, high)}{beside}"
 
 
 def _errors(rows: Sequence[Row], meter: tuple[str, str] | None, pair: tuple[str, str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from greensdk.cli.show import digits
+from greensdk.schema.text import digits
 
 STYLE = """
 :root { color-scheme: light dark; }

@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from greensdk.cli.show import count, digits
+from greensdk.cli.show import count
+from greensdk.schema.text import digits
 from greensdk_workloads.studies.command import Settings, progress
 from greensdk_workloads.studies.measure import SEED_NOTE, mean_and_interval, on_lithops
 from greensdk_workloads.studies.page import Page, interval

@@ -81,7 +81,7 @@ def test_a_decorated_function_leaves_its_record_on_arm64(tmp_path: Path) -> None
             ) as process:
                 try:
                     api.events.put(event(b"{}"))
-                    path, body = api.answers.get(timeout=60)
+                    path, body = api.answers.get(timeout=600)
                 finally:
                     process.kill()
                     api.events.put(None)

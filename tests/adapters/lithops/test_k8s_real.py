@@ -263,10 +263,12 @@ def test_every_call_leaves_one_record_however_it_ends(client):
                 return len(b"x" * (1 << 30))
             return way
 
-        ways = ["ok", "raises", "exits", "leaves", "hangs", "killed", "oom"]
+        ways = ["ok", "raises", "exits", "leaves", "killed", "oom", "hangs"]
         energy = {"monitors": ["psutil-tdp"]}
         with EnergyFunctionExecutor(config=CONFIG, log_level=None, energy=energy) as fexec:
-            futures = fexec.map(fate, ways, timeout=int(os.environ["TIMES_OUT_S"]))
+            # The others may take as long as a busy machine makes them.
+            futures = [*fexec.map(fate, ways[:-1])]
+            futures.append(fexec.call_async(fate, ways[-1], timeout=int(os.environ["TIMES_OUT_S"])))
             fexec.get_result(futures, throw_except=False, show_progressbar=False)
             rows = [[way, [future.executor_id, future.job_id, future.call_id], record]
                     for way, future, record in zip(ways, futures, collect(futures), strict=True)]
@@ -291,7 +293,7 @@ def test_every_call_leaves_one_record_however_it_ends(client):
     for _, ids, record in rows:
         assert ids == [record["worker"][key] for key in ("executor_id", "job_id", "call_id")]
     assert "exited with code 3" in rows[3][2]["reason"]
-    assert "exceeded maximum time" in rows[4][2]["reason"]
+    assert "exceeded maximum time" in rows[-1][2]["reason"]
     assert [["error", 1], ["error", 2]] == [[each["status"], each["worker"]["attempt"]] for each in attempts]
 
 
@@ -347,11 +349,11 @@ def until(look):
     """
     Return what `look` returns, once it is something.
     """
-    for _ in range(300):
+    for _ in range(3000):
         if seen := look():
             return seen
         time.sleep(0.1)
-    raise AssertionError("nothing was seen in 30 s")
+    raise AssertionError("nothing was seen in 5 min")
 
 
 def test_nothing_is_left_of_a_podman():

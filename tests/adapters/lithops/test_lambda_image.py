@@ -73,7 +73,7 @@ def test_the_command_for_the_zip_file_makes_what_the_dockerfile_unpacks(tmp_path
     With the entry point at its root.
     """
     words = shlex.split(image.handler_zip())
-    subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, check=True, timeout=60, capture_output=True)
+    subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, check=True, timeout=600, capture_output=True)
     (made,) = tmp_path.glob("*.zip")
     assert f"COPY {made.name} " in image.dockerfile("arm64", "greensdk")
     with zipfile.ZipFile(made) as found:

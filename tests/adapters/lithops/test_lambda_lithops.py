@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-WAIT_S = 60
+WAIT_S = 600
 LIMIT_S = 6
 SIZES = (512, 1024, 2048)
 CPU_S = 0.1
@@ -194,7 +194,7 @@ def ended(lithops: Lithops) -> dict[str, tuple[Any, list[dict[str, Any]]]]:
     from lambda_functions import ENDS, ends
 
     found = {}
-    with lithops.executor(memory_mb=1024, timeout_s=15) as executor:
+    with lithops.executor(memory_mb=1024, timeout_s=30) as executor:
         # The client is not notified of these ends; do something else until Lambda's own limit.
         ways = [*SILENT, *(way for way in ENDS if way not in SILENT)]
         limits = {way: LIMIT_S if way in (*SILENT, "hangs") else None for way in ways}

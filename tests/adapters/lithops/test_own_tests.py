@@ -52,7 +52,7 @@ def _outcomes(folder: Path, *options: str, **variables: str) -> dict[str, str]:
         cwd=folder,
         env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": path, **variables},
         capture_output=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     cases = ElementTree.parse(folder / "report.xml").iter("testcase")

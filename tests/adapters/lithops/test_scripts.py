@@ -57,7 +57,7 @@ def script(tmp_path):
         environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **variables}
         command = [sys.executable, str(path)]
         done = subprocess.run(
-            command, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            command, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=600
         )
         shown = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         assert shown, done.stderr

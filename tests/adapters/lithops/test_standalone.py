@@ -103,9 +103,9 @@ def test_a_task_of_a_virtual_machine_leaves_the_same_record(tmp_path, services):
 
             executor.compute_handler.invoke = invoke
             futures = executor.map(plus_one, [1, 2], stage="load")
-            assert [2, 3] == results(executor, futures, timeout=60)
+            assert [2, 3] == results(executor, futures, timeout=600)
             records = executor.energy_report().records
-        consumer.join(20)
+        consumer.join(600)
         assert not consumer.is_alive()
     assert [[], []] == [problems(record) for record in records]
     assert [("aws_ec2", "load", 1, 2)] * 2 == [

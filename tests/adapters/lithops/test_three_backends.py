@@ -119,7 +119,7 @@ def test_one_report_shows_three_backends_side_by_side(printed, lithops, command)
     assert groups["k8s"]["energy_j"] == pytest.approx(meter["calls_j"])
 
     head, *rows = [re.split(r" {2,}", line) for line in plain.stdout.partition("\n\n")[0].splitlines()]
-    assert ["worker.backend", "calls", "from"] == [head[0], head[1], head[-1]]
+    assert ["worker.backend", "calls", "method"] == [head[0], head[1], head[-1]]
     assert [*groups, "total"] == [row[0] for row in rows]
     for row, group in zip(rows, [*groups.values(), summary["total"]], strict=True):
         assert [str(group["calls"]), ", ".join(group["sources"])] == [row[1], row[-1]]

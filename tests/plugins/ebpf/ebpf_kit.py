@@ -258,7 +258,7 @@ def in_pid_namespace(function: Callable[..., Any], *args: Any) -> Any:
     return value
 
 
-def agree(measure: Callable[[], tuple[float, float]], tolerance: float, tries: int = 8) -> bool:
+def agree(measure: Callable[[], tuple[float, float]], tolerance: float, tries: int = 100) -> bool:
     """
     Measure until truth and reading agree to a part of the truth.
 
@@ -274,7 +274,7 @@ def agree(measure: Callable[[], tuple[float, float]], tolerance: float, tries: i
     pytest.fail(f"never within {tolerance:.1%}: {pairs}")
 
 
-def eventually(is_so: Callable[[], bool], what: str, seconds: float = 5.0) -> bool:
+def eventually(is_so: Callable[[], bool], what: str, seconds: float = 60.0) -> bool:
     """
     Wait for something that the kernel does in its own time.
     """

@@ -296,7 +296,7 @@ class TestCopies:
         done = subprocess.run(
             [sys.executable, "-m", "greensdk", "agent", "start", *arguments],
             capture_output=True,
-            timeout=60,
+            timeout=600,
             check=True,
         )
         pid = daemon_pid(root)

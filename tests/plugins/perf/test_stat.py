@@ -37,7 +37,7 @@ def gone(pids) -> bool:
     """
     Wait for these processes to end; a zombie that its new parent has yet to reap has ended.
     """
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 600
     left = set(pids)
     while left and time.monotonic() < deadline:
         for pid in list(left):

@@ -51,7 +51,7 @@ def run(server, tmp_path):
         wanted = {**own, **server.environment(), "TMPDIR": str(tmp_path), "GREENSDK_S3_BUDGET_S": "30", **variables}
         environment = {name: value for name, value in wanted.items() if value is not None}
         words = [sys.executable, "-c", code, *arguments]
-        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
     return runs
 
@@ -111,7 +111,7 @@ def test_what_is_refused_is_one_line_and_is_delivered_once_it_is_put_right(serve
     """
     uri = f"s3://{server.bucket}/{name}"
     failed = run(WORK, uri, "kept", "3", **broken)
-    assert (0, "the program's own\n") == (failed.returncode, failed.stdout)
+    assert (0, "the program's own\n") == (failed.returncode, failed.stdout), failed.stderr
     (seen,) = warnings_in(failed.stderr)
     assert f"greensdk could not write to {uri}: {line}" in seen
     assert "Traceback" not in failed.stderr
@@ -150,7 +150,7 @@ def test_a_server_that_is_down_holds_nobody_up_and_gets_everything_later(server,
         failed = run(WORK, uri, "kept", "50", GREENSDK_S3_BUDGET_S="10")
     finally:
         server.start()
-    assert (0, "the program's own\n") == (failed.returncode, failed.stdout)
+    assert (0, "the program's own\n") == (failed.returncode, failed.stdout), failed.stderr
     assert f'Could not connect to the endpoint URL: "{server.endpoint}/' in failed.stderr
     assert 1 == len(warnings_in(failed.stderr))
     assert 50 == sum(count for _, _, count in spool.waiting())
@@ -189,7 +189,7 @@ def test_a_lambda_whose_storage_is_down_returns_and_delivers_with_a_later_invoca
     uri = f"s3://{server.bucket}/frozen"
     inside = {"AWS_LAMBDA_FUNCTION_NAME": "render", "GREENSDK_S3_BUDGET_S": "0.3"}
     failed = run(WORK, uri, "kept", "4", **{**inside, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"})
-    assert (0, "the program's own\n") == (failed.returncode, failed.stdout)
+    assert (0, "the program's own\n") == (failed.returncode, failed.stdout), failed.stderr
     assert 1 == len(warnings_in(failed.stderr))
 
     assert "" == run(WORK, uri, "own", "4", **{**inside, "GREENSDK_S3_BUDGET_S": "30"}).stderr

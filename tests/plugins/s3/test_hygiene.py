@@ -63,7 +63,7 @@ def test_hostile_records_are_whole_lines_and_tell_no_argument_and_no_variable(tm
             env={**own, **s3.environment(), **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert (0, "", "") == (done.returncode, done.stdout, done.stderr)

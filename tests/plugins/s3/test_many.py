@@ -93,7 +93,7 @@ def test_sixteen_writers_and_a_server_that_dies_in_the_middle(server, tmp_path):
     server.start()
     sent: list[str] = []
     for process in writers:
-        said, complaints = process.communicate("\n", timeout=120)
+        said, complaints = process.communicate("\n", timeout=600)
         assert (0, "") == (process.returncode, complaints)
         sent += said.split()
     way.close()
@@ -124,7 +124,7 @@ def test_writers_that_are_killed_at_any_moment_lose_nothing_that_was_written_ahe
     before = stored(server)
     waiting = sum(count for _, _, count in spool.waiting())
     last = writer(uri, 2, environment)
-    said, complaints = last.communicate("\n", timeout=120)
+    said, complaints = last.communicate("\n", timeout=600)
 
     assert "" == complaints
     found = stored(server)

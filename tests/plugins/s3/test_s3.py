@@ -78,7 +78,7 @@ def script(code: str, *arguments: str, check: bool = True, **variables: str) -> 
     """
     environment = {**os.environ, "TMPDIR": os.getcwd(), "GREENSDK_S3_BUDGET_S": "60", **variables}
     words = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=check)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600, check=check)
 
 
 def test_records_are_in_the_bucket_when_the_process_is_through(s3):
