@@ -1,5 +1,6 @@
 """
-Lithops' trampolines: functions of ``multiprocessing`` and ``concurrent.futures`` that call the user's function.
+Lithops' trampolines: functions of ``multiprocessing``, ``concurrent.futures`` and its backend for joblib that call the
+user's function.
 
 Their jobs have the user's function as data. That function is measured, so that the record has its name.
 """
@@ -11,6 +12,7 @@ from typing import Any
 
 POOL = "lithops.multiprocessing.process"
 FUTURES = "lithops.concurrent.futures"
+JOBLIB = "lithops.util.joblib.lithops_backend"
 
 
 def unfold(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
@@ -35,9 +37,23 @@ def _unfold_pool(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool
         arguments["data"] = {**data, "func": ready(data["func"])}
         return True
     if isinstance(extra, tuple) and extra:
+        if getattr(extra[0], "__module__", None) == JOBLIB and _unfold_joblib(arguments, ready):
+            return True
         arguments["extra_args"] = (ready(extra[0]), *extra[1:])
         return True
     return False
+
+
+def _unfold_joblib(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
+    """
+    Replace the functions of joblib's calls, each of which is an item of the pool's data: function, arguments and more.
+    """
+    items = arguments.get("map_iterdata")
+    if not isinstance(items, list) or not all(len(item) == 1 and isinstance(item[0], tuple) for item in items):
+        return False
+    functions = {id(fn): ready(fn) for ((fn, *_),) in items}
+    arguments["map_iterdata"] = [((functions[id(fn)], *rest),) for ((fn, *rest),) in items]
+    return True
 
 
 def _unfold_futures(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:

@@ -15,15 +15,16 @@ import pytest
 from greensdk_lithops import EnergyReport, collect
 from greensdk_lithops.futures import attempts, known_of, remember, retrying
 from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, job_facts, split
-from greensdk_lithops.rebuild import lost
+from greensdk_lithops.rebuild import LOST, without_record
 from greensdk_lithops.report import LithopsReport
 from greensdk_lithops.shipping import OURS, PREPARED, is_importable, measured, modules_of, send_modules
-from greensdk_lithops.trampoline import FUTURES, POOL, unfold
+from greensdk_lithops.trampoline import FUTURES, JOBLIB, POOL, unfold
 
 from greensdk import energy_tracked
 from greensdk.errors import ConfigError
 from greensdk.schema.check import problems
 
+OF_JOBLIB = SimpleNamespace(__module__=JOBLIB)
 LOCAL = {"lithops": {"backend": "localhost"}, "localhost": {}}
 
 
@@ -40,7 +41,7 @@ def record(number, energy_j, **changes):
     Return a record of a call.
     """
     worker = {"executor_id": "ab12-0", "job_id": "M000", "call_id": f"{number:05d}", "activation_id": "f00d"}
-    made = lost(future(), "as the test asked for")
+    made = without_record(future(), LOST, "as the test asked for")
     known = {} if energy_j is None else {"energy_source": "rapl", "energy_boundary": "package", "status": "ok"}
     joules = {"energy_j": energy_j, "energy_low_j": energy_j, "energy_high_j": energy_j, **known}
     host = {"host_id": "h", "boot_id": "b"}
@@ -89,7 +90,7 @@ class Odd:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_bad_futures_give_lost_records():
+def test_futures_without_records_give_records_of_what_is_known():
     """
     One for each, all of them good records, with the best reason there is.
     """
@@ -105,7 +106,7 @@ def test_bad_futures_give_lost_records():
     ]
     records = collect(futures)
     assert [[]] * 6 == [problems(each) for each in records]
-    assert ["lost"] * 6 == [each["status"] for each in records]
+    assert ["lost", "unmeasured"] * 2 + ["lost"] * 2 == [each["status"] for each in records]
     reasons = [each["reason"] for each in records]
     assert "was not over" in reasons[0]
     assert "not measured, or its worker has no greensdk" in reasons[1]
@@ -429,6 +430,11 @@ def test_functions_that_travel_by_name_are_known():
     [
         (POOL, {"func": ..., "data": {"func": "f", "op": "apply"}}, {"data": {"func": "F", "op": "apply"}}),
         (POOL, {"map_function": ..., "extra_args": ("f", None)}, {"extra_args": ("F", None)}),
+        (
+            POOL,
+            {"map_function": ..., "extra_args": (OF_JOBLIB, None), "map_iterdata": [(("f", (1,), {}),)] * 2},
+            {"map_iterdata": [(("F", (1,), {}),)] * 2},
+        ),
         (FUTURES, {"func": ..., "data": ("f", (), {})}, {"data": ("F", (), {})}),
         (
             FUTURES,

@@ -330,10 +330,14 @@ def test_failed_attempts_are_in_the_report(config, rapl, tmp_path):
 
     with lithops.FunctionExecutor(config=config, log_level=None) as executor:
         retrying = instrument(lithops.RetryingFunctionExecutor(executor), {"label": "retry"})
-        futures = retrying.map(second_time_lucky, [str(mark)], retries=2)
+        futures = retrying.map(second_time_lucky, [str(mark)], retries=2, stage="try", parents=["load"])
         done, _ = retrying.wait(futures, throw_except=False, show_progressbar=False)
         assert ["done"] == [future.result() for future in done]
-        assert ["error", "ok"] == [record["status"] for record in executor.energy_report().records]
+        records = executor.energy_report().records
+        assert ["error", "ok"] == [record["status"] for record in records]
+        assert [("try", ["load"], 1), ("try", ["load"], 2)] == [
+            tuple(record["worker"][key] for key in ("stage", "parents", "attempt")) for record in records
+        ]
         assert ["error", "ok"] == [record["status"] for record in collect(futures)]
 
 
