@@ -75,7 +75,9 @@ def _without(future: Any) -> list[dict[str, Any]]:
     try:
         record = from_stats(future)
     except (ValueError, TypeError, AttributeError) as error:
-        return [without_record(future, UNMEASURED, f"its record in future.stats can't be read: {error}")]
+        # One that is no JSON was written by a call that ended; the others are no futures with statistics.
+        status = UNMEASURED if isinstance(error, ValueError) else LOST
+        return [without_record(future, status, f"its record in future.stats can't be read: {error}")]
     return [without_record(future, *_why(future)) if record is None else record]
 
 
