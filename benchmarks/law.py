@@ -48,6 +48,9 @@ HEADS = ("greensdk: calls + unattributed", "truth known to", "its calls alone", 
 
 DECORATED = "50 coroutines, decorated"
 ON_GPU = "GPU + CPU, 2 processes"
+RUN = "`run` around 2 threads"
+RUN_SETTINGS = {"GREENSDK_MONITORS": "rapl", "GREENSDK_RESOURCES": "light", "GREENSDK_RAPL_ROOT": POWERCAP}
+"""As for the calls inside of it (:func:`law_kit.greensdk_tool`)."""
 GPU_W = 300.0
 GATHER = "gather in 4 coroutines"
 BLOCKS = "50 blocks on one loop"
@@ -70,15 +73,16 @@ SCENARIOS: dict[str, Callable[[law_kit.Tool], None]] = {
     "2 threads": partial(law_kit.threads, number=2, seconds=0.5),
     "8 threads": partial(law_kit.threads, number=8, seconds=0.15),
     "32 threads": partial(law_kit.threads, number=32, seconds=0.05),
-    "50 coroutines": partial(law_kit.coroutines, number=50, seconds=0.025),
-    DECORATED: partial(law_kit.coroutines, number=50, seconds=0.025),
+    "50 coroutines": partial(law_kit.coroutines, number=50, seconds=0.06),
+    DECORATED: partial(law_kit.coroutines, number=50, seconds=0.06),
     "3 levels, one inside the other": partial(law_kit.nested, levels=3, seconds=0.4),
     "4 processes": partial(law_kit.processes, number=4, seconds=0.5),
-    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.025),
+    BLOCKS: partial(law_kit.coroutines, number=50, seconds=0.06),
     GATHER: partial(law_kit.gathering, calls=4, number=5, seconds=0.05),
+    RUN: partial(law_kit.threads, number=2, seconds=1.5),
     "a thread pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.3, method="threads"),
     "a process pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4),
-    ON_GPU: partial(law_gpu.on_gpu, number=2, seconds=4.0),
+    ON_GPU: partial(law_gpu.on_gpu, number=2, seconds=2.0),
     "a fork server's pool inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="forkserver"),
     "loky inside a call": partial(law_kit.pool, workers=2, tasks=4, seconds=0.4, method="loky"),
     "8 Lithops calls on 2 workers": partial(lithops, number=8, workers=2, seconds=1.0),
@@ -90,8 +94,9 @@ class Found(NamedTuple):
     What one library said of one scenario.
 
     Attributes:
-        truth_j: What the meter counted while a call ran.
-        vague: By how much of it either way that is unknown, because a tick fell into a read.
+        truth_j: What the meter counted while a call ran; where a tick fell into a read, of the values that may be it
+            the one next to `sum_j`.
+        vague: By how much of it those differ, either way.
         sum_j: The sum of what it said; of greensdk with what is unattributed.
         calls_j: Of greensdk the sum of the calls.
         unfair: Of greensdk the most that an equally busy call is off its fair share; None of one call.
@@ -120,15 +125,15 @@ def on_gpu(tool: str, folder: str, log: Path) -> Found | str:
         ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", ON_GPU], folder)
         if failure or not log.exists():
             return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
-        one, other = ours(log, package), ours(log, gpu)
-    truth_j = one.truth_j + other.truth_j
-    vague = (one.vague * one.truth_j + other.vague * other.truth_j) / truth_j
-    return one._replace(truth_j=truth_j, vague=vague, unfair=None, ended=ended)
+        try:
+            return ours(log, package, gpu)._replace(unfair=None, ended=ended)
+        except ValueError as error:
+            return f"fails: {error}"
 
 
-def ours(log: Path, truth: Truth) -> Found:
+def ours(log: Path, *truths: Truth) -> Found:
     """
-    Read greensdk's records.
+    Read greensdk's records, of one meter or several.
     """
     records = law_kit.read_log(log)
     report = EnergyReport(records)
@@ -136,9 +141,10 @@ def ours(log: Path, truth: Truth) -> Found:
     if report.energy_j is None or report.unattributed_j is None:
         raise ValueError("calls without a number")
     own_j = [record["energy_self_j"] for record in records] if len(calls) < len(records) else list(calls.values())
-    fair_j = report.energy_j / len(own_j)
+    fair_j = sum(own_j) / len(own_j)
     unfair = max(abs(joules / fair_j - 1.0) for joules in own_j) if len(own_j) > 1 else None
-    return Found(*_middle(report.counted, truth), report.energy_j + report.unattributed_j, report.energy_j, unfair)
+    sum_j = report.energy_j + report.unattributed_j
+    return Found(*_known(report.counted, truths, sum_j), sum_j, report.energy_j, unfair)
 
 
 def theirs(log: Path, truth: Truth) -> Found:
@@ -155,25 +161,23 @@ def theirs(log: Path, truth: Truth) -> Found:
         for row in rows
         if row["ended_ns"]
     ]
-    return Found(*_middle(records, truth), sum(row["joules"] for row in rows))
+    sum_j = sum(row["joules"] for row in rows)
+    return Found(*_known(records, [truth], sum_j), sum_j)
 
 
-def _middle(records: Iterable[Mapping[str, Any]], truth: Truth) -> tuple[float, float]:
-    low_j, high_j = truth.joules(law_kit.spans(records))
-    return (low_j + high_j) / 2, (high_j - low_j) / (high_j + low_j)
+def _known(records: Iterable[Mapping[str, Any]], truths: Iterable[Truth], sum_j: float) -> tuple[float, float]:
+    spans = law_kit.spans(records)
+    low_j, high_j = map(sum, zip(*(truth.joules(spans) for truth in truths), strict=True))
+    return min(max(sum_j, low_j), high_j), (high_j - low_j) / (high_j + low_j)
 
 
 def run(tool: str, scenario: str) -> Found | str:
     """
     Run a scenario with a library; a text says why there is no number.
     """
-    if tool != OURS and not importlib.util.find_spec(tool):
-        return "not installed"
-    if scenario in {DECORATED, GATHER} and tool not in {OURS, *DECORATORS}:
-        return "no decorator"
-    if scenario == BLOCKS and tool != OURS:
-        return "as 50 coroutines"
-    with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
+    if tool != OURS and (refused := lacks(tool, scenario)):
+        return refused
+    with tempfile.TemporaryDirectory(dir=os.environ[INSIDE], ignore_cleanup_errors=True) as folder:
         log = Path(folder, "law.jsonl")
         if scenario == ON_GPU:
             return on_gpu(tool, folder, log)
@@ -181,7 +185,22 @@ def run(tool: str, scenario: str) -> Found | str:
             ended, failure = lived(["--log", str(log), "--tool", tool, "--scenario", scenario], folder)
             if failure or not log.exists():
                 return f"fails: {failure}" if failure else f"nothing after {LIMIT_S} s"
-            return (ours if tool == OURS else theirs)(log, truth)._replace(ended=ended)
+            try:
+                found = (ours if tool == OURS else theirs)(log, truth)._replace(ended=ended)
+                return found._replace(unfair=None) if scenario == RUN else found
+            except ValueError as error:
+                return f"fails: {error}"
+
+
+def lacks(tool: str, scenario: str) -> str:
+    """
+    Return why another library has no part in a scenario; empty where it has.
+    """
+    if not importlib.util.find_spec(tool):
+        return "not installed"
+    if scenario in {DECORATED, GATHER} and tool not in DECORATORS:
+        return "no decorator"
+    return {RUN: "not run", BLOCKS: "as 50 coroutines"}.get(scenario, "")
 
 
 def in_place(folder: Path) -> PowercapTree:
@@ -204,6 +223,9 @@ def lived(arguments: list[str], folder: str) -> tuple[bool, str]:
     Be a library's process, in a group of its own; return whether it ended by itself, and if it failed its last words.
     """
     command, environment = [sys.executable, __file__, *arguments], {**os.environ, "TMPDIR": folder}
+    if RUN in arguments and OURS in arguments:
+        command = [sys.executable, "-m", "greensdk", "run", "--out", arguments[1], "--", *command]
+        environment |= RUN_SETTINGS
     with (
         open(Path(folder, "said"), "w+", encoding="utf-8", errors="replace") as said,
         subprocess.Popen(command, env=environment, start_new_session=True, stdout=said, stderr=said) as process,
@@ -234,18 +256,14 @@ def be(tool: str, scenario: str, log: str) -> None:
     SCENARIOS[scenario](make)
 
 
-def show(rows: Mapping[str, Mapping[str, Found | str]], tools: Iterable[str]) -> None:
+def heading(tools: Iterable[str]) -> str:
     """
-    Print the table.
+    Return the head of the table.
     """
-    tools = list(tools)
     heads = ["scenario"]
     for tool in tools:
         heads += HEADS if tool == OURS else [tool]
-    print("| " + " | ".join(heads) + " |")
-    print("|---" + "|---:" * (len(heads) - 1) + "|")
-    for scenario, found in rows.items():
-        print(f"| {scenario} | " + " | ".join(cell for tool in tools for cell in _cells(tool, found[tool])) + " |")
+    return "| " + " | ".join(heads) + " |\n|---" + "|---:" * (len(heads) - 1) + "|"
 
 
 def _cells(tool: str, found: Found | str) -> list[str]:
@@ -293,13 +311,13 @@ def main() -> int:
             print("law: needs root and unshare, to put its meter in the place of the machine's")
             return 0
         return in_own_namespace(sys.argv[1:])
-    rows: dict[str, dict[str, Any]] = {}
+    print(heading(tools), flush=True)
     for scenario in scenarios:
-        rows[scenario] = {}
+        cells = [scenario]
         for tool in tools:
             print(f"{scenario}: {tool}", file=sys.stderr, flush=True)
-            rows[scenario][tool] = run(tool, scenario)
-    show(rows, tools)
+            cells += _cells(tool, run(tool, scenario))
+        print("| " + " | ".join(cells) + " |", flush=True)
     return 0
 
 

@@ -1,11 +1,12 @@
 """
 What measuring costs calls of Lithops on this machine, and whether the joules of many of them add up.
 
-The cost: clients take turns, one with a plain executor and one that measures, each a process of its own with a job of
+The worker: CPU of a call's process in a cold, a warm and a bare worker, and its parts (lithops_worker.py). The cost:
+clients take turns, one with a plain executor and one that measures, each a process of its own with a job of
 an empty function. The law: one job, whose calls read a meter of known truth (a powercap tree that a process of its own
 turns); its records are collected, and their joules with the unattributed ones held against what the meter was given.
 
-    python benchmarks/lithops_calls.py [--calls N] [--part cost|law]
+    python benchmarks/lithops_calls.py [--calls N] [--part worker|cost|law]
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ sys.path.insert(0, str(KIT))
 
 import law_kit  # noqa: E402
 from law_kit import Power  # noqa: E402
+from lithops_worker import SPENT, workers  # noqa: E402
 
 from greensdk.testing import PowercapTree  # noqa: E402
 
@@ -43,13 +45,14 @@ def empty(x: int) -> int:
     return x
 
 
-def executor_of(folder: str, measuring: bool, energy: Mapping[str, Any]) -> Any:
+def executor_of(folder: str, measuring: bool, energy: Mapping[str, Any], runtime: str = sys.executable) -> Any:
     """
     Return an executor whose files are in a folder, which has to be said before Lithops is imported.
     """
     tempfile.tempdir = os.environ["HOME"] = folder
     os.environ.update(law_kit.lithops_environment())
     config = law_kit.lithops_config(Path("calls"), WORKERS)
+    config["localhost"]["runtime"] = runtime
     if measuring:
         from greensdk_lithops import EnergyFunctionExecutor
 
@@ -76,6 +79,17 @@ def be_client(measuring: bool, calls: int, folder: str) -> None:
         "total_ms": [took_s * 1e3 / calls],
     }
     print(json.dumps(found))
+
+
+def be_client_of(energy: Mapping[str, Any] | None, runtime: str, folder: str) -> None:
+    """
+    Submit one call to a worker of a runtime, measured unless `energy` is None, and wait for the worker's figures.
+    """
+    spent, until_s = Path(folder, SPENT), time.monotonic() + LIMIT_S
+    with executor_of(folder, energy is not None, energy or {}, runtime) as executor:
+        executor.get_result(executor.map(empty, [0]), show_progressbar=False)
+        while not spent.exists() and time.monotonic() < until_s:
+            time.sleep(0.05)
 
 
 def cost(calls: int, cache: str) -> None:
@@ -157,17 +171,23 @@ def _collected(executor: Any) -> list[dict[str, Any]]:
 def main(arguments: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--part", choices=("cost", "law"))
+    parser.add_argument("--part", choices=("worker", "cost", "law"))
+    parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--client", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--in", dest="folder", help=argparse.SUPPRESS)
     options = parser.parse_args(None if arguments is None else list(arguments))
     if options.client is not None:
         be_client(bool(options.client), options.calls, options.folder)
         return 0
-    if options.part != "law":
-        with tempfile.TemporaryDirectory() as cache:
+    if options.one:
+        be_client_of(*options.one)
+        return 0
+    with tempfile.TemporaryDirectory() as cache:
+        if options.part in (None, "worker"):
+            workers(cache)
+        if options.part in (None, "cost"):
             cost(options.calls, cache)
-    if options.part != "cost":
+    if options.part in (None, "law"):
         law(options.calls)
     return 0
 

@@ -52,6 +52,21 @@ def burn():
 
 
 @pytest.fixture
+def burn_later(burn):
+    """
+    Return a coroutine function that does it in five steps.
+    """
+    import asyncio
+
+    async def burner(seconds: float) -> None:
+        for _ in range(5):
+            burn(seconds / 5)
+            await asyncio.sleep(0.001)
+
+    return burner
+
+
+@pytest.fixture
 def command(tmp_path):
     """
     Return a function that runs ``greensdk ARGUMENTS`` as a process of its own, in the test's folder.

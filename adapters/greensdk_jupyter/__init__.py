@@ -57,12 +57,12 @@ class Cells:
         call, self._call = self._call, None
         if call is None:
             return
-        from IPython.display import display
+        from importlib import import_module
 
         error = result.error_before_exec or result.error_in_exec
         call.__exit__(type(error) if error else None, error, None)
         self.last = call
-        display(call)  # type: ignore[no-untyped-call]
+        import_module("IPython.display").display(call)
 
     def transform(self, lines: list[str]) -> list[str]:
         """

@@ -9,7 +9,6 @@ from typing import Any
 from greensdk.configure.targets import load
 
 BACKENDS: dict[str, str] = {
-    "aws_lambda": "greensdk_lithops.aws_lambda:prepare",
     "k8s": "greensdk_lithops.k8s:prepare",
 }
 """Backend to ``module:attribute`` of a function that takes an executor and its energy settings."""

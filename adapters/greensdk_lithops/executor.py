@@ -85,7 +85,7 @@ class _Measuring(Advising):
             call = inspect.signature(method).bind(*args, **kwargs)
         except TypeError:
             return method(*args, **kwargs)  # Lithops raises the error
-        make_ready(call.arguments, self._energy, self.config)
+        make_ready(call.arguments, self._energy, self)
         retry = retrying()
         environment = call.arguments["extra_env"]
         job = {**self._job, **json.loads(environment.get(VARIABLE, "{}")), **own}

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from greensdk_lithops.first import MISSING_KEY
 from greensdk_lithops.futures import attempts
 from greensdk_lithops.reading import JobRecords
 from greensdk_lithops.rebuild import LOST, UNMEASURED, from_stats, later_overhead_s, without_record, worker_of
@@ -88,7 +89,10 @@ def _why(future: Any) -> tuple[str, str]:
     error = getattr(future, "_exception", None)
     if isinstance(error, tuple) and error[0] is not None:
         return LOST, f"its worker left no record: {getattr(error[0], '__name__', error[0])}: {error[1]}"
-    if "worker_end_tstamp" in (getattr(future, "stats", None) or {}):
+    stats = getattr(future, "stats", None) or {}
+    if MISSING_KEY in stats:
+        return UNMEASURED, f"its worker could not load greensdk: {stats[MISSING_KEY]}"
+    if "worker_end_tstamp" in stats:
         return UNMEASURED, NOT_MEASURED
     return LOST, NOT_OVER
 

@@ -1,16 +1,16 @@
 """
 Preparing functions for workers: measured once, and sent with all modules that the worker needs.
 
-How Lithops 3.4 to 3.8 choose the modules to send with a function:
+greensdk itself is kept from Lithops' module manager, which would send all of its sources to each call; a runtime that
+lacks it gets a bundle (:mod:`greensdk_lithops.begin`). Modules of others' plugins are left to Lithops, in the way that
+the job has chosen (Lithops 3.4 to 3.8):
 
 * ``include_modules=[]``, the default: those that the function's code and data refer to and the runtime lacks,
-  with their imports, found in bytecode, closures and source files.
-* ``include_modules=[names]``: exactly these packages.
-* ``include_modules=None``, or ``"none"`` in the configuration: nothing.
-
-greensdk and its plugins are added: in the first case by a chain of closures that Lithops reads but that is never
-called (:func:`closure_chain`), in the second by further names in the list. The third is respected: if its runtime lacks
-greensdk, the worker runs the function unmeasured.
+  with their imports, found in bytecode, closures and source files. A plugin is added by a chain of closures
+  that Lithops reads but that is never called (:func:`closure_chain`).
+* ``include_modules=[names]``: exactly these packages, with those of the plugins.
+* ``include_modules=None``, or ``"none"`` in the configuration: nothing, and no bundle either. If the runtime lacks
+  greensdk, the worker runs the function unmeasured.
 """
 
 from __future__ import annotations
@@ -28,38 +28,30 @@ from greensdk.configure.config import resolve
 from greensdk.configure.settings import KEYS
 from greensdk.configure.targets import AUTO, DISABLED, SPEC_VARIABLE
 from greensdk.measure.decorator import MARK, energy_tracked
+from greensdk_lithops.begin import Beginning
+from greensdk_lithops.bundle import OURS
 from greensdk_lithops.trampoline import unfold
 
 PREPARED = "__greensdk_carried__"
 FUNCTIONS = ("func", "map_function", "reduce_function")
 
-OURS = ("greensdk", "greensdk_lithops")
-CLIENT_ONLY = frozenset(
-    {
-        "attr", "attrs", "boto3", "botocore", "click", "cpuinfo", "cv2", "duckdb", "greensdk_workloads",
-        "imageio_ffmpeg", "joblib", "kubernetes", "lightgbm", "matplotlib", "msgspec", "narwhals", "numpy",
-        "opentelemetry", "orjson", "pandas", "pluggy", "prometheus_client", "pyarrow", "pytest", "rich", "scipy",
-        "sklearn", "typing_extensions", "yaml",
-    }
-)  # fmt: skip
-"""Libraries that greensdk imports on the client only: Lithops would follow these imports and send megabytes."""
 
-
-def make_ready(arguments: dict[str, Any], energy: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def make_ready(arguments: dict[str, Any], energy: Mapping[str, Any], executor: Any) -> None:
     """
     Change the arguments of a job in place, so that its calls are measured.
 
     Args:
         arguments: Arguments of ``call_async``, ``map`` or ``map_reduce``, by name.
         energy: Arguments of ``energy_tracked`` for all functions; a function's own take precedence.
-        config: The executor's configuration.
+        executor: The job's executor.
 
     Raises:
         ConfigError: greensdk's configuration is invalid.
     """
     spec = resolve(energy)
     by_name: list[list[Any]] = []
-    modules = {*OURS, *modules_of(spec)}
+    modules = set(modules_of(spec))
+    beginning = Beginning(executor, modules, arguments.get("runtime_memory"))
 
     def ready(fn: Any) -> Any:
         own = getattr(fn, MARK, {})
@@ -67,47 +59,56 @@ def make_ready(arguments: dict[str, Any], energy: Mapping[str, Any], config: Map
         modules.update(modules_of(full))
         if own and is_importable(getattr(fn, "__func__", fn)):
             by_name.append([own, full])
-        return measured(fn, energy, sorted(modules), config)
+        return measured(fn, energy, beginning, executor.config)
 
     if not unfold(arguments, ready):
         for name in FUNCTIONS:
             if name in arguments:
                 arguments[name] = ready(arguments[name])
+    beginning.sends = send_modules(arguments, others(modules), executor.config)
     environment = {SPEC_VARIABLE: json.dumps({**spec, "by_name": by_name}, default=str)}
     if DISABLED in os.environ:
         environment[DISABLED] = os.environ[DISABLED]
     arguments["extra_env"] = {**environment, **(arguments.get("extra_env") or {})}
-    send_modules(arguments, sorted(modules), config)
 
 
 def modules_of(spec: Mapping[str, Any]) -> Iterator[str]:
     """
-    Yield the top-level module of everything that a resolved specification names as ``module:attribute``.
+    Yield the module of everything that a resolved specification names as ``module:attribute``.
     """
     # What `auto` opens nowhere, unless it is configured, need not be sent.
     sources = [row for row in spec["sources"] if row[2] or row[3] != AUTO or builtin.TRACES.get(row[0]) != ""]
     targets = [target for _, target, *_ in (*sources, *(spec["sinks"] or ()), *spec["enrichers"])]
     for target in (*targets, *(target for target, _ in spec["adapters"])):
-        yield target.partition(":")[0].partition(".")[0]
+        yield target.partition(":")[0]
 
 
-def send_modules(arguments: dict[str, Any], modules: Iterable[str], config: Mapping[str, Any]) -> None:
+def others(modules: Iterable[str]) -> list[str]:
     """
-    Add modules to those that Lithops sends, unless it is configured to send none.
+    Return the top-level packages of modules that aren't greensdk's.
+    """
+    return sorted({name.partition(".")[0] for name in modules} - OURS)
+
+
+def send_modules(arguments: dict[str, Any], modules: Iterable[str], config: Mapping[str, Any]) -> bool:
+    """
+    Add plugins' modules to an explicit list of what Lithops sends, and keep greensdk's from what it finds by itself.
+
+    Returns:
+        Whether anything may be sent.
     """
     include = arguments.get("include_modules", [])
     configured = config["lithops"].get("include_modules", [])
     if include is None or (not include and not isinstance(configured, list | tuple)):
-        return
+        return False
     if include or configured:
         arguments["include_modules"] = [*include, *modules]
-        return
-    # The function may need a module that this process has loaded.
-    unwanted = sorted(CLIENT_ONLY - sys.modules.keys())
-    arguments["exclude_modules"] = [*(arguments.get("exclude_modules") or ()), *unwanted]
+    else:
+        arguments["exclude_modules"] = [*(arguments.get("exclude_modules") or ()), *sorted(OURS)]
+    return True
 
 
-def measured(fn: Any, energy: Mapping[str, Any], modules: Iterable[str], config: Mapping[str, Any]) -> Any:
+def measured(fn: Any, energy: Mapping[str, Any], beginning: Beginning, config: Mapping[str, Any]) -> Any:
     """
     Return the measured version of `fn`, ready to be sent; what can't be measured is returned unchanged.
     """
@@ -123,7 +124,8 @@ def measured(fn: Any, energy: Mapping[str, Any], modules: Iterable[str], config:
         if tracked is fn:
             return fn
         tracked = getattr(tracked, "function", tracked)  # a worker without greensdk can load that
-    carrier = _with_modules(tracked, closure_chain([*functions_of(fn), *map(Needed, modules)]))
+    needed = map(Needed, others(beginning.modules))
+    carrier = _carrier(tracked, beginning, closure_chain([*functions_of(fn), *needed]))
     if config[config["lithops"]["backend"]].get("runtime_include_function"):
         # Lithops names the runtime after the file of the function's code: it must not be this file.
         code = getattr(inspect.unwrap(fn), "__code__", carrier.__code__)
@@ -131,14 +133,14 @@ def measured(fn: Any, energy: Mapping[str, Any], modules: Iterable[str], config:
     return carrier
 
 
-def _with_modules(fn: Callable[..., Any], modules: Any) -> Any:
-    @functools.wraps(fn)
+def _carrier(fn: Callable[..., Any], beginning: Beginning, modules: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         modules  # noqa: B018 - naming it puts it into the closure, which Lithops reads
         return fn(*args, **kwargs)
 
-    setattr(call, PREPARED, True)
-    return call
+    # The first attribute: a function's attributes are pickled in order, and before its closure.
+    setattr(call, PREPARED, beginning)
+    return functools.update_wrapper(call, fn)
 
 
 class Needed:

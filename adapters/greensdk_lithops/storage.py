@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SCHEME = "lithops"
 DEFAULT_PREFIX = "greensdk/v1"
 DEFAULT_URI = f"{SCHEME}://{DEFAULT_PREFIX}"
+LOCALHOST = "localhost"
+"""Lithops' name of the storage in the temp directory."""
+
 BUDGET_S = 5.0
 """How long all writes of one process may take together."""
 
@@ -117,6 +120,13 @@ class Objects(Delivery):
         if not record["depth"] and self._interval.is_due():
             self.finish()
 
+    def wake(self) -> None:
+        """
+        See that there is a thread, except for a local disk: writing takes less time than starting one.
+        """
+        if getattr(_shared(), "backend", None) != LOCALHOST:
+            super().wake()
+
     def due_s(self) -> float | None:
         """
         Return 0 when something waits, for whoever asks.
@@ -162,13 +172,16 @@ def _client() -> Any:
 
     Making one takes 1 ms on a local disk, and 100 ms where boto3 has to be imported.
     """
-    here = context()
-    shared = None if here.forked else getattr(getattr(here.runner, "internal_storage", None), "storage", None)
-    if shared is not None:
+    if (shared := _shared()) is not None:
         return shared
     from lithops.storage import Storage
 
     return Storage()
+
+
+def _shared() -> Any:
+    here = context()
+    return None if here.forked else getattr(getattr(here.runner, "internal_storage", None), "storage", None)
 
 
 def prefix_of(uri: str) -> str:

@@ -1,6 +1,5 @@
 """
-Lithops' trampolines: functions of ``multiprocessing``, ``concurrent.futures`` and its backend for joblib that call the
-user's function.
+Lithops' trampolines: functions of ``multiprocessing`` and ``concurrent.futures`` that call the user's function.
 
 Their jobs have the user's function as data. That function is measured, so that the record has its name.
 """
@@ -13,6 +12,7 @@ from typing import Any
 POOL = "lithops.multiprocessing.process"
 FUTURES = "lithops.concurrent.futures"
 JOBLIB = "lithops.util.joblib.lithops_backend"
+"""Its trampoline is what it has a pool call: the user's function is one step further in."""
 
 
 def unfold(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
@@ -45,14 +45,11 @@ def _unfold_pool(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool
 
 
 def _unfold_joblib(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
-    """
-    Replace the functions of joblib's calls, each of which is an item of the pool's data: function, arguments and more.
-    """
-    items = arguments.get("map_iterdata")
-    if not isinstance(items, list) or not all(len(item) == 1 and isinstance(item[0], tuple) for item in items):
+    calls = arguments.get("map_iterdata")
+    if not isinstance(calls, list) or not all(isinstance(call, tuple) and len(call) >= 3 for (call,) in calls):
         return False
-    functions = {id(fn): ready(fn) for ((fn, *_),) in items}
-    arguments["map_iterdata"] = [((functions[id(fn)], *rest),) for ((fn, *rest),) in items]
+    functions = {id(fn): ready(fn) for ((fn, *_),) in calls}
+    arguments["map_iterdata"] = [((functions[id(fn)], *rest),) for ((fn, *rest),) in calls]
     return True
 
 

@@ -34,7 +34,7 @@ ALSO = ("function", "label", MACHINES, "worker.backend")
 @click.option(
     "--attribution",
     default="cpu",
-    type=click.Choice(["cpu", "wall", "equal"]),
+    type=click.Choice(["cpu", "wall", "equal", "cycles"]),
     help="How to split a meter that overlapping calls share.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -152,16 +152,16 @@ def _plain(
     from greensdk.report.tree import lines
 
     total = found.total
-    known, runs = total.calls - total.unknown, runs_of(found)
+    known, runs, whole_j = total.calls - total.unknown, runs_of(found), total.energy_j or 0.0
     return {
         "attribution": found.attribution,
         "by": key,
-        "groups": [{"name": name, **_each(group)} for name, group in groups.items()],
-        "total": {**_each(total), "runs": runs, "j_per_run": _per(total.energy_j, runs)},
+        "groups": [{"name": name, **_each(group, whole_j)} for name, group in groups.items()],
+        "total": {**_each(total, whole_j), "runs": runs, "j_per_run": _per(total.energy_j, runs)},
         "coverage": _per(known, total.calls),
-        "quality": {str(name): _each(group) for name, group in found.by("energy_quality").items()},
+        "quality": {str(name): _each(group, whole_j) for name, group in found.by("energy_quality").items()},
         "status": {str(name): group.calls for name, group in found.by("status").items()},
-        **({} if nodes is None else {"tree": [_line(depth, node) for depth, node in lines(nodes)]}),
+        **({} if nodes is None else {"tree": [_line(depth, node, whole_j) for depth, node in lines(nodes)]}),
         **({"ranking": [attrs.asdict(machine) for machine in ranking(found, key)]} if rank else {}),
         "meters": [
             {**meter._asdict(), "unattributed_share": _per(meter.unattributed_j, meter.meter_j)}
@@ -172,14 +172,15 @@ def _plain(
     }
 
 
-def _line(depth: int, node: Node) -> dict[str, Any]:
-    return {"depth": depth, "name": node.name, **_each(node.group)}
+def _line(depth: int, node: Node, whole_j: float) -> dict[str, Any]:
+    return {"depth": depth, "name": node.name, **_each(node.group, whole_j)}
 
 
-def _each(group: Group) -> dict[str, Any]:
+def _each(group: Group, whole_j: float) -> dict[str, Any]:
     import attrs
 
-    return {**attrs.asdict(group), "j_per_call": _per(group.energy_j, group.calls - group.unknown)}
+    per_call = _per(group.energy_j, group.calls - group.unknown)
+    return {**attrs.asdict(group), "share": _per(group.own_j, whole_j), "j_per_call": per_call}
 
 
 def _per(value: float | None, count: float) -> float | None:

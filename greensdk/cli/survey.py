@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk import version
 from greensdk.cli.extras import EXTRAS, missing
 from greensdk.cli.show import count
 from greensdk.configure import builtin
@@ -88,12 +89,26 @@ def _make(target: str, table: Mapping[str, Any]) -> None:
 
 def _notes() -> list[str]:
     """
-    Return warnings about outdated price and carbon tables.
+    Return warnings about missing bytecode, and about outdated price and carbon tables.
     """
-    notes: list[str] = []
+    notes = _bytecode()
     for target in builtin.ENRICHERS.values():
         notes += load(f"{target.partition(':')[0]}:notes")()
     return notes
+
+
+def _bytecode() -> list[str]:
+    """
+    Return a warning if importing greensdk, which has happened by now, has left no bytecode.
+    """
+    code = version.__spec__.cached if version.__spec__ else None
+    if code is None or os.path.exists(code):
+        return []
+    folder = os.path.dirname(os.path.dirname(version.__file__))
+    return [
+        "greensdk has no bytecode here and writes none, so each new process compiles it: run "
+        f"`python -m compileall -q {folder}` where it is installed, such as in the image (uv: UV_COMPILE_BYTECODE=1)"
+    ]
 
 
 def _calibration(path: str | None) -> dict[str, Any]:

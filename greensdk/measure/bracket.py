@@ -149,9 +149,9 @@ class Bracket(Frame):
                 if counted is None
                 else by_clock(name, meters, runtime.ranks, runtime.boundary, counted.attributes)
             )
-        for name, reason in runtime.missing.items():
+        for name, (reason, source) in runtime.missing.items():
             self.errors[name] = reason
-            readings.append(failed(name, reason))
+            readings.append(failed(name, reason, source))
         if runtime.poller is not None and runtime.poller.errors:
             self._note_polls(runtime.poller.errors)
 

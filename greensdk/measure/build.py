@@ -155,7 +155,7 @@ class Opened:
         monitors: The cheapest last.
         estimators: In the order in which they were asked for.
         cpu_clock: The first that works.
-        missing: Name to reason of those that were asked for by name and can't work here.
+        missing: As in the runtime.
         host: The record's ``host``.
     """
 
@@ -163,14 +163,16 @@ class Opened:
         self.monitors: list[Monitor] = []
         self.estimators: list[Estimator] = []
         self.cpu_clock: CpuClock | None = None
-        self.missing = dict(settings.get("missing") or {})
+        self.missing: dict[str, tuple[str, object]] = {
+            name: (reason, None) for name, reason in (settings.get("missing") or {}).items()
+        }
         self.host: Any = dict.fromkeys(("tdp_w", "tdp_source")) | hardware.describe()
         for part in parts(settings["sources"]):
             if part.why == AUTO and not part.config and builtin.is_absent(part.name):
                 continue
             source, problem = sources.get(part.target, part.config, cheap_only=part.why == AUTO)
-            if part.why == NAMED and problem:
-                self.missing[part.name] = problem
+            if problem and (part.why == NAMED or getattr(source, "boundary", None) == GPU):
+                self.missing[part.name] = problem, source
             if not problem and (part.why != AUTO or source.cheap):
                 self._take(source)
         # A GPU's driver is asked for its processes too, which takes longer than reading a counter.

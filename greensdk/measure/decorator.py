@@ -28,7 +28,7 @@ from greensdk.configure.builtin import LAMBDA
 from greensdk.configure.spec import Spec, make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
-from greensdk.measure.in_place import InPlace, is_in_place
+from greensdk.measure.in_place import InPlace, is_in_place, is_registered
 from greensdk.measure.slots import slot_for
 from greensdk.measure.state import ledger
 
@@ -125,7 +125,8 @@ def energy_tracked(
         The measured function, or a decorator when `fn` is left out.
 
     Raises:
-        ConfigError: An argument is unknown or of the wrong kind, or `fn` can't be called.
+        ConfigError: An argument is unknown or of the wrong kind, `fn` can't be called, or the decorator below has
+            registered it to be called by others.
     """
     spec = make_spec(arguments, plugins)
     return track_function(fn, spec) if fn is not None else lambda function: track_function(function, spec)
@@ -141,14 +142,12 @@ def track_function(fn: Any, spec: Spec) -> Any:
         return fn
     if isinstance(fn, type):
         raise ConfigError(f"energy_tracked measures functions: decorate the methods of {fn.__qualname__} instead")
-    if (
-        wrong := []
-        if isinstance(fn, FunctionType | partial)
-        else [name for name in RUNS_ELSEWHERE if hasattr(fn, name)]
+    if is_registered(fn) or (
+        not isinstance(fn, FunctionType | partial) and any(hasattr(fn, name) for name in RUNS_ELSEWHERE)
     ):
         raise ConfigError(
-            f"energy_tracked: {fn!r} has its function run by others ({wrong[0]}): put energy_tracked below the "
-            "decorator that made it"
+            f"energy_tracked: {fn!r} is registered to be run by others, which would not be measured: put "
+            "energy_tracked below the decorator that registers it"
         )
     if not callable(fn):
         raise ConfigError(f"energy_tracked: {fn!r} is not a function")

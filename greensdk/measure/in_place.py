@@ -1,5 +1,6 @@
 """
-Functions of a library that are measured where they stand: ``pool.submit(energy_tracked(textwrap.dedent), text)``.
+Whose a function is that is to be measured: a library's, where it is measured where it stands
+(``pool.submit(energy_tracked(textwrap.dedent), text)``), or a decorator's, which has registered it.
 
 A function is pickled as its name, and under that name the library has its own one. So what stands for such a function
 is an object, which is pickled as that function with what is asked of its measuring.
@@ -31,6 +32,23 @@ def is_in_place(fn: Any) -> bool:
     Say whether `fn` is a plain function that its module has already, and not one that is being defined.
     """
     return isinstance(fn, FunctionType) and found(fn.__module__, fn.__qualname__) is fn
+
+
+def is_registered(fn: Any) -> bool:
+    """
+    Say whether the decorator below has kept a function and given it back as it is, as routes of FastAPI and Flask and
+    commands of Typer do: they will run it, and not what stands for it under its name.
+
+    While a function is being defined it has no name, and nothing has it but the calls of its decorators.
+    """
+    if not isinstance(fn, FunctionType) or fn.__name__ == "<lambda>" or not hasattr(sys, "getrefcount"):
+        return False
+    frame, ours = sys._getframe(1), 2  # here, and in the call of getrefcount()
+    while frame.f_globals.get("__name__", "").startswith("greensdk.") and frame.f_back is not None:
+        frame, ours = frame.f_back, ours + 1
+    if sys.getrefcount(fn) <= ours or all(each is not fn.__code__ for each in frame.f_code.co_consts):
+        return False
+    return all(each is not fn for each in tuple(frame.f_locals.values()))
 
 
 class InPlace:

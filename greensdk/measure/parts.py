@@ -16,6 +16,22 @@ from greensdk.schema.primary import GPU, NO_PARTS, PARTS, has_gpu, joined, parts
 WEAKEST = (ESTIMATED, ATTRIBUTED, MEASURED)
 
 
+def narrow(readings: Sequence[Reading], wanted: frozenset[str]) -> None:
+    """
+    Make of each reading that holds more than the parts that were asked for one of these alone, where its meter tells
+    them apart.
+    """
+    for each in readings:
+        left = parts_in(each["boundary"]) & wanted
+        joules = [part_j for name, part_j in each["domains"].items() if name.partition("-")[0] in left]
+        whole_j, part_j = each["energy_j"], total(joules)
+        if left and part_j is not None and whole_j and joined(left) != each["boundary"] and joules:
+            each["boundary"] = joined(left)
+            for key in ("energy_j", "energy_low_j", "energy_high_j", "call_j", "low_j", "high_j"):
+                if (value := each[key]) is not None:
+                    each[key] = value * part_j / whole_j
+
+
 def beside(
     readings: Sequence[Reading], ranks: Mapping[str, int], boundary: str | None
 ) -> tuple[Sequence[Reading], str | None]:

@@ -28,8 +28,11 @@ def primaries(
         boundary: What has to be in the sum; None for all that is known.
     """
     if best is None:
-        if boundary is None or len(parts_in(boundary)) < 2:
+        if boundary is None or not parts_in(boundary):
             return (), None
+        from greensdk.measure.parts import narrow
+
+        narrow(readings, parts_in(boundary))
     elif boundary is not None or len(readings) == 1 or not _has_more(best["boundary"], readings):
         return (best,), lacking((best,)) if "missing" in best["attributes"] else None
     from greensdk.measure.parts import beside

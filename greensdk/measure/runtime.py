@@ -44,7 +44,8 @@ class Runtime:
         probe: Takes the full resources.
         poller: Polls those of the meters that wrap around.
         faults: What went wrong while it was built and belongs into each record.
-        missing: Name to reason of each monitor that was asked for by name and can't work here.
+        missing: Name to reason of each monitor that was asked for by name, or whose GPU is here, and can't work; with
+            the monitor itself, as far as it could be made.
         ranks: Monitor name to its position in the order of preference.
         boundary: Only a reading with this boundary may stand for a call.
         resources: ``full``, ``light`` or ``none``.
@@ -111,7 +112,7 @@ class Runtime:
         probe: ResourceProbe | None = None,
         poller: Poller | None = None,
         faults: Mapping[str, str] = MappingProxyType({}),
-        missing: Mapping[str, str] = MappingProxyType({}),
+        missing: Mapping[str, tuple[str, object]] = MappingProxyType({}),
         ranks: Mapping[str, int] = MappingProxyType({}),
         boundary: str | None = None,
         resources: str = "light",

@@ -214,7 +214,7 @@ class Stretches(Bracket):
         if "asyncio.events" in modules or "sniffio" in modules:
             from greensdk.measure.tasks import join
 
-            join(self)
+            join(self, self.cpu_source != "block")
         if self.cpu_source == "block":
             self.cpu_source = "steps" if self.on_loop else "thread"
 

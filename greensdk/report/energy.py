@@ -23,7 +23,7 @@ from greensdk.report.nested import nested
 from greensdk.report.remarks import remarks
 from greensdk.report.shape import can_take
 from greensdk.report.source import Log, Want, from_records, from_sources
-from greensdk.report.split import CPU, RULES
+from greensdk.report.split import CPU, CYCLES, RULES
 from greensdk.report.tree import Calls, Node, names
 
 NAME = "name"
@@ -109,6 +109,7 @@ class EnergyReport:
         ):  # of no use any more, and large
             del self.log.rows[name]
         self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
+        self._without_cycles = int(np.isnan(self.log.windows["cycles"]).sum()) if attribution == CYCLES else 0
         self.log = self.log._replace(windows={}, counters={})
         self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares.calls_j), self.shares.parts_j)
 
@@ -289,6 +290,11 @@ class EnergyReport:
         Yield why calls have no number, and what is mixed in the sums.
         """
         yield from remarks(self.log, self.rows, self.total.sources)
+        if self._without_cycles:
+            yield (
+                f"{self._without_cycles} readings come without CPU cycles, which the monitor ebpf counts: their meters "
+                "are shared out by CPU seconds"
+            )
 
     def _meter_lines(self) -> Iterable[str]:
         for machine, meter, _, _, meter_j, calls_j, unattributed_j in self.meters:

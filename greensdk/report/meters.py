@@ -12,7 +12,7 @@ import numpy as np
 
 from greensdk.report.columns import Columns
 from greensdk.report.counters import Counted, marks, shifts, unwrapped
-from greensdk.report.split import CPU, Split, grouped, split
+from greensdk.report.split import CPU, CYCLES, Split, grouped, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
 from greensdk.schema.primary import has_gpu, parts_in
@@ -90,7 +90,7 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     places = np.cumsum(sizes) - sizes
     used = [meter for meter in np.argsort(first_seen, kind="stable").tolist() if ends[meter] < ends[meter + 1]]
     mine = [windows[ends[meter] : ends[meter + 1]] for meter in used]
-    seen = [_read(log, places[each], each) for each in mine]
+    seen = [_read(log, places[each], each, rule) for each in mine]
     for meter, each, made in zip(
         used, mine, _divided(log, seen, mine, [tables[meter][-1] for meter in used], rule), strict=True
     ):
@@ -121,13 +121,13 @@ def _put_parts(log: Columns, parts_j: Any, boundary: str, rows: Any, calls_j: An
     parts_j[mine] = ratio * of_row[row]
 
 
-def _read(log: Columns, places: Any, mine: Any) -> Seen:
+def _read(log: Columns, places: Any, mine: Any, rule: str) -> Seen:
     """
     Return the windows of one meter, in the order of their beginnings, as it saw them.
     """
     windows, since = _counted(log, places, mine)
     start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
-    return _seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1))
+    return _seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1), rule)
 
 
 def _divided(
@@ -227,11 +227,19 @@ def _scaled(log: Columns, mine: Any, windows: Counted, since: Any) -> Any:
     return start_j
 
 
-def _seen(log: Columns, mine: Any, start_j: Any, stop_j: Any) -> Seen:
+def _seen(log: Columns, mine: Any, start_j: Any, stop_j: Any, rule: str) -> Seen:
+    """
+    Return the windows of one meter; by cycles, where all of its calls have them, these take the place of CPU seconds.
+    """
     columns = {name: values[mine] for name, values in log.windows.items()}
     began_s = columns["began_s"]
     if len(np.unique(columns["clock"])) > 1:  # readings of two clocks can't be put in one order
         began_s = np.full(len(mine), np.nan)
     cpus = np.array([kind[3] or inf for kind in log.tables["kind"]], float)[columns["kind"]]
     cpu_s = np.nan_to_num(log.rows["cpu_s"][columns["row"]])
-    return Seen(columns["start_s"], columns["stop_s"], start_j, stop_j, cpu_s, began_s, columns["busy_s"], cpus)
+    seen = Seen(columns["start_s"], columns["stop_s"], start_j, stop_j, cpu_s, began_s, columns["busy_s"], cpus)
+    cycles, busy_cycles = columns["cycles"], columns["busy_cycles"]
+    if rule != CYCLES or np.isnan(cycles + busy_cycles).any():
+        return seen
+    unknown, endless = np.full(len(mine), np.nan), np.full(len(mine), inf)
+    return seen._replace(cpu_s=cycles, busy_s=np.maximum(busy_cycles, cycles), began_s=unknown, cpus=endless)

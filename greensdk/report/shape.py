@@ -43,6 +43,8 @@ ATTRIBUTES: dict[str, Any] = {
     **dict.fromkeys(COUNTERS, dict[str, float | None] | None),
     "counts_since_ns": int | None,
     "basis": str | None,
+    "cpu_cycles": float | None,
+    "host_cycles": float | None,
 }
 """What is read of a reading's attributes, which any monitor may use for something else."""
 ADDRESS = ("worker.executor_id", "worker.job_id", "worker.call_id")
@@ -150,6 +152,7 @@ def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
         **{key: _numbers(values[key]) for key in COUNTERS if key in values},
         "counts_since_ns": since_ns if isinstance(since_ns, int) else None,
         "basis": None if basis is None else str(basis),
+        **_numbers({key: values.get(key) for key in ("cpu_cycles", "host_cycles")}),
     }
 
 

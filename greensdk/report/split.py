@@ -23,10 +23,11 @@ import numpy as np
 
 from greensdk.report.stretches import Cut, Seen, cut, overlapping
 
-CPU, WALL, EQUAL = RULES = ("cpu", "wall", "equal")
+CPU, WALL, EQUAL, CYCLES = RULES = ("cpu", "wall", "equal", "cycles")
 """
-By CPU seconds; in each stretch the same to every call that runs; the same to every call. The last two leave nothing
-unattributed, whoever else used the machine.
+By CPU seconds; in each stretch the same to every call that runs; the same to every call; by CPU cycles, of which an
+efficient or a slowed-down core has fewer a second. The second and third leave nothing unattributed, whoever else used
+the machine.
 """
 
 ROUNDS = 200
@@ -79,7 +80,7 @@ def split(seen: Seen, rule: str) -> Split:
 
     Args:
         seen: Calls that are not inside each other, on one meter, in the order of their beginnings.
-        rule: One of :data:`RULES`.
+        rule: One of :data:`RULES`. By cycles, `cpu_s` and `busy_s` of `seen` are cycles.
     """
     found = grouped(seen, overlapping(seen.start_s, seen.stop_s), rule)
     return Split(found.calls_j, float(found.meter_j.sum()), float(found.rest_j.sum()))
@@ -119,7 +120,7 @@ def _groups(seen: Seen, rule: str) -> Groups:
 
 def _alone(seen: Seen, rule: str) -> Groups:
     energy_j = seen.stop_j - seen.start_j
-    share = np.minimum(1.0, _over(seen.cpu_s, seen.busy_s, 0.0)) if rule == CPU else 1.0
+    share = np.minimum(1.0, _over(seen.cpu_s, seen.busy_s, 0.0)) if rule in (CPU, CYCLES) else 1.0
     own_j = energy_j * share
     return Groups(own_j, energy_j[:, 0], (energy_j - own_j)[:, 0])
 
@@ -142,7 +143,7 @@ def _equally(seen: Seen, found: Cut) -> tuple[Any, Any]:
     return np.repeat(found.energy_j.sum(axis=1) / size, size), 0.0
 
 
-_RULES = {CPU: _by_cpu, WALL: _by_wall, EQUAL: _equally}
+_RULES = {CPU: _by_cpu, CYCLES: _by_cpu, WALL: _by_wall, EQUAL: _equally}
 
 
 def fit(cpu_s: Any, busy_s: Any, windows: Any, stretches: Any) -> tuple[Any, Any]:

@@ -67,10 +67,11 @@ VIEWS = {
     "readings": """
         SELECT record_id, parent_id, function, duration_s, unnest(readings, max_depth := 2) FROM records""",
     "functions": """
-        SELECT name AS function, {sums} FROM all_calls GROUP BY name""",
+        SELECT name AS function, {sums}
+        FROM (SELECT *, coalesce(own_j / nullif(energy_j, 0), 1) AS own FROM all_calls) GROUP BY name""",
     "workers": """
         SELECT host_id, backend, pod, cpu_model, count(*) FILTER (cold_start) AS cold_starts, {sums}
-        FROM (SELECT *, true AS is_top, energy_j AS own_j FROM calls) GROUP BY ALL""",
+        FROM (SELECT *, true AS is_top, energy_j AS own_j, 1 AS own FROM calls) GROUP BY ALL""",
 }
 """Name to SQL."""
 
@@ -78,13 +79,14 @@ AMOUNTS = {"duration_s": "duration_s", "started_s": "started_s", "cost.usd": "us
 """Columns of the report, and what they are called here."""
 
 _SUMS = """
-    count(*) AS calls, sum(runs)::BIGINT AS runs, count(own_j) AS known, sum(energy_j) FILTER (is_top) AS joules,
-    CASE WHEN count(energy_low_j) = count(energy_j) THEN sum(energy_low_j) FILTER (is_top) END AS low_j,
-    CASE WHEN count(energy_high_j) = count(energy_j) THEN sum(energy_high_j) FILTER (is_top) END AS high_j,
+    count(*) AS calls, sum(runs)::BIGINT AS runs, count(own_j) AS known, sum(own_j) AS joules,
+    CASE WHEN count(energy_low_j) = count(energy_j) THEN sum(energy_low_j * own) END AS low_j,
+    CASE WHEN count(energy_high_j) = count(energy_j) THEN sum(energy_high_j * own) END AS high_j,
     sum(duration_s) FILTER (is_top) AS seconds, sum(cpu_s) FILTER (is_top) AS cpu_s,
     sum(energy_j) FILTER (is_top)
         / nullif(sum(runs) FILTER (is_top AND energy_j IS NOT NULL), 0) AS joules_per_run,
-    sum(own_j) AS own_j"""
+    sum(energy_j) FILTER (is_top) AS inclusive_j"""
+"""``joules`` and their interval are without those of calls inside, in the same proportion, so that rows add up."""
 
 _OF_CALLS = re.compile(r"\b(calls|all_calls|functions|workers)\b", re.IGNORECASE)
 """What a query is looked for before calls are added up: a word too many costs a reading, no answer."""

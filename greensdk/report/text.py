@@ -49,3 +49,21 @@ def plain(value: Any, longest: int) -> str:
     text = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in str(value)[:10_000])
     half = (longest - 1) // 2
     return text if len(text) <= longest else f"{text[:half]}~{text[-half:]}"
+
+
+SCRIPTS = frozenset({"bat", "cmd", "exe", "jar", "js", "pl", "py", "rb", "sh"})
+
+
+def display_name(function: Any, label: Any) -> Any:
+    """
+    Return what a call goes by: its function; the label of a block, and of a command that has one.
+
+    Example:
+        >>> display_name("module.work", "x"), display_name(None, "x"), display_name("python3.11", "x")
+        ('module.work', 'x', 'x')
+    """
+    if label is None or function is None:
+        return label if function is None else function
+    *module, name = str(function).split(".")
+    is_function = module and name not in SCRIPTS and (name.isidentifier() or name.startswith("<"))
+    return function if is_function else label

@@ -15,6 +15,7 @@ from greensdk.report.columns import Columns
 from greensdk.report.groups import BOUNDARY, SOURCE, Facts, Group, Work
 from greensdk.report.inclusion import Counted
 from greensdk.report.nested import Nested, levels
+from greensdk.report.text import display_name
 
 
 class Node(NamedTuple):
@@ -166,10 +167,10 @@ class Calls(NamedTuple):
 
 def names(facts: Facts) -> list[Any]:
     """
-    Return what calls with the same facts are called: their function, or the label of a block.
+    Return what calls with the same facts are called.
     """
     function, label = map(facts.keys.index, ("function", "label"))
-    return [each[label] if each[function] is None else each[function] for each in facts.table]
+    return [display_name(each[function], each[label]) for each in facts.table]
 
 
 def _known(values: Sequence[float], numbers: Sequence[int]) -> list[float | None]:

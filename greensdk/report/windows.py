@@ -20,17 +20,19 @@ from greensdk.schema.primary import chosen, has_gpu, part_j
 
 MICRO = 1e-6
 
-WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s", "own_j")
+WINDOW = ("start_s", "stop_s", "busy_s", "began_s", "before_s", "after_s", "own_j", "cycles", "busy_cycles")
 """
-Its ends, the machine's CPU clock in it and at its beginning, how much longer it may have been, and what of the meter is
-the call's by its own record.
+Its ends, the machine's CPU clock in it and at its beginning, how much longer it may have been, what of the meter is
+the call's by its own record, and the CPU cycles of the call and the machine; NaN where nothing has counted these.
 """
+COUNTS_CYCLES = "ebpf"
+"""The only CPU clock that counts cycles of both."""
 PLACES = ("meter", "kind", "clock")
 COUNTERS = ("starts_j", "counted_j")
-GIVEN = ("monotonic_s", "duration_s", "busy_s", "began_s", "before_s", "after_s", "own_j", "energy_j", "scale")
+GIVEN = ("monotonic_s", "duration_s", *WINDOW[2:], "energy_j", "scale")
 _OF_CALL = (
     "monotonic_s", "duration_s", "energy_j", "energy_parts_j", "host_cpu_s", "host_cpu_start_s", "host_cpu_source",
-    "phases", "host",
+    "phases", "host", "readings",
 )  # fmt: skip
 _QUALITY, _SOURCE, _BOUNDARY = map(GROUPS.index, ("energy_quality", "energy_source", "energy_boundary"))
 _KIND = attrgetter("monitor", "boundary", "scope", "attributes.basis")
@@ -146,7 +148,8 @@ class Windows:
         counted = (setting.values(each) for setting, each in zip(settings, columns["domains"], strict=True))
         given = (
             calls["monotonic_s"], calls["duration_s"], calls["host_cpu_s"], calls["host_cpu_start_s"],
-            *zip(*map(_around, calls["phases"]), strict=True), own_j, columns["energy_j"],
+            *zip(*map(_around, calls["phases"]), strict=True), own_j,
+            *zip(*map(_cycles, calls["host_cpu_source"], calls["readings"]), strict=True), columns["energy_j"],
             [1.0 if each is None else MICRO for each in about["start_uj"]],
             list(chain.from_iterable(starts)), list(chain.from_iterable(counted)),
         )  # fmt: skip
@@ -198,8 +201,9 @@ class Windows:
         Return the columns of windows, and those of counters.
         """
         row, *places, size = map(np.array, self._whole.values())
-        start_s, long_s, *between, own_j, energy_j, scale, starts, counted = map(np.array, self._numbers.values())
-        busy_s, began_s, before_s, after_s = between
+        start_s, long_s, *between, energy_j, scale, starts, counted = map(np.array, self._numbers.values())
+        busy_s, *others = between
+        own_j = others[WINDOW.index("own_j") - 3]
         window = np.repeat(np.arange(len(row)), size)
         starts = starts * scale[window]
         # NaN, for what is unknown, makes a sum that is close to nothing.
@@ -207,7 +211,7 @@ class Windows:
         kept = (np.abs(sums_j - energy_j) <= MICRO * np.maximum(1.0, energy_j)) & (size > 0)
         kept &= ~np.isnan(start_s + long_s + own_j + busy_s)
         busy_s = np.where(np.isinf(busy_s), np.nan, busy_s)
-        numbers = start_s, start_s + long_s, busy_s, began_s, before_s, after_s, own_j
+        numbers = start_s, start_s + long_s, busy_s, *others
         windows = dict(zip(("row", *PLACES, *WINDOW), (row, *places, *numbers), strict=True))
         counters = dict(zip(COUNTERS, (starts, counted), strict=True))
         return (
@@ -232,6 +236,16 @@ def _counted(domains: Mapping[str, float | None], is_gpu: bool) -> Mapping[str, 
 
 def _around(phases: Any) -> tuple[float, float]:
     return (phases.start_s or 0.0, phases.stop_s or 0.0) if phases else (0.0, 0.0)
+
+
+def _cycles(clock: str | None, readings: Sequence[Any]) -> tuple[float, float]:
+    """
+    Return the CPU cycles of a call and of its machine.
+    """
+    for reading in readings if clock == COUNTS_CYCLES else ():
+        if reading.attributes.cpu_cycles is not None and reading.attributes.host_cycles is not None:
+            return reading.attributes.cpu_cycles, reading.attributes.host_cycles
+    return nan, nan
 
 
 def _getter(keys: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:

@@ -31,7 +31,9 @@ Of a GPU of this name the counter is that of its whole module, CPU and memory in
 (https://github.com/ml-energy/zeus/pull/172).
 """
 
-NO_LIBRARY = "the Python package nvidia-ml-py is missing"
+NO_LIBRARY = "the GPU's energy is unknown without the Python package nvidia-ml-py"
+NO_GPU = "none"
+"""The boundary where there is no GPU, and so no energy that is missing."""
 
 
 class NvmlMonitor:
@@ -77,6 +79,7 @@ class NvmlMonitor:
         """
         device = os.path.join(self.root, DEVICE)
         if not os.path.exists(device):
+            self.boundary = NO_GPU
             return Availability(False, f"there is no {device}: no NVIDIA driver is loaded")
         if self._library() is None:
             return Availability(False, NO_LIBRARY, 'pip install "greensdk[nvml]"')
@@ -88,6 +91,7 @@ class NvmlMonitor:
 
         try:
             gpus, lost = find(self.nvml)
+            self.boundary = NvmlMonitor.boundary if gpus or lost else NO_GPU
             return judge(lost, [energy_mj(self.nvml, gpu.handle) for gpu in gpus])
         except Exception as error:
             return Availability(False, f"the driver can't be asked: {error}", "nvidia-smi says more")

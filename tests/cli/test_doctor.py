@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from greensdk import version
 from greensdk.cli import cli
 from greensdk.deliver import spool
 from greensdk.machine import hardware
@@ -98,6 +99,18 @@ def test_the_json_has_exactly_the_promised_keys():
     assert all({"name", "ok", "reason", "fix"} == row.keys() for row in facts["monitors"])
     assert all({"uri", "path", "ok", "reason", "fix"} == row.keys() for row in facts["sinks"])
     assert all({"name", "ok", "active", "reason", "fix"} == row.keys() for row in facts["adapters"])
+
+
+def test_a_missing_bytecode_is_noted(monkeypatch, tmp_path):
+    """
+    With the command that compiles it, for every process would do that again.
+    """
+    (tmp_path / "there.pyc").touch()
+    noted = []
+    for name in ("there.pyc", "missing.pyc"):
+        monkeypatch.setattr(version.__spec__, "cached", str(tmp_path / name))
+        noted.append([note for note in doctor()[1]["notes"] if "compileall -q" in note])
+    assert [0, 1] == [len(notes) for notes in noted]
 
 
 def test_what_does_not_work_has_a_reason(monkeypatch):

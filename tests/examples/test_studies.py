@@ -283,6 +283,7 @@ class TestCommand:
         rows = (tmp_path / "p" / "parallelism.csv").read_bytes()
 
         assert "had the lowest mean" in first
+        assert "is an estimate: 90% of its errors lie between" in first
         assert first == study(*arguments, cwd=tmp_path)
         assert rows == (tmp_path / "p" / "parallelism.csv").read_bytes()
         assert {"parallelism-prime.svg", "parallelism-prime.png", "parallelism.html"} <= {

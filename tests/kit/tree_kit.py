@@ -1,6 +1,6 @@
 """
-A job of calls inside calls, in threads of one process, child processes and workers on other machines, whose joules are
-known.
+A job of calls inside calls, in tasks of one process that overlap, child processes and workers on other machines, whose
+joules are known.
 
 Each machine is always busy with two CPU seconds a second at the same watts, so a CPU second has the same joules
 wherever it is burnt.
@@ -8,12 +8,15 @@ wherever it is burnt.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any, NamedTuple
 
 WATTS, BUSY = 30.0, 2.0
 J_PER_CPU_S = WATTS / BUSY
 SAME, WAITED, LEFT, ELSEWHERE = KINDS = ("same process", "child process", "process of its own", "other machine")
+TASK = "task"
+"""A call that runs in the same process beside its siblings of this kind."""
 
 
 class Wish(NamedTuple):
@@ -43,38 +46,56 @@ class Place(NamedTuple):
     first: str | None
 
 
+class Made(NamedTuple):
+    """
+    A call that has ended: its record's id, its CPU seconds, and those of child processes among them.
+    """
+
+    record_id: str
+    cpu_s: float
+    children_s: float
+
+
+Making = Iterator[None]
+"""Steps of a call, between which others have theirs; returns what was made."""
+
+
 class Job:
     """
-    Records of calls, one after the other.
+    Records of calls.
 
     Attributes:
         records: Them.
         around: Each record's id to that of the call around it, or None.
         own_s: Each record's id to the CPU seconds of its own.
-        children_s: CPU seconds of child processes in the last record.
     """
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.around: dict[str, str | None] = {}
         self.own_s: dict[str, float] = {}
-        self.children_s = 0.0
         self._now_s = 1000.0
         self._pids, self._ids, self._executors = count(100), count(1), count(1)
 
-    def run(self, wishes: list[Wish]) -> Job:
+    def run(self, wishes: list[Wish], *, at_once: bool = False, threads: bool = False) -> Job:
         """
-        Make some outermost calls, each in a process of its own.
+        Make some outermost calls, one after the other or all at once, each in a process or a thread of its own.
         """
+        making = []
+        pids = [next(self._pids) for _ in wishes]
         for number, wish in enumerate(wishes):
             worker = {"executor_id": "abcdef-0", "job_id": "A000", "call_id": f"{number:05d}", "backend": "k8s"}
-            self._make(wish, Place(0, next(self._pids), [], worker, None), None)
+            pid = pids[0] if threads else pids[number]
+            making.append(self._make(wish, Place(0, pid, [], worker, None), None))
+        for some in [making] if at_once else ([each] for each in making):
+            for _ in beside(some):
+                pass
             self._now_s += 1.0
         return self
 
-    def _make(self, wish: Wish, place: Place, parent: str | None) -> float:
+    def _make(self, wish: Wish, place: Place, parent: str | None) -> Making:
         """
-        Make a call, and return the CPU seconds that the call around it counts as its own.
+        Make a call.
         """
         record_id = f"{next(self._ids):032x}"
         place = place._replace(first=place.first or record_id)
@@ -82,28 +103,32 @@ class Job:
         own_s = wish.own_ms / (10.0 if wish.kind == LEFT else 1e3)
         begin_s, cpu_s, children_s = self._now_s, own_s, 0.0
         self._now_s += own_s / 2 + 1e-3
+        yield
+        made = []
         for each in wish.inside:
-            inner, named, outer = self._place(each.kind, place, record_id)
-            inner_s = self._inner(each, inner, named, outer)
-            cpu_s += inner_s
-            children_s += inner_s if each.kind == WAITED else self.children_s if each.kind == SAME else 0.0
+            if each.kind != TASK:
+                made += yield from beside([self._inner(each, place, record_id)])
+        made += yield from beside([self._inner(each, place, record_id) for each in wish.inside if each.kind == TASK])
+        for kind, inner in made:
+            cpu_s += inner.cpu_s if kind in (SAME, TASK, WAITED) else 0.0
+            children_s += inner.cpu_s if kind == WAITED else inner.children_s if kind in (SAME, TASK) else 0.0
         self._now_s += own_s / 2 + 1e-3
         self.own_s[record_id] = own_s
-        self.children_s = children_s
         self.records.append(self._record(record_id, parent, place, begin_s, cpu_s) | {"children_cpu_s": children_s})
         self.around.setdefault(record_id, None)
-        return cpu_s
+        return Made(record_id, cpu_s, children_s)
 
-    def _inner(self, wish: Wish, place: Place, named: str | None, outer: str | None) -> float:
-        cpu_s = self._make(wish, place, named)
-        self.around[self.records[-1]["record_id"]] = outer
-        return cpu_s if wish.kind in (SAME, WAITED) else 0.0
+    def _inner(self, wish: Wish, place: Place, record_id: str) -> Making:
+        inner, named, outer = self._place(wish.kind, place, record_id)
+        made = yield from self._make(wish, inner, named)
+        self.around[made.record_id] = outer
+        return wish.kind, made
 
     def _place(self, kind: str, place: Place, record_id: str) -> tuple[Place, str | None, str | None]:
         """
         Return where a call inside another runs, whom its record names, and in which call it is.
         """
-        if kind == SAME:
+        if kind in (SAME, TASK):
             return place, record_id, record_id
         pid = next(self._pids)
         if kind == ELSEWHERE:  # it is known which worker's call made the executor, not which call inside that
@@ -163,3 +188,19 @@ class Job:
             "worker": place.worker,
             "phases": {"start_s": 1e-5, "stop_s": 2e-5},
         }
+
+
+def beside(making: list[Making]) -> Iterator[None]:
+    """
+    Have several calls take a step in turn, until all have ended; return what they have made.
+    """
+    made = []
+    while making:
+        for each in list(making):
+            try:
+                next(each)
+            except StopIteration as end:
+                made.append(end.value)
+                making.remove(each)
+        yield
+    return made

@@ -122,7 +122,7 @@ class TestAnswers:
 
         assert {"function": "small", "calls": 3, "runs": 4, "known": 2, "joules": 4.0} == dict(list(small.items())[:5])
         assert (3.0, 4.0 / 3, 8.0) == (small["seconds"], small["joules_per_run"], small["high_j"])
-        assert (8.0, 5.0, 4.0) == (big["joules"], big["own_j"], small["own_j"])
+        assert (8.0, 5.0, 4.0) == (big["inclusive_j"], big["joules"], small["joules"])
 
     def test_all_calls_know_what_is_around_them(self, log):
         """

@@ -238,6 +238,56 @@ def test_what_has_its_function_run_by_others_is_refused_in_one_line():
         energy_tracked(Task())
 
 
+@pytest.mark.parametrize("measured", [energy_tracked, energy_tracked(sink="memory:"), track("block")])
+def test_above_a_decorator_that_registers_the_function_it_is_refused(measured):
+    """
+    A route of FastAPI or Flask, a command of Typer: what they keep would be run without the wrapper.
+    """
+    routes = {}
+    with pytest.raises(ConfigError, match="below the decorator that registers it"):
+
+        @measured
+        @partial(routes.setdefault, "/")
+        def route():
+            """
+            Be kept.
+            """
+
+
+def test_functions_that_nobody_has_registered_are_measured_wherever_they_stand():
+    """
+    In a class, in a function, in a list, under the name that they have.
+    """
+    kept = []
+
+    class Methods:
+        """
+        Some.
+        """
+
+        @tracked
+        def method(self):
+            """
+            Use the cell of the class.
+            """
+            return __class__
+
+        @tracked
+        @staticmethod
+        def static():
+            """
+            Be held by an object below.
+            """
+            return "static"
+
+    def plain():
+        return "plain"
+
+    kept.append(plain)
+    again = [tracked(fn) for fn in kept]
+    assert (Methods, "static", "plain", "plain") == (Methods().method(), Methods.static(), again[0](), tracked(plain)())
+
+
 def test_overhead_holds_what_came_before_and_what_the_sinks_took():
     """
     Opening is in the first record, handing one over in the next.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import sys
 
 import pytest
 from greensdk_rapl import RaplMonitor
@@ -15,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nvml_kit import Gpu, machine, ours
 
-from greensdk import capture
+from greensdk import capture, track
 from greensdk.measure import primaries as module
 from greensdk.measure.attribution import attribute, choose, quality_of
 from greensdk.measure.parts import added, by_part
 from greensdk.monitor import ATTRIBUTED, CALL, ESTIMATED, MACHINE, MEASURED, reading
+from greensdk.report import EnergyReport
 from greensdk.schema import primary as primary_module
 from greensdk.schema.check import problems
 from greensdk.schema.flat import energy
@@ -142,11 +144,24 @@ class TestOneCall:
         And is there only when every part of it is.
         """
         whole = record_of(box, spend(box, tree, gpu), boundary="package+dram+gpu")
-        part = record_of(box, spend(box, tree, gpu), boundary="package+gpu")
+        wall = record_of(box, spend(box, tree, gpu), boundary="wall")
 
         assert "rapl+nvml" == whole["energy_source"]
-        assert part["energy_j"] is None
-        assert "other boundary than asked for" in part["reason"]
+        assert wall["energy_j"] is None
+        assert "other boundary than asked for" in wall["reason"]
+
+    @pytest.mark.parametrize("boundary", ["package", "dram", "package+gpu"])
+    def test_of_a_meter_of_more_the_parts_that_were_asked_for_are_taken(self, box, tree, gpu, boundary):
+        """
+        RAPL tells the package from the memory.
+        """
+        part = record_of(box, spend(box, tree, gpu), boundary=boundary)
+        machine_j = {"package": 2.0 * part["cpu_share"], "dram": part["cpu_share"], "gpu": 300.0}
+
+        assert boundary == part["energy_boundary"]
+        assert pytest.approx(sum(map(machine_j.get, boundary.split("+")))) == part["energy_j"]
+        assert part["energy_low_j"] < part["energy_j"] < part["energy_high_j"]
+        assert pytest.approx(part["energy_j"]) == EnergyReport([part]).energy_j
 
     @pytest.mark.parametrize("seconds", [1.0, 0.01])
     def test_a_call_that_never_touched_the_gpu_has_nothing_of_its_idle_watts(self, box, tree, gpu, seconds):
@@ -471,6 +486,26 @@ def test_examples_in_docstrings_run():
     Every ``>>>`` prints what stands below it.
     """
     assert 0 == doctest.testmod(primary_module).failed
+
+
+def test_a_gpu_without_the_python_package_is_said_to_be_missing_and_what_helps(tmp_path, monkeypatch):
+    """
+    Though nobody has asked for it by name. Without a driver nothing is missing.
+    """
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    found = {}
+    for name in ("driver", "none"):
+        root = tmp_path / name
+        (root / "dev").mkdir(parents=True)
+        if name == "driver":
+            (root / "dev" / "nvidiactl").touch()
+        with track(name, sink="memory:", monitors="auto", plugins={"nvml": {"root": str(root)}}) as call:
+            sum(range(100_000))
+        found[name] = call.record
+
+    assert "without gpu: nvml: " in found["driver"]["reason"]
+    assert 'pip install "greensdk[nvml]"' in found["driver"]["errors"]["nvml"]
+    assert (None, {}) == (found["none"]["reason"], found["none"]["errors"])
 
 
 def test_a_gpu_of_which_nothing_is_known_says_so_in_a_container(tree, tmp_path):

@@ -13,44 +13,12 @@ from functools import partial
 
 import pytest
 from burn_kit import near
+from loops_kit import recorded
 
 from greensdk import capture, energy_tracked, track
-from greensdk.measure import tasks
-from greensdk.measure.stretches import TANGLED
 
 tracked = energy_tracked(sink="memory:")
 block = partial(track, sink="memory:")
-
-
-def recorded(main):
-    """
-    Run a coroutine, and return the records by label or the function's last name.
-    """
-    with capture() as records:
-        asyncio.run(main)
-    return {record["label"] or record["function"].rpartition(".")[2]: record for record in records}
-
-
-@pytest.fixture
-def burn_later(burn):
-    """
-    Return a coroutine function that burns CPU seconds in five steps.
-    """
-
-    async def burner(seconds):
-        for _ in range(5):
-            burn(seconds / 5)
-            await asyncio.sleep(0.001)
-
-    return burner
-
-
-@pytest.fixture
-def foreign_loop(monkeypatch):
-    """
-    Have event loops that run their callbacks in a way of their own, as uvloop does: they can't be watched.
-    """
-    monkeypatch.setattr(tasks, "watch", lambda loop: False)
 
 
 def test_blocks_that_overlap_on_one_loop_have_each_their_own(burn_later):
@@ -240,43 +208,6 @@ def test_a_callback_for_a_call_on_another_thread_counts_for_that(burn):
 
     found = {record["label"]: record for record in records}
     assert [near(0.05)] * 2 == [found[label]["cpu_s"] for label in ("asks", "around")]
-
-
-def test_blocks_on_a_loop_that_cannot_be_watched_have_no_number(burn_later, foreign_loop):
-    """
-    None with the reason, never all for one of them.
-    """
-
-    async def one(label):
-        with block(label, monitors=["psutil-tdp"], plugins={"psutil-tdp": {"tdp_w": 65}}):
-            await burn_later(0.02)
-
-    async def main():
-        await asyncio.gather(one("a"), one("b"))
-
-    found = recorded(main())
-    assert {(None, None)} == {(record["cpu_s"], record["energy_j"]) for record in found.values()}
-    assert all(TANGLED in record["reason"] for record in found.values())
-
-
-def test_a_lone_block_on_such_a_loop_has_its_number(burn, foreign_loop):
-    """
-    As have coroutines, the steps of which are measured by themselves.
-    """
-
-    @tracked
-    async def coroutine(seconds):
-        burn(seconds)
-        await asyncio.sleep(0.01)
-        burn(seconds)
-
-    async def main():
-        with block("lone"):
-            burn(0.02)
-        await asyncio.gather(coroutine(0.01), coroutine(0.01))
-
-    found = recorded(main())
-    assert (near(0.02), near(0.02)) == (found["lone"]["cpu_s"], found["coroutine"]["cpu_s"])
 
 
 def test_threads_beside_several_calls_are_told(burn):

@@ -226,7 +226,7 @@ def test_everybody_gives_the_same_joules(records, twice):
         sources = [written(Path(folder, "log.jsonl"), records)] * (1 + twice)
         printed = json.loads(CliRunner().invoke(cli, ["report", *sources, "--json"]).output)["total"]
         with tables(sources) as found:
-            asked = found.ask("select sum(calls), sum(calls - known), sum(own_j) from functions").fetchall()[0]
+            asked = found.ask("select sum(calls), sum(calls - known), sum(joules) from functions").fetchall()[0]
             ends = found.ask("select sum(energy_low_j), sum(energy_high_j) from calls").fetchall()[0]
             by_worker = found.ask("select sum(joules) from workers").fetchall()[0]
             each = dict(found.ask("select record_id, energy_j from calls where energy_j is not null").fetchall())

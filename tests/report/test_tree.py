@@ -14,20 +14,36 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tree_kit import ELSEWHERE, J_PER_CPU_S, KINDS, LEFT, SAME, WAITED, WATTS, Job, Wish
+from tree_kit import ELSEWHERE, J_PER_CPU_S, KINDS, LEFT, SAME, TASK, WAITED, WATTS, Job, Wish
 
 from greensdk import energy_tracked, track
 from greensdk.cli import cli
 from greensdk.deliver.lines import encode
 from greensdk.report import EnergyReport
+from greensdk.report.page import page
+from greensdk.report.page.sums import tree
 from greensdk.report.sql import tables
 from greensdk.report.tree import lines
 
-WISHES = st.recursive(
-    st.builds(Wish, st.sampled_from(KINDS), st.integers(20, 60), st.just([])),
-    lambda inside: st.builds(Wish, st.sampled_from(KINDS), st.integers(20, 60), st.lists(inside, max_size=3)),
-    max_leaves=12,
+
+def wishes(*kinds):
+    """
+    Return calls of some kinds, with calls of the same kinds inside.
+    """
+    return st.recursive(
+        st.builds(Wish, st.sampled_from(kinds), st.integers(20, 60), st.just([])),
+        lambda inside: st.builds(Wish, st.sampled_from(kinds), st.integers(20, 60), st.lists(inside, max_size=3)),
+        max_leaves=12,
+    )
+
+
+JOBS = st.tuples(st.lists(wishes(*KINDS), min_size=1, max_size=3), st.just(False)) | st.tuples(
+    st.lists(wishes(SAME, TASK, ELSEWHERE), min_size=1, max_size=3), st.booleans()
 )
+"""
+Outermost calls, and whether they are in threads of one process. Which of two tasks or threads that overlap has started
+a child process is unknown, so no job has both.
+"""
 
 
 def known(job):
@@ -44,13 +60,15 @@ def known(job):
     return {name: (pytest.approx(whole[name], rel=1e-4), pytest.approx(own[name], rel=1e-3)) for name in own}
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(WISHES, min_size=1, max_size=3), st.randoms(use_true_random=False))
-def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(wishes, random):
+@settings(max_examples=30, deadline=None)
+@given(JOBS, st.booleans(), st.randoms(use_true_random=False))
+def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(job, at_once, random):
     """
-    In threads, child processes waited for or not, and workers elsewhere; in any order of records.
+    In tasks and threads that overlap, child processes waited for or not, and workers elsewhere; in any order of
+    records.
     """
-    job = Job().run(wishes)
+    wishes, threads = job
+    job = Job().run(wishes, at_once=at_once, threads=threads)
     random.shuffle(job.records)
     report = EnergyReport(job.records)
     groups = report.by("label")
@@ -64,13 +82,29 @@ def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(wishes, rand
     assert pytest.approx(roots_j) == report.energy_j == pytest.approx(sum(each.own_j for each in groups.values()))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(WISHES, min_size=1, max_size=3), st.data())
+@settings(max_examples=30, deadline=None)
+@given(st.lists(wishes(*KINDS, TASK), min_size=1, max_size=3), st.booleans(), st.booleans())
+def test_roots_and_the_rest_are_the_meters_and_own_joules_the_roots(wishes, at_once, threads):
+    """
+    Also where nothing tells which of several calls has started a child process.
+    """
+    report = EnergyReport(Job().run(wishes, at_once=at_once, threads=threads).records)
+    roots = [node.group for node in report.tree("label")]
+    meter_j = sum(meter.meter_j for meter in report.meters)
+
+    assert pytest.approx(meter_j) == sum(each.energy_j for each in roots) + report.unattributed_j
+    assert pytest.approx(report.energy_j) == sum(each.own_j for each in report.by("label").values())
+    for root in report.tree("label"):
+        assert pytest.approx(root.group.energy_j) == sum(node.group.own_j for _, node in lines([root]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(wishes(*KINDS, TASK), min_size=1, max_size=3), st.data())
 def test_whatever_records_say_own_joules_are_never_negative_and_add_up(wishes, data):
     """
     With numbers that contradict each other, are unknown, or come from other monitors.
     """
-    job = Job().run(wishes)
+    job = Job().run(wishes, at_once=data.draw(st.booleans()))
     numbers = st.none() | st.just(0.0) | st.floats(1e-6, 100.0)
     for record in job.records:
         record["energy_j"], record["cpu_s"] = data.draw(numbers), data.draw(numbers)
@@ -218,13 +252,13 @@ def test_a_block_is_a_row_by_its_label_and_calls_inside_have_rows_of_their_own(b
             with track("epoch", tags={"epoch": epoch}):
                 step()
     names = {line.split("  ")[0] for line in seen().splitlines()}
-    tree = [line.rstrip() for line in seen("--tree").splitlines()]
+    rows = [line.rstrip() for line in seen("--tree").splitlines()]
 
     assert {"training", "epoch", "total"} < names
     assert any(name.endswith(".step") for name in names)
-    assert tree[1].startswith("training  ")
-    assert tree[2].startswith("  epoch  ")
-    assert tree[3].startswith("    ")
+    assert rows[1].startswith("training  ")
+    assert rows[2].startswith("  epoch  ")
+    assert rows[3].startswith("    ")
     by_epoch = json.loads(seen("--by", "tags.epoch", "--json"))["groups"]
     assert {0: 2, 1: 2, None: 1} != {each["name"]: each["calls"] for each in by_epoch}
     assert {0: 1, 1: 1} == {each["name"]: each["calls"] for each in by_epoch if each["name"] is not None}
@@ -232,7 +266,7 @@ def test_a_block_is_a_row_by_its_label_and_calls_inside_have_rows_of_their_own(b
 
 def test_run_around_decorated_functions_holds_them(command, burn):
     """
-    Its joules are the total, and theirs are below it.
+    Its joules are the total, and theirs are below it, in the terminal, in JSON and on the page.
     """
     Path("job.py").write_text(
         "from greensdk import energy_tracked\n@energy_tracked\ndef work(n): return sum(i * i for i in range(n))\n"
@@ -242,7 +276,10 @@ def test_run_around_decorated_functions_holds_them(command, burn):
     found = json.loads(seen("--tree", "--json"))
     rows = [(line["depth"], line["name"], line["calls"]) for line in found["tree"]]
 
-    assert [(0, Path(sys.executable).name, 1), (1, "__main__.work", 3)] == rows
+    assert [(0, "job", 1), (1, "__main__.work", 3)] == rows
+    page_of = page(EnergyReport.load(["energy.jsonl"]), sections=[tree])
+    assert page_of.index("<bdi>job</bdi>") < page_of.index("work</bdi>")
+    assert pytest.approx(1.0) == sum(line["share"] for line in found["tree"])
     assert 4 == found["total"]["calls"]
     assert found["tree"][0]["energy_j"] == pytest.approx(found["total"]["energy_j"])
     assert found["tree"][1]["energy_j"] < found["total"]["energy_j"]

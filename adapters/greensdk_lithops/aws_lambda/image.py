@@ -20,7 +20,7 @@ RUN pip install --no-cache-dir '{package}' {libraries}
 COPY {zip} ${{LAMBDA_TASK_ROOT}}
 RUN python -m zipfile -e {zip} . && rm {zip}
 
-CMD ["entry_point.lambda_handler"]
+CMD ["greensdk_lithops.aws_lambda.handler.lambda_handler"]
 """
 
 

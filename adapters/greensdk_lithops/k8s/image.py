@@ -17,6 +17,8 @@ _HEAD = """\
 # In the configuration of Lithops, k8s: {{runtime: {image}}}
 FROM python:{python}-slim-bookworm
 """
+_START = """echo 'import greensdk_lithops.start' > \
+"$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/greensdk_lithops.pth\""""
 _USER = re.compile(r"^USER ", flags=re.MULTILINE)
 
 
@@ -46,7 +48,7 @@ def dockerfile(image: str, package: str) -> str:
         raise GreensdkError(
             "k8s dockerfile: this version of Lithops has no Dockerfile for Kubernetes: pip install 'lithops>=3.7'"
         )
-    install = f"RUN pip install --no-cache-dir '{package}'\n\n"
+    install = f"RUN pip install --no-cache-dir '{package}' && \\\n    {_START}\n\n"
     user = _USER.search(body)
     at = user.start() if user else len(body)
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -4,7 +4,7 @@ One run of a workload, and its results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from greensdk import track
@@ -13,6 +13,7 @@ from greensdk.errors import GreensdkError
 from greensdk.monitor import MACHINE
 from greensdk.report import EnergyReport
 from greensdk.schema.primary import primary_of
+from greensdk.schema.text import digits
 from greensdk_workloads.mappers import OnLithops, Tracked, local_config
 from greensdk_workloads.workload import Mapper, Workload
 
@@ -31,6 +32,8 @@ class Run(NamedTuple):
         machine_j: Energy of the whole machine in that time; None if unknown.
         cpu_s: CPU seconds of all calls.
         source: The method behind the energy, with its boundary.
+        common_factor_low: Of a model: lower 90% factor of the error that all runs on this machine share.
+        common_factor_high: Upper 90% factor of it.
         records: The record of each call.
     """
 
@@ -41,6 +44,8 @@ class Run(NamedTuple):
     machine_j: float | None
     cpu_s: float
     source: str
+    common_factor_low: float | None
+    common_factor_high: float | None
     records: list[dict[str, Any]]
 
 
@@ -91,6 +96,8 @@ def _timed(
         machine_j(whole),
         total.cpu_s,
         ", ".join(total.sources) or "no energy source works here",
+        whole.get("common_factor_low"),
+        whole.get("common_factor_high"),
         list(summary.records),
     )
 
@@ -103,6 +110,22 @@ def machine_j(record: Mapping[str, Any]) -> float | None:
     if reading is None or reading["scope"] != MACHINE or reading["energy_j"] is None:
         return None
     return float(reading["energy_j"])
+
+
+def model_note(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """
+    Return what is to be said of the error of a model behind some runs, and what of it cancels; nothing for a meter.
+    """
+    rows = [row for row in rows if row["energy_j"] and row["energy_low_j"] and row["common_factor_low"]]
+    if not rows:
+        return []
+    low = min(row["energy_low_j"] / row["energy_j"] for row in rows)
+    high = max(row["energy_high_j"] / row["energy_j"] for row in rows)
+    common = " to ".join(f"×{digits(rows[0][f'common_factor_{end}'])}" for end in ("low", "high"))
+    return [
+        f"{rows[0]['source']} is an estimate: 90% of its errors lie between ×{digits(low)} and ×{digits(high)}. Of "
+        f"that, {common} is one factor for all runs on this machine, which cancels where they are compared"
+    ]
 
 
 def mean_and_interval(values: Iterable[float]) -> tuple[float, float, float]:

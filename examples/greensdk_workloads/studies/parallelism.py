@@ -10,13 +10,16 @@ from typing import Any
 from greensdk.cli.show import count
 from greensdk.schema.text import digits
 from greensdk_workloads.studies.command import Settings, progress
-from greensdk_workloads.studies.measure import SEED_NOTE, mean_and_interval, on_lithops
+from greensdk_workloads.studies.measure import SEED_NOTE, mean_and_interval, model_note, on_lithops
 from greensdk_workloads.studies.page import Page, interval
 from greensdk_workloads.studies.pictures import figure, style_of
 from greensdk_workloads.studies.table import Row, Table
 from greensdk_workloads.studies.targets import targets
 
-COLUMNS = ("seconds", "energy_j", "energy_low_j", "energy_high_j", "machine_j", "cpu_s", "source")
+COLUMNS = (
+    "seconds", "energy_j", "energy_low_j", "energy_high_j", "machine_j", "cpu_s", "source", "common_factor_low",
+    "common_factor_high",
+)  # fmt: skip
 MACHINE, CALLS = "machine_j", "energy_j"
 SCOPES = {MACHINE: "the machine", CALLS: "the calls"}
 
@@ -66,6 +69,7 @@ def _show(rows_by_name: dict[str, list[Row]], settings: Settings) -> list[str]:
             [[point["workers"], *_cells(point["energy"]), *_cells(point["seconds"])] for point in curve],
         )
         findings.append(_verdict(name, curve, best, len(rows) // len(curve)))
+    findings += model_note([row for rows in rows_by_name.values() for row in rows])
     page.findings(*findings)
     sources = sorted({str(row["source"]) for rows in rows_by_name.values() for row in rows})
     page.sources([*(f"energy: {source}" for source in sources), "seconds: the client's clock", SEED_NOTE])

@@ -26,7 +26,7 @@ from greensdk.report.page.html import Html, joined, tag
 from greensdk.report.page.notes import basis, failures, meters, provenance
 from greensdk.report.page.scatter import against_cost, against_time
 from greensdk.report.page.side import side_by_side
-from greensdk.report.page.sums import groups, top, totals
+from greensdk.report.page.sums import groups, top, totals, tree
 from greensdk.report.page.timeline import timeline
 from greensdk.report.page.units import amount, several
 from greensdk.report.page.view import View
@@ -53,6 +53,7 @@ def recommended(view: View) -> Html | None:
 SECTIONS: list[Section] = [
     totals,
     groups,
+    tree,
     side_by_side,
     timeline,
     against_time,

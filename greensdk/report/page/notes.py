@@ -20,6 +20,7 @@ MOST_ROWS = 20
 
 RULES = {
     "cpu": "by the CPU time of each call; what other programs used is unattributed",
+    "cycles": "by the CPU cycles of each call; what other programs used is unattributed",
     "wall": "evenly among the calls that run at each moment; nothing is left unattributed",
     "equal": "the same to every call; nothing is left unattributed",
 }

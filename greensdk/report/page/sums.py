@@ -5,6 +5,7 @@ What the calls add up to: together, for each function, label, machine and backen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,12 @@ from greensdk.report.page.html import Html, joined, name_of, table, tag
 from greensdk.report.page.units import NONE, amount, percent, seconds, several, span
 from greensdk.report.page.view import View, title
 from greensdk.report.text import brief
+from greensdk.report.tree import lines
 
 MOST_GROUPS = 25
 MOST_CALLS = 20
+MOST_LINES = 200
+INDENT = "\u2003"
 NAME_LENGTH = 16
 """A longer id of a record is shown by its ends."""
 KEYS = {
@@ -141,11 +145,35 @@ def _by(view: View, key: str, what: str) -> Html | None:
     hosts = {facts["host.host_id"]: facts for facts, _ in view.grouped}
     some = list(found.items())[:MOST_GROUPS]
     rows = [_row(_named(key, name, hosts), group, view.total) for name, group in some]
-    if key == NAME and view.report.unattributed_j is not None:
-        rest = amount(view.report.unattributed_j, "J")
-        rows.append([Html("unattributed"), NONE, NONE, rest, NONE, rest, *[NONE] * (len(COLUMNS) - 5)])
+    rows += _rest(view) if key == NAME else []
     caption = f"By {what}" + (f" (the first {MOST_GROUPS} of {len(found):,})" if len(found) > MOST_GROUPS else "")
     return table(caption, [what, *COLUMNS], rows, last=1)
+
+
+def tree(view: View) -> Html | None:
+    """
+    Show calls inside the calls around them, where any are.
+    """
+    found = list(islice(lines(view.report.tree()), MOST_LINES + 1))
+    if not any(depth for depth, _ in found):
+        return None
+    rows = [
+        _row(joined([INDENT * depth, _named(NAME, node.name, {})]), node.group, view.total)
+        for depth, node in found[:MOST_LINES]
+    ]
+    caption = "What ran inside what" + (f" (the first {MOST_LINES} rows)" if len(found) > MOST_LINES else "")
+    heads = [KEYS[NAME], *COLUMNS]
+    return joined([tag("h2", "Calls inside calls"), table(caption, heads, [*rows, *_rest(view)], last=1)])
+
+
+def _rest(view: View) -> list[list[Any]]:
+    """
+    Return the row of what is no call's.
+    """
+    if view.report.unattributed_j is None:
+        return []
+    rest = amount(view.report.unattributed_j, "J")
+    return [[Html("unattributed"), NONE, NONE, rest, NONE, rest, *[NONE] * (len(COLUMNS) - 5)]]
 
 
 COLUMNS = (

@@ -15,6 +15,7 @@ import numpy as np
 from greensdk.report.compare import Side, sides
 from greensdk.report.energy import EnergyReport
 from greensdk.report.groups import Facts, Group, Sums
+from greensdk.report.text import display_name
 
 KINDS = 5
 """Functions that have a colour of their own; the others share one."""
@@ -177,9 +178,9 @@ def _known(values: Any) -> list[float | None]:
 
 def title(record: Mapping[str, Any]) -> str:
     """
-    Return what a call goes by: its function, or the label of a block.
+    Return what a call goes by.
     """
-    return str(record.get("function") or record.get("label") or "unnamed")
+    return str(display_name(record.get("function"), record.get("label")) or "unnamed")
 
 
 def sampled(calls: Sequence[Call], most: int) -> list[Call]:

@@ -13,19 +13,21 @@ from types import SimpleNamespace
 
 import pytest
 from greensdk_lithops import EnergyReport, collect
+from greensdk_lithops.begin import Beginning
+from greensdk_lithops.bundle import OURS
 from greensdk_lithops.futures import attempts, known_of, remember, retrying
 from greensdk_lithops.job import FLUSH, REDUCE, VARIABLE, job_facts, split
 from greensdk_lithops.rebuild import LOST, without_record
 from greensdk_lithops.report import LithopsReport
-from greensdk_lithops.shipping import OURS, PREPARED, is_importable, measured, modules_of, send_modules
+from greensdk_lithops.shipping import PREPARED, is_importable, measured, modules_of, others, send_modules
 from greensdk_lithops.trampoline import FUTURES, JOBLIB, POOL, unfold
 
 from greensdk import energy_tracked
 from greensdk.errors import ConfigError
 from greensdk.schema.check import problems
 
-OF_JOBLIB = SimpleNamespace(__module__=JOBLIB)
 LOCAL = {"lithops": {"backend": "localhost"}, "localhost": {}}
+BEGINNING = Beginning(None, {"greensdk_rapl"}, None)
 
 
 def future(call_id="00000", **attributes):
@@ -273,32 +275,28 @@ def test_a_report_shows_machines_attempts_and_lost_calls():
 @pytest.mark.parametrize(
     ("given", "configured", "expected"),
     [
-        ({}, None, {"exclude_modules"}),
-        ({"include_modules": []}, [], {"include_modules": [], "exclude_modules": ...}),
+        ({}, None, {"exclude_modules": [*sorted(OURS)]}),
+        ({"exclude_modules": ["big"]}, [], {"exclude_modules": ["big", *sorted(OURS)]}),
         ({"include_modules": None}, [], {"include_modules": None}),
-        ({"include_modules": ["mine"]}, [], {"include_modules": ["mine", *OURS]}),
-        ({"include_modules": ["mine"]}, "none", {"include_modules": ["mine", *OURS]}),
-        ({}, ["theirs"], {"include_modules": [*OURS]}),
+        ({"include_modules": ["mine"]}, [], {"include_modules": ["mine", "plugin"]}),
+        ({"include_modules": ["mine"]}, "none", {"include_modules": ["mine", "plugin"]}),
+        ({}, ["theirs"], {"include_modules": ["plugin"]}),
         ({}, "none", {}),
     ],
 )
-def test_modules_are_added_to_what_travels_anyway(given, configured, expected):
+def test_plugins_of_others_are_left_to_lithops(given, configured, expected):
     """
-    To an explicit list; never to nothing; and where Lithops looks by itself, only what it need not follow is kept out.
+    Named in an explicit list, never where nothing is sent; where Lithops looks by itself, greensdk is kept out.
     """
     settings = {"lithops": {} if configured is None else {"include_modules": configured}}
     arguments = dict(given)
-    send_modules(arguments, OURS, settings)
-    assert set(expected) == set(arguments)
-    if isinstance(expected, dict):
-        assert expected.get("include_modules") == arguments.get("include_modules")
-    excluded = set(arguments.get("exclude_modules", ()))
-    assert not excluded & sys.modules.keys()
+    sends = send_modules(arguments, ["plugin"], settings)
+    assert [expected, expected != given] == [arguments, sends]
 
 
 def test_every_target_of_a_specification_travels():
     """
-    Monitors, sinks, adapters and enrichers, by their top-level module.
+    Monitors, sinks, adapters and enrichers: their modules, and the packages of those that aren't greensdk's.
     """
     spec = {
         "sources": [["a", "one.deep:A", {}, "named"]],
@@ -306,7 +304,8 @@ def test_every_target_of_a_specification_travels():
         "enrichers": [["c", "three.x.y:c"]],
         "adapters": [["four:D", "VARIABLE"]],
     }
-    assert ["one", "two", "three", "four"] == list(modules_of(spec))
+    assert ["one.deep", "two", "three.x.y", "four"] == list(modules_of(spec))
+    assert ["one", "three"] == others({"one.deep", "three.x.y", "greensdk_rapl", "greensdk.sink"})
 
 
 def test_a_function_is_made_ready_once():
@@ -314,13 +313,13 @@ def test_a_function_is_made_ready_once():
     With the name, signature and result that it had; what can't be measured is left alone.
     """
     for fn in (plain, decorated, Odd().method, functools.partial(plain, 1)):
-        ready = measured(fn, {}, OURS, LOCAL)
+        ready = measured(fn, {}, BEGINNING, LOCAL)
         assert hasattr(ready, PREPARED)
-        assert ready is measured(ready, {}, OURS, LOCAL)
-    assert "plain" == measured(plain, {}, OURS, LOCAL).__name__
-    assert "Odd" == measured(Odd(), {}, OURS, LOCAL).__name__
+        assert ready is measured(ready, {}, BEGINNING, LOCAL)
+    assert "plain" == measured(plain, {}, BEGINNING, LOCAL).__name__
+    assert "Odd" == measured(Odd(), {}, BEGINNING, LOCAL).__name__
     for fn in (abs, Odd, "text"):
-        assert fn is measured(fn, {}, OURS, LOCAL)
+        assert fn is measured(fn, {}, BEGINNING, LOCAL)
 
 
 def test_lithops_finds_its_special_parameters():
@@ -331,7 +330,7 @@ def test_lithops_finds_its_special_parameters():
     def special(x, obj, id, storage, rabbitmq, ibm_cos, *rest, scale=1, **more):
         return x
 
-    ready = measured(special, {"label": "a"}, OURS, LOCAL)
+    ready = measured(special, {"label": "a"}, BEGINNING, LOCAL)
     assert inspect.signature(special) == inspect.signature(ready)
 
 
@@ -389,7 +388,7 @@ def test_an_invalid_setting_of_a_job_is_reported(key, wrong):
 
 def test_lithops_sees_what_it_would_have_seen():
     """
-    The modules of the function inside a partial, a method or an object, and ours beside them.
+    The modules of the function inside a partial, a method or an object, and a plugin's beside them.
     """
     serialize = pytest.importorskip("lithops.job.serialize")
 
@@ -402,8 +401,9 @@ def test_lithops_sees_what_it_would_have_seen():
         def __call__(self, x):
             return parses(x)
 
+    beginning = Beginning(None, {"json.decoder"}, None)
     for fn in (parses, functools.partial(parses, 1), Parser(), Parser().__call__):
-        seen = serialize.SerializeIndependent([])._module_inspect(measured(fn, {}, ["json"], LOCAL))
+        seen = serialize.SerializeIndependent([])._module_inspect(measured(fn, {}, beginning, LOCAL))
         assert {"sqlite3", "greensdk", "json"} <= seen
 
 
@@ -412,7 +412,7 @@ def test_a_runtime_named_after_the_function_keeps_its_name():
     Lithops builds ``runtime_include_function`` images under a hash of the file that the code comes from.
     """
     config = {"lithops": {"backend": "k8s"}, "k8s": {"runtime_include_function": True}}
-    assert plain.__code__.co_filename == measured(plain, {}, OURS, config).__code__.co_filename
+    assert plain.__code__.co_filename == measured(plain, {}, BEGINNING, config).__code__.co_filename
 
 
 def test_functions_that_travel_by_name_are_known():
@@ -422,7 +422,7 @@ def test_functions_that_travel_by_name_are_known():
     assert is_importable(plain)
     assert is_importable(decorated)
     assert not is_importable(lambda: None)
-    assert not is_importable(measured(plain, {}, OURS, LOCAL))
+    assert not is_importable(measured(plain, {}, BEGINNING, LOCAL))
 
 
 @pytest.mark.parametrize(
@@ -430,11 +430,6 @@ def test_functions_that_travel_by_name_are_known():
     [
         (POOL, {"func": ..., "data": {"func": "f", "op": "apply"}}, {"data": {"func": "F", "op": "apply"}}),
         (POOL, {"map_function": ..., "extra_args": ("f", None)}, {"extra_args": ("F", None)}),
-        (
-            POOL,
-            {"map_function": ..., "extra_args": (OF_JOBLIB, None), "map_iterdata": [(("f", (1,), {}),)] * 2},
-            {"map_iterdata": [(("F", (1,), {}),)] * 2},
-        ),
         (FUTURES, {"func": ..., "data": ("f", (), {})}, {"data": ("F", (), {})}),
         (
             FUTURES,
@@ -455,6 +450,19 @@ def test_trampolines_are_unfolded(home, before, after):
     unchanged = dict(arguments)
     assert (after is not None) is unfold(arguments, str.upper)
     assert {**unchanged, **(after or {})} == arguments
+
+
+def test_joblibs_calls_are_those_of_the_users_function():
+    """
+    Which a pool's trampoline has joblib's call, with its arguments; what it calls in threads is measured as one.
+    """
+    pool, process = SimpleNamespace(__module__=POOL), SimpleNamespace(__module__=JOBLIB)
+    arguments = {"map_function": pool, "extra_args": (process, None), "map_iterdata": [(("f", (1,), {}, [0]),)]}
+    assert unfold(arguments, str.upper)
+    assert [[(("F", (1,), {}, [0]),)], (process, None)] == [arguments["map_iterdata"], arguments["extra_args"]]
+    batch = {"map_function": pool, "extra_args": (process, None), "map_iterdata": [([("f", (1,), {})],)]}
+    assert unfold(batch, lambda fn: [fn])
+    assert ([process], None) == batch["extra_args"]
 
 
 @pytest.mark.parametrize(

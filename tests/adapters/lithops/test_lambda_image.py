@@ -45,7 +45,7 @@ def test_the_dockerfile_has_all_that_the_handler_needs(arch: str) -> None:
     assert f"FROM public.ecr.aws/lambda/python:{python}" in text.splitlines()
     assert f"'greensdk[lithops,s3]=={__version__}'" in text
     assert {"psutil", "cloudpickle", "tblib"} <= set(text.split())
-    assert 'CMD ["entry_point.lambda_handler"]' in text.splitlines()
+    assert 'CMD ["greensdk_lithops.aws_lambda.handler.lambda_handler"]' in text.splitlines()
 
 
 def test_lithops_builds_for_x86_64() -> None:
@@ -98,27 +98,3 @@ def test_nothing_is_written_over_unless_asked() -> None:
     assert "mine" == Path("Dockerfile").read_text()
     run("--force")
     assert "mine" != Path("Dockerfile").read_text()
-
-
-def test_what_travels_compiled_is_taken_as_it_is(tmp_path: Path) -> None:
-    """
-    Whatever the source beside it says, for it is never compared.
-    """
-    from base64 import b64decode
-
-    from greensdk_lithops.aws_lambda.compiled import compiled
-
-    (tmp_path / "greensdk").mkdir()
-    (tmp_path / "greensdk" / "module.py").write_text("WORD = 'compiled'")
-    (tmp_path / "greensdk" / "wrong.py").write_text("no python")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "left.py").write_text("")
-    ((name, packed),) = compiled([str(tmp_path / "greensdk"), str(tmp_path / "other")]).items()
-    there = tmp_path / "there"
-    (there / name).parent.mkdir(parents=True)
-    (there / name).write_bytes(b64decode(packed))
-    (there / "greensdk" / "module.py").write_text("WORD = 'source'")
-    (there / "greensdk" / "__init__.py").write_text("")
-    code = "from greensdk.module import WORD; print(WORD)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=there, capture_output=True, text=True, check=True)
-    assert "compiled" == done.stdout.strip()

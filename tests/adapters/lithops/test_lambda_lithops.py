@@ -165,13 +165,12 @@ def test_the_record_knows_the_worker(lithops: Lithops, runs: Runs) -> None:
         assert worker["activation_id"] in lithops.function().invocations
 
 
-def test_the_package_travels_compiled(lithops: Lithops, runs: Runs) -> None:
+def test_the_package_comes_from_storage_and_is_kept_by_the_sandbox(lithops: Lithops, runs: Runs) -> None:
     """
-    By Lithops' module manager, into a sandbox where nothing else can be written, and without compiling it.
+    Compiled, as one file, into a sandbox where nothing else can be written.
     """
     assert (993, [], False) == tuple(runs.place[key] for key in ("uid", "writable", "has_sys"))
-    assert runs.place["home"].startswith("/tmp/")
-    assert {"monitor", "window"} <= {name.partition(".")[0] for name in runs.place["compiled"]}
+    assert ("Bundled", 1) == (runs.place["loader"], len(runs.place["kept"]))
 
 
 def test_nothing_of_this_machines_interpreter_helps(lithops: Lithops, runs: Runs) -> None:

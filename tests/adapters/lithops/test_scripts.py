@@ -112,7 +112,7 @@ def test_functions_of_the_main_module_travel_by_value(script):
 
 def test_a_worker_without_greensdk_gets_it_sent(script, tmp_path, bare_python):
     """
-    And the monitor that only the client can import, with what that imports; nothing that workers have no use for.
+    And the monitor that only the client can import, with what that imports; a module that is not sent is named.
     """
     (tmp_path / "meter_plugin.py").write_text(METER)
     (tmp_path / "meter_table.py").write_text("JOULES = 3.0\n")
@@ -125,13 +125,21 @@ def test_a_worker_without_greensdk_gets_it_sent(script, tmp_path, bare_python):
 
         class Object:
             def __call__(self, x):
+                from greensdk_lithops import EnergyFunctionExecutor as _  # as a module of the user's may
                 import my_helper
                 return my_helper.add(x)
+
+        def asks(x):
+            try:
+                import greensdk.report
+            except ImportError as error:
+                return str(error)
 
         energy = {"monitors": ["meter_plugin:Meter"]}
         with EnergyFunctionExecutor(config=config(runtime=os.environ["BARE"]), log_level=None,
                                     energy=energy) as f:
             futures = f.map(work, [1]) + f.map(Object(), [2]) + f.map(work, [3], include_modules=["my_helper"])
+            futures += f.map(asks, [4])
             values = f.get_result(futures)
             sizes = [future.stats["func_module_size_bytes"] for future in futures]
             show([values, [[r["energy_j"], r["status"], r["energy_source"]] for r in collect(futures)], max(sizes)])
@@ -142,7 +150,42 @@ def test_a_worker_without_greensdk_gets_it_sent(script, tmp_path, bare_python):
     # An explicit list is taken as it is, and what the plugin imports is not in it.
     assert 4 == shown[0][2]
     assert shown[1][2][1] == "ok"
-    assert shown[2] < 2_200_000
+    assert shown[0][3].startswith("greensdk.report is not among the modules of greensdk that workers get sent")
+    assert shown[2] < 20_000
+
+
+def test_a_runtime_without_bytecode_compiles_once(script, tmp_path):
+    """
+    Its first call leaves bytecode in a private folder, which the next one uses and doesn't write again.
+    """
+    python = tmp_path / "uncompiled"
+    python.write_text(
+        f'#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 PYTHONPYCACHEPREFIX=/nonexistent exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    shown = script(
+        """
+        from pathlib import Path
+
+        def work(x):
+            import sys
+            return [x, sys.pycache_prefix, sys.dont_write_bytecode]
+
+        with EnergyFunctionExecutor(config=config(runtime=os.environ["UNCOMPILED"]), log_level=None) as f:
+            seen = []
+            for number in range(2):
+                futures = f.map(work, [number])
+                values = f.get_result(futures)
+                files = sorted(Path(os.environ["TMPDIR"]).glob("greensdk-code-*/bytecode/**/*.pyc"))
+                seen.append([values[0], collect(futures)[0]["status"], [[f.name, f.stat().st_mtime_ns] for f in files]])
+            show(seen)
+        """,
+        UNCOMPILED=str(python),
+    )
+    assert [[0, "/nonexistent", True], [1, "/nonexistent", True]] == [values for values, *_ in shown]
+    assert ["ok", "ok"] == [status for _, status, _ in shown]
+    assert shown[0][2] == shown[1][2]
+    assert any(name.startswith("window.") for name, _ in shown[0][2])
 
 
 def test_a_worker_that_gets_nothing_sent_runs_the_function_unmeasured(script, bare_python):
