@@ -131,7 +131,7 @@ def _read(log: Columns, places: Any, mine: Any, rule: str) -> Seen:
 
 
 def _divided(
-    log: Columns, seen: Sequence[Seen], mine: Sequence[Any], boundaries: Sequence[str], rule: str
+    log: Columns, seen: list[Any], mine: Sequence[Any], boundaries: Sequence[str], rule: str
 ) -> Iterator[Split]:
     """
     Yield how each meter is shared out. All that the rule is for are, at once: thousands of machines take no longer.
@@ -144,7 +144,10 @@ def _divided(
     if by_rule:
         columns = zip(*(seen[place] for place in by_rule), strict=True)
         starts = np.concatenate([heads[place] + at for place, at in zip(by_rule, first.tolist(), strict=False)])
-        made = grouped(Seen(*map(np.concatenate, columns)), starts, rule)
+        joined = Seen(*map(np.concatenate, columns))
+        for place in by_rule:
+            seen[place] = None
+        made = grouped(joined, starts, rule)
     done = 0
     for each, windows, boundary in zip(seen, mine, boundaries, strict=True):
         if made is None or has_gpu(boundary):

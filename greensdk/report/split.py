@@ -40,8 +40,8 @@ before it): it takes all there was while it ran, and fitting, which would raise 
 """
 
 
-AT_ONCE = 2_000_000
-"""As many groups at once as this over the square of their size: some 100 MB."""
+AT_ONCE = 400_000
+"""As many groups at once as this over the square of their size: some 20 MB."""
 
 
 class Split(NamedTuple):
