@@ -27,7 +27,7 @@ from pathlib import Path
 
 from greensdk_psutil_tdp.data import core, threads
 from greensdk_psutil_tdp.names import normalise
-from greensdk_psutil_tdp.parts import PARTS
+from greensdk_psutil_tdp.parts import LINES
 from greensdk_psutil_tdp.table import find, split
 
 from greensdk.machine.hardware import classify
@@ -40,39 +40,20 @@ MAKERS = {"intel": "Intel", "amd": "AMD"}
 AMD_FAMILIES = ("a4", "a6", "a8", "a9", "a10", "a12", "athlon", "e1", "e2", "fx", "pro", "sempron", "phenom")
 WIDTH = 120
 COLUMNS = ("MaxTurboPower", "CoreCount", "ThreadCount")
+BY_HAND = {word for text in LINES.values() for word in text.replace("\n", "").split(";") if word and word[0] != "="}
 
 HEAD = '''"""
 Thermal design power of {count} parts of {maker}. Made by benchmarks/cpu_table.py: change that, not this.
 
-Source: codecarbon {release}, data/hardware/cpu_power.csv, under the MIT licence that stands below; sha256
-{sha256}. The names were normalised, and some left out.
+Source: codecarbon {release}, data/hardware/cpu_power.csv, under the MIT licence that stands in data/__init__.py;
+sha256 {sha256}. The names were normalised, and some left out.
 A module, not a CSV file, because Lithops ships only ``*.py`` to its workers.
 
 ``LINES``: family to ``;=WATTS;name;name;=WATTS;name;``. Maker, family and name make the whole name.
 """
 
-{licence}
-
 LINES = {{
 '''
-LICENCE = """\
-MIT License
-
-Copyright (c) 2019 Mila, BCG Gamma, CometML, Haverford College
-Copyright (c) 2023 Code Carbon NGO
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."""
 
 
 def read(text: str) -> tuple[dict[str, float], dict[str, list[str]]]:
@@ -119,8 +100,7 @@ def module(maker: str, watts: dict[str, float]) -> str:
         if owner == maker:
             groups[family][watts[name]].append(rest)
     count = sum(len(rests) for group in groups.values() for rests in group.values())
-    licence = "\n".join(f"# {line}".rstrip() for line in LICENCE.splitlines())
-    head = HEAD.format(maker=MAKERS[maker], release=RELEASE, sha256=SHA256, count=count, licence=licence)
+    head = HEAD.format(maker=MAKERS[maker], release=RELEASE, sha256=SHA256, count=count)
     return head + "".join(f'    "{family}": """\n{body(groups[family])}""",\n' for family in sorted(groups)) + "}\n"
 
 
@@ -148,7 +128,7 @@ def differences(text: str) -> list[str]:
     Return where the tables written by hand and a list of ARK's say different things of one part.
     """
     said = []
-    by_hand = {*names(core.LINES, "intel"), *names(threads.LINES, "intel"), *PARTS}
+    by_hand = {*names(core.LINES, "intel"), *names(threads.LINES, "intel"), *BY_HAND}
     for row in csv.DictReader(text.splitlines()):
         name = normalise(re.sub(r"\bprocessor\b", "", row["CpuName"].lower()))
         part = find(name) if name in by_hand else None
@@ -195,9 +175,9 @@ def main() -> int:
     print(f"{len(watts)} names: {dict(Counter(split(name)[0] for name in watts))}")
     for reason, rows in dropped.items():
         print(f"left out, {reason}: {len(rows)}, such as {'; '.join(rows[:5])}")
-    for name in sorted(watts.keys() & PARTS.keys()):
-        if PARTS[name][0] != watts[name]:
-            print(f"by hand {PARTS[name][0]} W, there {watts[name]:g} W: {name}")
+    for name in sorted(watts.keys() & BY_HAND):
+        if (by_hand_w := (find(name) or (None,))[0]) != watts[name]:
+            print(f"by hand {by_hand_w} W, there {watts[name]:g} W: {name}")
     print("the files differ from these" if differ else "the files are these")
     return int(bool(differ))
 

@@ -30,25 +30,29 @@ equivalent per kWh generated in the country, over the whole life of plants and f
 of the grid are not in them.
 """
 
-from __future__ import annotations
+from greensdk_carbon.data import named
 
 DATE = "{DATE}"
 """When these were published."""
 
 SOURCE = f"Ember, Yearly Electricity Data ({{DATE}}), average of the country, CC BY 4.0"
 
-COUNTRIES: dict[str, tuple[float, int]] = {{
+_COUNTRIES = """
 '''
 
-MIDDLE = '''}
+MIDDLE = '''
+"""
+
+COUNTRIES = {code: (float(text[:-5]), int(text[-4:])) for code, text in named(_COUNTRIES).items()}
 """ISO 3166-1 alpha-3 to (grams per kWh, year)."""
 
 _NAMES = """
 '''
 
-TAIL = '''"""
+TAIL = '''
+"""
 
-NAMES = dict(entry.split("=") for entry in _NAMES.replace("\\n", " ").strip().split("; "))
+NAMES = named(_NAMES)
 """ISO 3166-1 alpha-3 to Ember's name of the country."""
 '''
 
@@ -58,13 +62,13 @@ def table(text: str) -> str:
     found = json.loads(text).values()
     rows = [row for row in found if row["country_code"] and row["emissions_intensity_gco2_per_kwh"]]
     rows.sort(key=lambda row: row["country_code"])
-    lines = [
-        f'    "{row["country_code"]}": ({float(row["emissions_intensity_gco2_per_kwh"])}, {row["year"]}),\n'
-        for row in rows
-    ]
-    names = "; ".join(f"{row['country_code']}={row['country_or_region']}" for row in rows)
-    wrapped = textwrap.fill(names, 120, break_long_words=False, break_on_hyphens=False)
-    return HEAD + "".join(lines) + MIDDLE + wrapped + "\n" + TAIL
+    figures = [f"{row['country_code']}={row['emissions_intensity_gco2_per_kwh']:.10g}/{row['year']}" for row in rows]
+    names = [f"{row['country_code']}={row['country_or_region']}" for row in rows]
+    return HEAD + folded(figures) + MIDDLE + folded(names) + TAIL
+
+
+def folded(entries: list[str]) -> str:
+    return textwrap.fill("; ".join(entries), 120, break_long_words=False, break_on_hyphens=False)
 
 
 def main() -> None:

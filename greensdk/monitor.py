@@ -23,6 +23,13 @@ MEASURED = "measured"
 ATTRIBUTED = "attributed"
 ESTIMATED = "estimated"
 
+RESOLUTION_90 = 1 - 0.1**0.5
+"""
+How many update intervals 9 of 10 windows are off by at most. The counter's age at either end is uniform
+over one interval and independent of the other end's, so the error is triangular on +-1 interval, and
+``2 a - a**2 = 0.9``.
+"""
+
 
 class Availability(NamedTuple):
     """

@@ -4,7 +4,9 @@ What all tests share: nothing of the developer's configuration, nothing left beh
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,21 @@ from greensdk.deliver import sinks as sink
 from greensdk.deliver.lines import encode
 from greensdk.testing import PowercapTree
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no fault
-settings.load_profile("patient")
+# A busy machine is no fault, so there are no deadlines.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_configure(config):
+    """
+    Give each of xdist's workers a temporary directory: in it Lithops replaces what the processes of its jobs import.
+    """
+    if hasattr(config, "workerinput"):
+        own = Path(f"{config.option.basetemp}-tmp")
+        own.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(own)
+    multiprocessing.util.get_temp_dir()  # for sockets, whose paths must be shorter than those of a test's folder
 
 
 @pytest.fixture(autouse=True)

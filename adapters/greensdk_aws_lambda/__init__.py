@@ -27,9 +27,6 @@ _first: str | None = None
 def adapter(settings: Mapping[str, Any]) -> Any:
     """
     Return the adapter for a Lambda: that of Lithops in a Lithops worker, a :class:`LambdaCall` otherwise.
-
-    Args:
-        settings: The resolved specification.
     """
     if "LITHOPS_WORKER" in os.environ:
         return load(IN_LITHOPS)(settings)
@@ -39,9 +36,6 @@ def adapter(settings: Mapping[str, Any]) -> Any:
 class LambdaCall:
     """
     The adapter for a Lambda function outside of Lithops.
-
-    Args:
-        settings: The resolved specification.
     """
 
     resources = "light"
@@ -55,20 +49,10 @@ class LambdaCall:
         Return the record's ``worker`` block, with None for what is unknown here.
         """
         memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-        return {
-            "adapter": "lambda",
-            "backend": "aws_lambda",
-            "executor_id": None,
-            "job_id": None,
-            "call_id": None,
-            "activation_id": None,
-            "attempt": None,
-            "memory_mb": float(memory) if memory.isdecimal() else None,
-            "cold_start": None,
-            "stage": None,
-            "workflow": None,
-            **function(),
-        }
+        keys = "executor_id", "job_id", "call_id", "activation_id", "attempt", "memory_mb", "cold_start"
+        blank = dict.fromkeys((*keys, "stage", "workflow"))
+        known = {"memory_mb": float(memory)} if memory.isdecimal() else {}
+        return {"adapter": "lambda", "backend": "aws_lambda", **blank, **known, **function()}
 
     def call(self) -> dict[str, Any]:
         """

@@ -126,10 +126,6 @@ def _read(path: Path) -> dict[str, dict[str, list[list[Any]]]]:
 
 
 def _configuration(key: str) -> Configuration:
-    """
-    Raises:
-        ValueError: It is no configuration; `ast` has more exceptions for what is no Python.
-    """
     numbers = ast.literal_eval(key)
     if not isinstance(numbers, tuple) or len(numbers) != 3 or not all(map(is_amount, numbers)):
         raise ValueError(key)
@@ -148,12 +144,7 @@ def _is_table(values: Any) -> bool:
 
 
 def _check(where: str, name: str, values: Iterable[Any]) -> None:
-    """
-    Insist on numbers in the metrics that records are made of; other metrics are FlexExecutor's own affair.
-
-    Raises:
-        RecordError: One holds something else.
-    """
+    """Insist on numbers in the metrics that records are made of; other metrics are FlexExecutor's own affair."""
     for value in values:
         if value is None or name not in METRICS:
             continue
@@ -164,16 +155,17 @@ def _check(where: str, name: str, values: Iterable[Any]) -> None:
 
 def energy_of(stats: Mapping[str, Any]) -> tuple[float | None, str | None]:
     """
-    Return joules and their source of one call, from its future's statistics; (None, None) if it was not measured.
-
-    Args:
-        stats: ``future.stats`` of a call that went through greensdk.
+    Return joules and their source of one call, from its future's statistics; (None, None) if there are none to read.
     """
     text = stats.get(RECORD)
     if not isinstance(text, str):
         return None, None
-    record = json.loads(text)
-    return record.get("energy_j"), record.get("energy_source")
+    try:
+        record = json.loads(text)
+        energy_j, source = record.get("energy_j"), record.get("energy_source")
+    except (ValueError, AttributeError, RecursionError):  # not what greensdk has written
+        return None, None
+    return (energy_j, source) if is_amount(energy_j) and isinstance(source, str) else (None, None)
 
 
 def with_energy(function_times: Any, stage_future: Any) -> None:
@@ -182,10 +174,6 @@ def with_energy(function_times: Any, stage_future: Any) -> None:
 
     Call it once, before profiling, with the two classes as your program imports them, and give ``DAGExecutor`` an
     executor of greensdk.
-
-    Args:
-        function_times: ``flexecutor.utils.dataclass.FunctionTimes``.
-        stage_future: ``flexecutor.workflow.stagefuture.StageFuture``.
     """
     keys, timings = list(function_times.profile_keys()), stage_future.get_timings
     if ENERGY in keys:

@@ -126,9 +126,7 @@ def _stage(record: Mapping[str, Any]) -> str:
 
 
 def _safe(name: str) -> str:
-    """
-    Return a name that is valid for a file.
-    """
+    """Return a name that is valid for a file."""
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in str(name)).strip(".") or "_"
     return safe.encode()[:NAME_BYTES].decode(errors="ignore")
 
@@ -155,7 +153,5 @@ def _write(out: Path, workflow: str, stage: str, jobs: Iterable[list[Mapping[str
 
 
 def _plain(number: float) -> float:
-    """
-    Return a whole number as FlexExecutor writes it, without a point.
-    """
+    """Return a whole number as FlexExecutor writes it, without a point."""
     return int(number) if float(number).is_integer() else number

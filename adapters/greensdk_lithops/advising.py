@@ -84,9 +84,7 @@ class Advising:
     def _advised(
         self, advise: str | Mapping[str, Any], func: Callable[..., Any], data: Iterable[Any], **kwargs: Any
     ) -> Parted:
-        """
-        Start a job with as many workers, of as much memory, as the advisor says.
-        """
+        """Start a job with as many workers, of as much memory, as the advisor says."""
         items = list(data)
         self.plan = plan_of(func, advise, getattr(self, "_profiled", ()))
         count, memory_mb = announced(self.plan)

@@ -17,9 +17,6 @@ BACKENDS: dict[str, str] = {
 def prepare(executor: Any) -> None:
     """
     Let the module for the executor's backend, if there is one, adapt the executor.
-
-    Args:
-        executor: An initialised ``FunctionExecutor`` that measures.
     """
     target = BACKENDS.get(executor.backend)
     if target:

@@ -90,9 +90,7 @@ def _labels_of(record: Mapping[str, Any], worker: Mapping[str, Any], bound: Any)
 
 
 def _sinks(settings: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """
-    Return (URI, target, keyword arguments) of the sinks that are the client's.
-    """
+    """Return (URI, target, keyword arguments) of the sinks that are the client's."""
     from greensdk.configure.settings import KEYS
     from greensdk.measure.build import settle
 

@@ -108,9 +108,7 @@ def _appending(path: str) -> WriteStat:
 
 
 def _by_descriptor() -> WriteStat | None:
-    """
-    Find the statistics file among the open descriptors (Linux), should a later Lithops name things otherwise.
-    """
+    """Find the statistics file among the open descriptors (Linux), should a later Lithops name things otherwise."""
     try:
         numbers = os.listdir("/proc/self/fd")
     except OSError:

@@ -19,9 +19,6 @@ from lithops.constants import LOCALHOST, MODE_DEFAULT
 def with_runtime(arguments: dict[str, Any]) -> dict[str, Any]:
     """
     Return the arguments of an executor, with ``runtime`` added for localhost if none is configured.
-
-    Args:
-        arguments: Arguments of ``FunctionExecutor``, by name.
     """
     if arguments.get("runtime") is not None:
         return arguments

@@ -37,9 +37,6 @@ _BOX = re.compile(r"/(?:overlay-)?containers/([0-9a-f]{64})/")
 def pod(root: str = "/") -> dict[str, str | None]:
     """
     Return the pod's identity: ``node``, ``namespace``, ``pod``, ``pod_uid`` and ``container``.
-
-    Args:
-        root: Replacement for ``/``.
     """
     variables = {key: os.environ.get(variable) or None for key, variable in VARIABLES.items()}
     container, uid = container_and_pod_uid(root)
@@ -56,9 +53,6 @@ def pod(root: str = "/") -> dict[str, str | None]:
 def container_and_pod_uid(root: str = "/") -> tuple[str | None, str | None]:
     """
     Return the id of this process's container and the uid of its pod, as far as known.
-
-    Args:
-        root: Replacement for ``/``.
     """
     mounts = _text(root, "proc/self/mountinfo")
     boxes = [box for path in _cgroups(root, mounts) if (box := _container(path))]
@@ -73,9 +67,7 @@ def container_and_pod_uid(root: str = "/") -> tuple[str | None, str | None]:
 
 
 def _cgroups(root: str, mounts: str) -> Iterator[str]:
-    """
-    Yield the paths of this process's cgroups, then the roots of its cgroup mounts (cgroups(7), proc(5)).
-    """
+    """Yield the paths of this process's cgroups, then the roots of its cgroup mounts (cgroups(7), proc(5))."""
     for line in _text(root, "proc/self/cgroup").splitlines():
         yield line.split(":", 2)[-1]
     for line in mounts.splitlines():
@@ -103,9 +95,6 @@ def _text(root: str, path: str) -> str:
 class PodCall:
     """
     The adapter for a pod outside of Lithops: records identify the pod.
-
-    Args:
-        settings: The resolved specification.
     """
 
     resources = "light"

@@ -59,9 +59,7 @@ class JobRecords:
         return folder_of(self._prefix, executor_id, job_id) if executor_id and job_id else None
 
     def _list(self, job: tuple[str, Any]) -> None:
-        """
-        Note a job's keys, with their activations, under the number of the call.
-        """
+        """Note a job's keys, with their activations, under the number of the call."""
         folder, future = job
         client = self._client(future._storage_config)
         calls: dict[str, list[tuple[str, str]]] = {}

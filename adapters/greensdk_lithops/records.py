@@ -46,9 +46,7 @@ def collect(futures: Any, *, prefix: str = DEFAULT_PREFIX, wait_s: float = WAIT_
 
 
 def _calls(futures: Any) -> Iterator[Any]:
-    """
-    Yield Lithops' own futures, and those that a call has returned as its result, each once.
-    """
+    """Yield Lithops' own futures, and those that a call has returned as its result, each once."""
     seen: set[int] = set()
     waiting = deque(_listed(futures))
     while waiting:
@@ -70,14 +68,12 @@ def _listed(futures: Any) -> Iterable[Any]:
 
 
 def _without(future: Any) -> list[dict[str, Any]]:
-    """
-    Return what can be said of a call whose record is not in storage.
-    """
+    """Return what can be said of a call whose record is not in storage."""
     try:
         record = from_stats(future)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         # One that is no JSON was written by a call that ended; the others are no futures with statistics.
-        status = UNMEASURED if isinstance(error, ValueError) else LOST
+        status = UNMEASURED if isinstance(error, ValueError | RecursionError) else LOST
         return [without_record(future, status, f"its record in future.stats can't be read: {error}")]
     return [without_record(future, *_why(future)) if record is None else record]
 
@@ -98,9 +94,7 @@ def _why(future: Any) -> tuple[str, str]:
 
 
 def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:
-    """
-    Return a record with the client's word where its worker could not tell.
-    """
+    """Return a record with the client's word where its worker could not tell."""
     reported = {key: value for key, value in (record["worker"] or {}).items() if value is not None}
     record["worker"] = {**(record["worker"] or {}), **worker_of(future), **reported}
     record["overhead_s"] = later_overhead_s(record, future)

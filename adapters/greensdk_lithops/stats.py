@@ -105,9 +105,7 @@ class Statistics:
         return True
 
     def _write(self) -> None:
-        """
-        Write the sums; a later line of a key replaces an earlier one.
-        """
+        """Write the sums; a later line of a key replaces an earlier one."""
         write = stats_writer()
         if self._sums is None or write is None or self._sums is self._written:
             return
@@ -212,9 +210,7 @@ def compact(parts: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> Any:
-    """
-    Return `value` with seven digits of each number (a joule in ten million) and the first part of each text.
-    """
+    """Return `value` with seven digits of each number (a joule in ten million) and the first part of each text."""
     if isinstance(value, float):
         return float(f"{value:.7g}") if isfinite(value) else None
     if isinstance(value, str):

@@ -96,10 +96,6 @@ class StorageSink:
 class Objects(Delivery):
     """
     What one process has for one prefix: an object for an outermost call, with the calls inside it, once a second.
-
-    Args:
-        prefix: Where in the bucket.
-        budget_s: Seconds that all writes may take.
     """
 
     thread_name = "greensdk-storage"

@@ -18,10 +18,6 @@ JOBLIB = "lithops.util.joblib.lithops_backend"
 def unfold(arguments: dict[str, Any], ready: Callable[[Any], Any]) -> bool:
     """
     Replace the user's function in a trampoline's data; return False if the job has no trampoline.
-
-    Args:
-        arguments: Arguments of ``call_async`` or ``map``, by name; changed in place.
-        ready: Returns the measured version of a function.
     """
     module = getattr(arguments.get("func") or arguments.get("map_function"), "__module__", None)
     if module == POOL:

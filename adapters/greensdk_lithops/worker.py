@@ -26,9 +26,6 @@ class LithopsCall:
     """
     The adapter for a Lithops worker.
 
-    Args:
-        settings: The resolved specification.
-
     Attributes:
         sample_every_s: The period of Lithops' profiler, if configured; None otherwise.
     """
@@ -78,9 +75,7 @@ class LithopsCall:
 
 
 def _is_for_workers(target: str) -> bool:
-    """
-    Return whether a sink accepts records in a worker; others get them from the client, which collects them.
-    """
+    """Return whether a sink accepts records in a worker; others get them from the client, which collects them."""
     try:
         return not getattr(load(target), "client_side", False)
     except ImportError:
@@ -88,9 +83,7 @@ def _is_for_workers(target: str) -> bool:
 
 
 def _profiler_period_s() -> float | None:
-    """
-    Return ``lithops: profiler_timeout`` in seconds. Plain Lithops has no profiler, but passes the key to workers.
-    """
+    """Return ``lithops: profiler_timeout`` in seconds. Plain Lithops has no profiler, but passes the key to workers."""
     config = getattr(getattr(context().runner, "job", None), "config", None) or {}
     period_s = (config.get("lithops") or {}).get("profiler_timeout")
     is_period = isinstance(period_s, int | float) and not isinstance(period_s, bool) and 0 < period_s < inf
@@ -106,9 +99,7 @@ def _pod() -> dict[str, Any]:
 
 
 def _calls() -> int | None:
-    """
-    Return the number of calls of the job.
-    """
+    """Return the number of calls of the job."""
     calls = getattr(getattr(context().runner, "job", None), "total_calls", None)
     return calls if isinstance(calls, int) else None
 

@@ -202,9 +202,7 @@ def judged(found: Interval, total: float, limit: float) -> Verdict:
 
 
 def _remark(old: Calls, new: Calls, by: str) -> str | None:
-    """
-    Return why a comparison says little: nothing can be gated over it.
-    """
+    """Return why a comparison says little: nothing can be gated over it."""
     if by not in ("cpu", "time", "instructions") and old.sources != new.sources:
         return "the joules are from different monitors"
     if old.machines != new.machines:

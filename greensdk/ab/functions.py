@@ -90,9 +90,7 @@ def _plan(options: Mapping[str, Any]) -> Plan:
 
 
 def _names(functions: tuple[Function, ...]) -> list[str]:
-    """
-    Return the functions' names; letters where they have none, or the same.
-    """
+    """Return the functions' names; letters where they have none, or the same."""
     names = [getattr(function, "__name__", "<lambda>") for function in functions]
     if "<lambda>" in names or len(set(names)) < len(names):
         return [chr(ord("a") + place % 26) for place in range(len(functions))]

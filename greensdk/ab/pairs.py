@@ -134,9 +134,7 @@ def _runs(times_s: Sequence[float], budget_s: float) -> int:
 
 
 def _without(sample: Sample, nothing: Sequence[Sample]) -> Sample:
-    """
-    Return what a run took beyond an empty one.
-    """
+    """Return what a run took beyond an empty one."""
     from statistics import median
 
     if not nothing:

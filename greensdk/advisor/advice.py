@@ -142,17 +142,6 @@ def advise_on(
 ) -> Advice:
     """
     Recommend a configuration from existing profiles; otherwise like :func:`advise`.
-
-    Args:
-        stages: The profiles.
-        objective: As above, like the next six.
-        deadline_s: Maximum time in seconds.
-        budget_usd: Maximum cost in US dollars.
-        risk: Probability with which a limit may be exceeded.
-        workers: Worker counts to consider.
-        seed: Seed of the bootstrap.
-        date: Date to store in the models.
-        remarks: Remarks to put first.
     """
     notes = list(remarks)
     counts = None if workers is None else list(workers)

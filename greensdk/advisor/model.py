@@ -132,7 +132,7 @@ class Model:
                 raise CannotAdvise(f"the model is {data['schema']!r}: expected {SCHEMA!r}")
             profile, stored, seed = _profile(data["profile"]), data["time"], data["seed"]
             members, date = data["members"], data["date"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CannotAdvise(f"not a model file: {error}") from error
         model = fit(profile, seed=seed, date=date, least=1, strict=False, members=members)
         fitted = _plain(model.time)

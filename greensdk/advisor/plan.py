@@ -161,9 +161,7 @@ def _check(deadline_s: float | None, budget_usd: float | None, risk: float | Non
 
 
 def _candidates(model: Model, given: Sequence[Config] | None, workers: set[int] | None) -> tuple[list[Config], str]:
-    """
-    Return the configurations to choose from, and a remark on those outside the measured range.
-    """
+    """Return the configurations to choose from, and a remark on those outside the measured range."""
     counts = sorted({point.workers for point in model.points})
     sizes: list[float | None] = sorted({point.memory_mb for point in model.points}, key=lambda size: size or 0.0)
     if given is not None:
@@ -274,9 +272,7 @@ def _within(options: Combinations, limits: Limits) -> Any:
 
 
 def _least(stages: Mapping[str, Stage]) -> dict[str, float]:
-    """
-    Return the least time, energy and cost of a workflow, each on its own.
-    """
+    """Return the least time, energy and cost of a workflow, each on its own."""
     least = {}
     for key in QUANTITY:
         if all(stage.totals[key] is not None for stage in stages.values()):
@@ -293,9 +289,7 @@ def _argmin(values: Array | None) -> Any:
 
 
 def _infeasible(plan: Plan, stages: Mapping[str, Stage], configs: Mapping[str, Sequence[Config]]) -> str:
-    """
-    Return which limit can't be met, and the least possible.
-    """
+    """Return which limit can't be met, and the least possible."""
     risk = "" if plan.risk is None else f" at a risk of {plan.risk:g}"
     fastest = {name: _argmin(stage.risky[TIME]) for name, stage in stages.items()}
     seconds = added(stages, fastest, risky=True)[TIME]

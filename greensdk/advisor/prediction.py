@@ -83,9 +83,7 @@ def predict(model: Model, configs: Iterable[Config] | None = None, *, level: flo
 def _ends(
     middle: Array | None, draws: Array | None, ends: tuple[float, float], low: float = 1.0, high: float = 1.0
 ) -> list[Any]:
-    """
-    Return value, lower and upper end for each configuration; an empty list if unknown.
-    """
+    """Return value, lower and upper end for each configuration; an empty list if unknown."""
     if middle is None or draws is None:
         return []
     bottom, top = np.quantile(draws, ends, axis=0)

@@ -118,9 +118,7 @@ class Profile:
 
 @attrs.frozen
 class _Run:
-    """
-    The records of one job, and the resulting point.
-    """
+    """The records of one job, and the resulting point."""
 
     point: Point
     source: str | None
@@ -257,9 +255,7 @@ def _energy(job: Sequence[Record], joules: Mapping[str, float]) -> tuple[float |
 
 
 def _machine(job: Sequence[Record]) -> str:
-    """
-    Return the machine, or its CPU model where a service chooses the machine.
-    """
+    """Return the machine, or its CPU model where a service chooses the machine."""
     worker = job[0].get("worker") or {}
     key = "host_id" if worker.get("backend") in {None, "localhost"} else "cpu_model"
     names = {str((record.get("host") or {}).get(key)) for record in job}
@@ -306,9 +302,7 @@ def _parents(records: Iterable[Record]) -> tuple[str, ...]:
 
 
 def _price(records: Iterable[Record]) -> Price | None:
-    """
-    Return the prices in the records: the latest if they changed.
-    """
+    """Return the prices in the records: the latest if they changed."""
     price: Price | None = None
     for record in sorted(records, key=lambda each: str(each.get("started_at"))):
         cost = record.get("cost") or {}

@@ -222,9 +222,7 @@ def _curve(basis: Basis, ks: tuple[float, ...], weights: Array, p: Array, m: Arr
 
 
 def _kernel(p: Array, m: Array, q: Array, n: Array) -> Array:
-    """
-    Return the covariance of two configurations, as a multiple of the memory effect's variance.
-    """
+    """Return the covariance of two configurations, as a multiple of the memory effect's variance."""
     size = np.exp(-np.abs(np.log2(m)[:, None] - np.log2(n)[None]) / MEMORY_OCTAVES)
     near = np.exp(-np.abs(np.log2(p)[:, None] - np.log2(q)[None]) / WORKERS_OCTAVES)
     return np.asarray(size + size * near, float)
@@ -233,9 +231,7 @@ def _kernel(p: Array, m: Array, q: Array, n: Array) -> Array:
 def _weights(
     basis: Basis, ks: tuple[float, ...], p: Array, m: Array, y: Array, noise: float
 ) -> tuple[Array, Array, float]:
-    """
-    Return the weight of each `k`, the predictions for held-out worker counts, and the median error.
-    """
+    """Return the weight of each `k`, the predictions for held-out worker counts, and the median error."""
     errors: list[list[float]] = [[] for _ in ks]
     held = [
         out
@@ -264,9 +260,7 @@ def _weights(
 
 
 def _can_fit_without(basis: Basis, p: Array, m: Array, out: Any) -> bool:
-    """
-    Return whether enough configurations remain to fit.
-    """
+    """Return whether enough configurations remain to fit."""
     return bool(np.count_nonzero(~out) >= basis(p, m, 1.0).shape[1])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from greensdk.cli.command import output_to
 from greensdk.errors import GreensdkError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def compare_commands(
     nothing = [] if empty is None else [_words(empty)]
     slot = opened(None)
     sides = [_side(slot, chr(ord("a") + place % 26), each) for place, each in enumerate(words)]
-    with _quiet(), _progress(plan) as progress:
+    with open(os.devnull, "wb") as nowhere, output_to(nowhere.fileno()), _progress(plan) as progress:
         left_out = next((_side(slot, "the empty one", each) for each in nothing), None)
         found = run(sides, plan, empty=left_out, progress=progress)
     slot.close()
@@ -115,18 +116,10 @@ def opened(out: str | None) -> Slot:
         ConfigError: A setting is wrong.
         SinkError: The sink that was asked for can't take records.
     """
-    from greensdk.configure.config import resolve
+    from greensdk.cli.run import open_slot
     from greensdk.configure.targets import ALL
-    from greensdk.errors import SinkError
-    from greensdk.measure.build import Unopened
-    from greensdk.measure.slots import slot_for
 
-    settings = resolve({"sink": out or "memory:", "monitors": ALL})
-    slot = slot_for({"resources": "full", **settings})
-    for _, sink in slot.open().sinks:
-        if isinstance(sink, Unopened):
-            raise SinkError(f"{sink.error}; choose another place with --out; nothing was run")
-    return slot
+    return open_slot({"sink": out or "memory:", "monitors": ALL})
 
 
 def _words(command: str) -> list[str]:
@@ -168,26 +161,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """
-    Drop what the commands print; what they complain about stays.
-    """
-    sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-@contextmanager
 def _progress(plan: Plan) -> Iterator[Callable[[float, Sequence[Comparison]], None]]:
-    """
-    Show on a terminal how much of the budget is used up, and what is known so far.
-    """
+    """Show on a terminal how much of the budget is used up, and what is known so far."""
     if not sys.stderr.isatty():
         yield lambda _, __: None
         return

@@ -147,10 +147,6 @@ def _write(advice: Advice, path: Path, sources: tuple[str, ...], records: int) -
 
 
 def _insist(advice: Advice) -> None:
-    """
-    Raises:
-        CannotAdvise: There is no recommendation.
-    """
     from greensdk.advisor import CannotAdvise
 
     if any(each.plan and each.plan.choice for each in advice.workflows):

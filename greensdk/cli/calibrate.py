@@ -83,9 +83,7 @@ def calibrate(seconds: int, out: str | None, reference: str | None, as_json: boo
 
 
 def _check(path: str) -> None:
-    """
-    Say at once, and not after the measurement, that the file can't be written.
-    """
+    """Say at once, and not after the measurement, that the file can't be written."""
     from greensdk.cli.survey import unwritable
     from greensdk.errors import GreensdkError
 
@@ -94,9 +92,7 @@ def _check(path: str) -> None:
 
 
 def _meters() -> list[Monitor]:
-    """
-    Return the monitors that a call would be measured with, open.
-    """
+    """Return the monitors that a call would be measured with, open."""
     from greensdk.measure.slots import slot_for
 
     return list(slot_for({"sink": []}).open().monitors)
@@ -172,11 +168,7 @@ def update_interval_s(meter: Meter) -> float | None:
 
 def summary(readings: Sequence[Reading], steps: Mapping[str, float | None]) -> dict[str, Any]:
     """
-    Return a meter's watts at rest: the median of the seconds, and what 90% of them lie between.
-
-    Args:
-        readings: One a second.
-        steps: Update interval of each monitor, in seconds.
+    Return a meter's watts at rest: the median of readings a second apart, and what 90% of them lie between.
     """
     watts = [(each["energy_j"] or 0.0) / WINDOW_S for each in readings]
     ends = quantiles(watts, n=20, method="inclusive") if len(watts) > 1 else [watts[0]]

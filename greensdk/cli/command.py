@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,12 +41,7 @@ class Ended(NamedTuple):
 
 def wait(command: Sequence[str], environment: Mapping[str, str] | None = None, *, orphans: bool = False) -> Ended:
     """
-    Run a command to its end, passing on the signals we get.
-
-    Args:
-        command: Its words.
-        environment: Its environment; None for ours.
-        orphans: Wait for every other child that ends meanwhile, too.
+    Run a command to its end, passing on the signals we get; with `orphans`, wait for every other child that ends, too.
 
     Raises:
         GreensdkError: It can't be started.
@@ -72,9 +68,7 @@ def wait(command: Sequence[str], environment: Mapping[str, str] | None = None, *
 
 
 def _asked(returncode: int, came: Sequence[int]) -> int:
-    """
-    Return the signal that a command ended by. After a typed interrupt that it survived, it ended of itself.
-    """
+    """Return the signal that a command ended by. After a typed interrupt that it survived, it ended of itself."""
     if -returncode in (*FROM_TERMINAL, *FINAL):
         return -returncode
     return next((number for number in came if returncode or number in FINAL), 0)
@@ -110,9 +104,7 @@ class Relay:
 
 @contextmanager
 def _heard() -> Iterator[tuple[Relay, int]]:
-    """
-    Hand out what passes signals on, and a pipe that gets a byte for each of them and for each child that ends.
-    """
+    """Hand out what passes signals on, and a pipe that gets a byte for each of them and for each child that ends."""
     relay = Relay()
     # What is ignored (nohup, a shell's background) stays ignored, by the command as well.
     handlers = {number: relay for number in (*FROM_TERMINAL, *FINAL) if signal.getsignal(number) != signal.SIG_IGN}
@@ -133,9 +125,7 @@ def _heard() -> Iterator[tuple[Relay, int]]:
 
 
 def _in_foreground() -> bool:
-    """
-    Whether we are in the terminal's foreground, where the command gets its own copy of what is typed.
-    """
+    """Whether we are in the terminal's foreground, where the command gets its own copy of what is typed."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
@@ -146,3 +136,18 @@ def _in_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
+
+
+@contextmanager
+def output_to(fd: int) -> Iterator[None]:
+    """
+    Have what we and our children write to standard output go to a descriptor.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(fd, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Any
 
 import click
 
 from greensdk.ab.comparison import BY
 from greensdk.cli.ab import Seconds, Share, opened
+from greensdk.cli.command import output_to
 
 OTHER = "*"
 """Stands behind a ratio of different parts of the machine."""
@@ -80,7 +79,8 @@ def compare(
     if is_disabled():
         raise GreensdkError("compare: GREENSDK_DISABLED switches measuring off; nothing was run")
     slot = opened(out)
-    with _output_moved(as_json):
+    # What the command prints would stand in the JSON.
+    with output_to(2) if as_json else nullcontext():
         code, record = measure(slot, label, [program, *command[1:]])
     slot.close()
     if record is None:
@@ -104,28 +104,8 @@ def _ab(
     return compare_commands(commands, asked, empty=empty, at_most=at_most, strict=strict, as_json=as_json)
 
 
-@contextmanager
-def _output_moved(wanted: bool) -> Iterator[None]:
-    """
-    Have what is written to standard output go to standard error, so that the JSON stays alone there.
-    """
-    if not wanted:
-        yield
-        return
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
 def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """
-    Yield a row for each reading of the run, the primary first.
-    """
+    """Yield a row for each reading of the run, the primary first."""
     from greensdk.schema.primary import call_quality, primaries_of
 
     primaries = [id(each) for each in primaries_of(record)]
@@ -149,9 +129,7 @@ def _read(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _missing(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """
-    Yield a row for each method on offer that has no reading, with the reason.
-    """
+    """Yield a row for each method on offer that has no reading, with the reason."""
     from greensdk.cli.survey import survey
 
     seen = {reading["monitor"] for reading in record["readings"]}

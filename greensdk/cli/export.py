@@ -42,9 +42,7 @@ def export(form: str, sources: tuple[str, ...], out: str, force: bool) -> None:
 
 
 class _Skipped:
-    """
-    Lines that were left out: how many, and the first.
-    """
+    """Lines that were left out: how many, and the first."""
 
     def __init__(self) -> None:
         self.count, self.first = 0, ""

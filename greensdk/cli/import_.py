@@ -60,9 +60,7 @@ def import_(form: str, source: str, out: str, force: bool) -> None:
 
 
 def _records(form: str, source: str, skip: Callable[[Any], None]) -> Iterator[dict[str, Any]]:
-    """
-    Yield the records that conform to the schema.
-    """
+    """Yield the records that conform to the schema."""
     from greensdk.configure.targets import load
     from greensdk.logs import Problem
     from greensdk.schema.check import problems

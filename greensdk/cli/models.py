@@ -21,10 +21,6 @@ WINDOW_S = 1.0
 class Modelled:
     """
     An estimator of the whole machine, read like a meter.
-
-    Args:
-        estimator: Open.
-        clock: The machine's CPU time.
     """
 
     def __init__(self, estimator: Estimator, clock: HostClock) -> None:
@@ -50,10 +46,7 @@ class Modelled:
 
 def modelled(calibration: str | None = None) -> list[Modelled]:
     """
-    Return the estimators that a call would be measured with.
-
-    Args:
-        calibration: The file that scales them; None for the configured one.
+    Return the estimators that a call would be measured with, scaled by a calibration file (None: the configured one).
     """
     from greensdk.measure.cputime import host_clock
     from greensdk.measure.slots import slot_for

@@ -46,9 +46,7 @@ def query(sql: str, sources: tuple[str, ...], form: str) -> None:
 
 
 def _checked(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """
-    Yield rows; what DuckDB only finds out on the way is one line, too.
-    """
+    """Yield rows; what DuckDB only finds out on the way is one line, too."""
     import duckdb
 
     from greensdk.errors import RecordError
@@ -94,9 +92,7 @@ def _json(columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
 
 
 def _text(cell: Any) -> str:
-    """
-    Return what a table shows: text as it is, lists and objects as JSON.
-    """
+    """Return what a table shows: text as it is, lists and objects as JSON."""
     if isinstance(cell, dict | list | tuple):
         return _dumped(cell)
     return _TRUTH.get(cell, "") if isinstance(cell, bool) else str(cell)
@@ -110,9 +106,7 @@ def _dumped(value: Any) -> str:
 
 
 def _cell(cell: Any, kind: str) -> Any:
-    """
-    Return a cell as JSON has it: what is JSON already goes in as it is, a sum of more than 64 bits as a float.
-    """
+    """Return a cell as JSON has it: what is JSON already goes in as it is, a sum of more than 64 bits as a float."""
     import orjson
 
     if kind == "JSON" and cell:

@@ -11,6 +11,7 @@ from statistics import fmean
 import click
 
 from greensdk.errors import GreensdkError
+from greensdk.machine.hardware import host_id, text_of
 
 BATTERY = "battery"
 SUPPLIES = "/sys/class/power_supply"
@@ -21,19 +22,12 @@ def refer(reference: str, path: str, seconds: int, as_json: bool) -> None:
     """
     Measure for some seconds, keep the reading beside the model's watts, and say what comes of it.
 
-    Args:
-        reference: Watts as a number, or `BATTERY`.
-        path: The file.
-        seconds: How long.
-        as_json: Print JSON.
-
     Raises:
         GreensdkError: It is no number above 0, there is no battery that runs down, or no model of the wall.
     """
     from greensdk.cli import show
     from greensdk.cli.models import said
     from greensdk.machine.calibration import add_reference
-    from greensdk.machine.hardware import host_id
 
     given_w = None if reference == BATTERY else _watts(reference)
     monitor, model_w, read_w = _watch(seconds, given_w, quiet=as_json)
@@ -61,10 +55,10 @@ def battery_w(root: str = SUPPLIES) -> float:
         supplies = sorted(os.listdir(root))
     except OSError:
         supplies = []
-    batteries = [each for each in supplies if _text(root, each, "type") == "Battery"]
+    batteries = [each for each in supplies if text_of(root, each, "type") == "Battery"]
     if not batteries:
         raise GreensdkError(f"calibrate: no battery under {root}; give the watts of a plug meter: --reference WATTS")
-    draining = [each for each in batteries if _text(root, each, "status") == "Discharging"]
+    draining = [each for each in batteries if text_of(root, each, "status") == "Discharging"]
     watts = sum(_battery_w(root, each) for each in draining)
     if not watts > 0:
         raise GreensdkError("calibrate: no battery runs down: pull the plug, wait a minute, and repeat it")
@@ -72,19 +66,11 @@ def battery_w(root: str = SUPPLIES) -> float:
 
 
 def _battery_w(root: str, name: str) -> float:
-    power = _text(root, name, "power_now")
+    power = text_of(root, name, "power_now")
     if power:
         return abs(float(power)) / 1e6
-    current, voltage = _text(root, name, "current_now"), _text(root, name, "voltage_now")
+    current, voltage = text_of(root, name, "current_now"), text_of(root, name, "voltage_now")
     return abs(float(current)) * float(voltage) / 1e12 if current and voltage else 0.0
-
-
-def _text(*path: str) -> str:
-    try:
-        with open(os.path.join(*path), encoding="ascii", errors="replace") as file:
-            return file.read(64).strip()
-    except OSError:
-        return ""
 
 
 def _watts(text: str) -> float:
@@ -98,9 +84,7 @@ def _watts(text: str) -> float:
 
 
 def _watch(seconds: int, given_w: float | None, quiet: bool) -> tuple[str, float, float]:
-    """
-    Return whose model it is, its mean watts at the wall, and those of the reference.
-    """
+    """Return whose model it is, its mean watts at the wall, and those of the reference."""
     from rich.progress import track
 
     from greensdk.cli.models import WINDOW_S, listed, modelled

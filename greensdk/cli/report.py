@@ -77,9 +77,7 @@ def report(
 
 
 def _undelivered(sources: Sequence[str]) -> list[dict[str, Any]]:
-    """
-    Return what waits in the spool to be written to one of these logs; what others left there is theirs.
-    """
+    """Return what waits in the spool to be written to one of these logs; what others left there is theirs."""
     from greensdk.configure.uris import path_of
     from greensdk.deliver import spool
 
@@ -99,12 +97,7 @@ def _remarks(problems: Sequence[Problem], waiting: Sequence[dict[str, Any]]) -> 
 
 
 def _groups(found: EnergyReport, key: str) -> dict[Any, Group]:
-    """
-    Return the sums for each value of a key.
-
-    Raises:
-        GreensdkError: No record has the key, or it holds no single value.
-    """
+    """Return the sums for each value of a key."""
     from greensdk.errors import GreensdkError
     from greensdk.schema.fields import FIELDS
 

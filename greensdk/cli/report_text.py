@@ -91,9 +91,7 @@ def _row(name: Any, group: Group, total: Group) -> list[Any]:
 
 
 def _print_total(found: EnergyReport) -> None:
-    """
-    Print the sum in words: coverage, joules per call and per run, the quality, what failed.
-    """
+    """Print the sum in words: coverage, joules per call and per run, the quality, what failed."""
     total, outer = found.total, found.outermost
     known, apart = total.calls - total.unknown, outer.calls - outer.unknown
     click.echo()
@@ -126,9 +124,7 @@ def parts_text(group: Group) -> str:
 
 
 def _works(found: EnergyReport) -> Iterator[tuple[str, tuple[Any, Work]]]:
-    """
-    Yield each unit with the calls that counted it, by their names: those of different functions are no sum.
-    """
+    """Yield each unit with the calls that counted it, by their names: those of different functions are no sum."""
     for name, group in found.by().items():
         yield from ((unit, (name, work)) for unit, work in group.units.items())
 

@@ -9,8 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,7 +48,7 @@ def run(out: str | None, label: str | None, command: tuple[str, ...]) -> int:
     program = find(command[0], "run")
     if is_disabled():
         return wait([program, *command[1:]]).code
-    slot = _open(out)
+    slot = open_slot({} if out is None else {"sink": out})
     runtime = slot.runtime
     sinks = [location(uri) for uri, _ in runtime.sinks] if runtime else []
     code, record = measure(slot, label, [program, *command[1:]])
@@ -73,19 +73,18 @@ def find(name: str, asked: str) -> str:
     return path
 
 
-def _open(out: str | None) -> Slot:
+def open_slot(asked: Mapping[str, Any]) -> Slot:
     """
     Build the runtime before the command starts, so that an invalid setting is reported first.
 
     Raises:
-        ConfigError: A setting is invalid.
-        SinkError: A configured sink can't be opened. (Records for the default file are spooled instead.)
+        SinkError: A sink that was asked for can't be opened.
     """
     from greensdk.configure.config import resolve
-    from greensdk.measure.build import Unopened
+    from greensdk.deliver.sinks import Unopened
     from greensdk.measure.slots import slot_for
 
-    settings = resolve({} if out is None else {"sink": out})
+    settings = resolve(asked)
     slot = slot_for({"resources": "full", **settings})
     broken = [sink for _, sink in slot.open().sinks if isinstance(sink, Unopened)]
     if broken and settings["sinks"] is not None:
@@ -122,9 +121,7 @@ def measure(slot: Slot, label: str | None, command: Sequence[str]) -> tuple[int,
 
 
 def _error(ended: Ended, command: Sequence[str]) -> Exception | None:
-    """
-    Return what stands in the record for the way a command ended.
-    """
+    """Return what stands in the record for the way a command ended."""
     if ended.signal:
         return Terminated(signal.Signals(ended.signal).name)
     return subprocess.CalledProcessError(ended.code, command) if ended.code else None
@@ -133,10 +130,6 @@ def _error(ended: Ended, command: Sequence[str]) -> Exception | None:
 def unseen(command: Sequence[str], adopted: bool) -> dict[str, str]:
     """
     Return what a record has to say of processes that are not in its CPU seconds.
-
-    Args:
-        command: The command's words.
-        adopted: Orphans came to us.
 
     Example:
         >>> unseen(["docker", "run", "alpine"], True)

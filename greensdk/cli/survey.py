@@ -73,12 +73,7 @@ def survey() -> dict[str, Any]:
 
 
 def _make(target: str, table: Mapping[str, Any]) -> None:
-    """
-    Make an enricher as a runtime would, so that it checks its table.
-
-    Raises:
-        ConfigError: A setting is invalid.
-    """
+    """Make an enricher as a runtime would, so that it checks its table."""
     try:
         enrich = load(target)
     except ImportError:
@@ -88,9 +83,7 @@ def _make(target: str, table: Mapping[str, Any]) -> None:
 
 
 def _notes() -> list[str]:
-    """
-    Return warnings about missing bytecode, and about outdated price and carbon tables.
-    """
+    """Return warnings about missing bytecode, and about outdated price and carbon tables."""
     notes = _bytecode()
     for target in builtin.ENRICHERS.values():
         notes += load(f"{target.partition(':')[0]}:notes")()
@@ -144,9 +137,7 @@ def _host() -> dict[str, Any]:
 
 
 def _probe_all(plugins: Plugins, tables: Tables, wanted: Any) -> Iterator[tuple[str, Probed]]:
-    """
-    Yield the outcome for every registered monitor and every configured ``module:attribute``.
-    """
+    """Yield the outcome for every registered monitor and every configured ``module:attribute``."""
     offers = dict(plugins.registry.monitors)
     named = [] if isinstance(wanted, str) else [name for name in wanted if name not in offers]
     allowed, dropped = switches(os.environ)
@@ -174,9 +165,7 @@ def _probe(name: str, target: str, config: str, tables: Tables) -> Probed:
 
 
 def _basis(source: Any) -> Mapping[str, str]:
-    """
-    Return what an estimator's numbers rest on, which it knows when it is open; nothing for what has a meter.
-    """
+    """Return what an estimator's numbers rest on, which it knows when it is open; nothing for what has a meter."""
     if not hasattr(source, "basis"):
         return {}
     source.open()
@@ -194,9 +183,7 @@ def _broken(plugins: Plugins) -> list[dict[str, Any]]:
 
 
 def _primary(probed: Mapping[str, Probed], values: Mapping[str, Any]) -> str | None:
-    """
-    Return the monitor that provides a call's energy: the first in the configured order that works and is used.
-    """
+    """Return the monitor that provides a call's energy: the first in the configured order that works and is used."""
     wanted = values["monitors"]
     runs = {
         name
@@ -247,9 +234,7 @@ def _loads(offer: Offer | None, what: str) -> dict[str, Any]:
 
 
 def _spooled() -> list[dict[str, Any]]:
-    """
-    Return a row for each file of undelivered records.
-    """
+    """Return a row for each file of undelivered records."""
     return [
         {
             "uri": uri,
@@ -273,9 +258,7 @@ def _adapter(name: str, offer: Offer, when: str) -> dict[str, Any]:
 
 
 def _config(values: Mapping[str, Any], tables: Tables, where: Mapping[str, str]) -> dict[str, Any]:
-    """
-    Return each setting with its value and origin; a plugin's as ``plugin.key``.
-    """
+    """Return each setting with its value and origin; a plugin's as ``plugin.key``."""
     plain = {key: {"value": _shown(value), "from": where[key]} for key, value in values.items()}
     for name, table in tables.items():
         for key, (value, layer) in table.items():

@@ -38,11 +38,6 @@ def resolve(
     """
     Return everything decided, as plain JSON data that another process can build its runtime from.
 
-    Args:
-        arguments: The decorator's, the highest layer.
-        environ: The environment.
-        cwd: Where the search for a file begins.
-
     Returns:
         See :class:`greensdk.configure.targets.Resolved`.
 
@@ -197,9 +192,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
 
 
 def _own_names() -> set[str]:
-    """
-    Return the names of the first-party plugins that have a table.
-    """
+    """Return the names of the first-party plugins that have a table."""
     return {*builtin.MONITORS, *map(table_of, builtin.SINKS), *builtin.ENRICHERS}
 
 
@@ -211,9 +204,7 @@ def table_of(scheme: str) -> str:
 
 
 def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> bool:
-    """
-    Put a variable's text into the table of the plugin whose name it begins with; False when there is none.
-    """
+    """Put a variable's text into the table of the plugin whose name it begins with; False when there is none."""
     fitting = [name for name in names if key.startswith(name.replace("-", "_") + "_")]
     if fitting:
         name = max(fitting, key=len)
@@ -222,9 +213,7 @@ def _into_table(found: dict[str, Any], names: set[str], key: str, text: str) -> 
 
 
 def _refuse_misspelt(variable: str, key: str) -> None:
-    """
-    Raise for a near miss of a key; other variables may belong to a plugin that is not installed here.
-    """
+    """Raise for a near miss of a key; other variables may belong to a plugin that is not installed here."""
     from difflib import get_close_matches
 
     known = [*KEYS, *(switch.removeprefix(PREFIX).lower() for switch in SWITCHES)]
@@ -357,7 +346,5 @@ class Catalogue:
 
 
 def _installed() -> set[str]:
-    """
-    Return the names of the third parties' plugins, those that are switched off as well.
-    """
+    """Return the names of the third parties' plugins, those that are switched off as well."""
     return {entry_point.name for entry_point in declared(sys.path)}

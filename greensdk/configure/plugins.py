@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greensdk.configure.registry import Registry, reference
-from greensdk.errors import PluginError
+from greensdk.errors import PluginError, describe
 
 if TYPE_CHECKING:
     import click
@@ -94,12 +94,10 @@ class Plugins:
             try:
                 self._call(row.name, "greensdk_register_commands", cli)
             except BaseException as error:
-                self.loaded[place] = row._replace(error=_told(error))
+                self.loaded[place] = row._replace(error=describe(error))
 
     def _add(self, entry_point: EntryPoint, load: Callable[[], Any]) -> None:
-        """
-        Load one plugin; from here on, a plugin that raises, or calls sys.exit(), is a row with its error.
-        """
+        """Load one plugin; from here on, a plugin that raises, or calls sys.exit(), is a row with its error."""
         name, _, origin = entry_point
         hooks: tuple[str, ...] = ()
         error = ""
@@ -109,14 +107,12 @@ class Plugins:
             try:
                 hooks = self._register(name, load())
             except BaseException as problem:
-                error = _told(problem)
+                error = describe(problem)
                 self._forget(name)
         self.loaded.append(Loaded(name, origin, hooks, error))
 
     def _register(self, name: str, plugin: Any) -> tuple[str, ...]:
-        """
-        Check a plugin's hooks, run those that register, and return their names.
-        """
+        """Check a plugin's hooks, run those that register, and return their names."""
         self._manager.register(plugin, name=name)
         self._manager.check_pending()
         hooks = tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ()))
@@ -138,9 +134,7 @@ class Plugins:
         self.enrichers = [pair for pair in self.enrichers if pair[0] != name]
 
     def _call(self, name: str, hook: str, argument: Any) -> None:
-        """
-        Run one plugin's implementations of a hook with one argument, which pluggy lets them leave out.
-        """
+        """Run one plugin's implementations of a hook with one argument, which pluggy lets them leave out."""
         for impl in self._implementations(name, hook):
             impl.function(*(argument for _ in impl.argnames))
 
@@ -158,14 +152,8 @@ def _imported(target: str) -> Any:
     return found
 
 
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
 def _builtin() -> object:
-    """
-    Return the plugin that hands the built-in tables to the hooks.
-    """
+    """Return the plugin that hands the built-in tables to the hooks."""
     from types import SimpleNamespace
 
     from greensdk.configure import builtin

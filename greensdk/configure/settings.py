@@ -164,9 +164,7 @@ def checked_table(name: str, target: str, table: Table, skip: int = 0) -> dict[s
 
 
 def _parameters(target: str, skip: int) -> dict[str, str]:
-    """
-    Return the parameters of a class by name, with their annotations as text.
-    """
+    """Return the parameters of a class by name, with their annotations as text."""
     import inspect
 
     found = list(inspect.signature(load(target)).parameters.values())[skip:]
@@ -187,9 +185,7 @@ _KNOWN: frozenset[str] = frozenset({name for _, names in _FITS for name in names
 
 
 def _coerce(what: str, value: Any, annotation: str) -> Any:
-    """
-    Return `value` as the type in `annotation`; one that names no type known here takes anything.
-    """
+    """Return `value` as the type in `annotation`; one that names no type known here takes anything."""
     import re
 
     outer = re.sub(r"\b(?!Optional|Union)(\w+)\[.*?\]", r"\1", annotation)  # of list[str], list
@@ -205,9 +201,7 @@ def _coerce(what: str, value: Any, annotation: str) -> Any:
 
 
 def _read(what: str, text: str, kinds: frozenset[str], annotation: str) -> Any:
-    """
-    Return what a text means, which is all that an environment variable can hold.
-    """
+    """Return what a text means, which is all that an environment variable can hold."""
     if kinds & _LISTS:
         return [part.strip() for part in text.split(",") if part.strip()]
     if kinds & {"str", "Path"}:

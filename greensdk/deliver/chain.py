@@ -52,9 +52,7 @@ def _locked(fd: int) -> Iterator[None]:
 
 
 def _last_line(fd: int) -> tuple[bytes, bool]:
-    """
-    Return the last line that is not empty, and whether a newline ends it.
-    """
+    """Return the last line that is not empty, and whether a newline ends it."""
     place, tail = os.fstat(fd).st_size, b""
     while place and b"\n" not in tail.rstrip(b"\n"):
         step = min(place, BLOCK_BYTES)

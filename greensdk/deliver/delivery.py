@@ -99,19 +99,15 @@ class Delivery:
 
     def rest(self) -> str:
         """
-        Take notice that nothing is tried for a while.
-
-        Returns:
-            What to say to the user of what waits, and where; empty for nothing.
+        Take notice that nothing is tried for a while, and return what to say to the user of what waits; empty for
+        nothing.
         """
         return ""
 
     def abandon(self) -> str:
         """
-        Leave what waits to a later process: this one does not wait for it any longer.
-
-        Returns:
-            How much waits, and where.
+        Leave what waits to a later process, for which this one does not wait any longer, and return how much, and
+        where.
         """
         raise NotImplementedError
 
@@ -175,10 +171,7 @@ class Delivery:
 
     def flush(self, request: Request | None = None) -> bool:
         """
-        Return whether all that waited is sent, after the budget's seconds at most.
-
-        Args:
-            request: An earlier one; None for a new one.
+        Return whether all that waited at a request (None: a new one) is sent, after the budget's seconds at most.
         """
         request = request or self.request()
         if not request.wait(max(0.0, request.until_s - monotonic())):
@@ -188,10 +181,8 @@ class Delivery:
 
     def finish(self, request: Request | None = None) -> str:
         """
-        Send everything within the budget, and leave what could not be sent to a later process.
-
-        Returns:
-            How much that is, and where it waits; empty when everything is sent.
+        Send everything within the budget, and leave what could not be sent to a later process. Returns how much that
+        is, and where it waits; empty when everything is sent.
         """
         if self.flush(request):
             return ""
@@ -222,9 +213,7 @@ class Delivery:
         warn_once(f"greensdk could not write to {self.uri}: {error}; {left}", self.uri)
 
     def _run(self, request: Request | None = None) -> None:
-        """
-        Send until nothing waits: the thread; without one, until a request is answered.
-        """
+        """Send until nothing waits: the thread; without one, until a request is answered."""
         asked: list[Request] = []
         sent = False
         try:
@@ -270,9 +259,7 @@ class Delivery:
             _answer(asked, True)
 
     def _pauses(self, error: BaseException, asked: list[Request]) -> bool:
-        """
-        Settle when the next attempt is, and return whether it follows after a pause, not after a rest.
-        """
+        """Settle when the next attempt is, and return whether it follows after a pause, not after a rest."""
         now_s = monotonic()
         self._failing_s = self._failing_s or now_s
         refused = isinstance(error, Refused)

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 def open_private(path: str | Path, flags: int) -> int:
     """
-    Open a file and return its descriptor; one that is made here has the mode 0600.
-
-    Args:
-        path: The file.
-        flags: As for :func:`os.open`; a child process does not inherit the descriptor.
+    Open a file and return its descriptor, which no child process inherits; one that is made here has the mode 0600.
 
     Raises:
         OSError: It can't be opened.

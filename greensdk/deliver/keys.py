@@ -25,9 +25,6 @@ UNKNOWN = "unknown"
 class Keys:
     """
     The keys of what one process writes below one prefix.
-
-    Args:
-        prefix: What all keys begin with; may be empty.
     """
 
     def __init__(self, prefix: str) -> None:

@@ -31,9 +31,7 @@ def encode(record: Mapping[str, Any]) -> bytes:
 
 
 def _choose() -> Callable[[Any], bytes]:
-    """
-    Pick orjson where it is installed (it is three times faster), json otherwise, once per process.
-    """
+    """Pick orjson where it is installed (it is three times faster), json otherwise, once per process."""
     global _dumps
     try:
         import orjson
@@ -64,9 +62,7 @@ def _clean(value: Any, level: int = 0) -> Any:
 
 
 def _foreign(value: Any, level: int) -> Any:
-    """
-    Return a number or an array of another library as JSON has it, anything else as text.
-    """
+    """Return a number or an array of another library as JSON has it, anything else as text."""
     try:
         if hasattr(value, "tolist") and level < DEEPEST:  # numpy, and what behaves like it
             return _clean(value.tolist(), level + 1)

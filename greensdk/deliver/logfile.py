@@ -20,7 +20,6 @@ CHECK_EVERY_S = 1.0
 SETTLED_S = 2.0
 """Seconds after which no write is under way any more."""
 
-COPY_BYTES = 1 << 20
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -114,9 +113,7 @@ class LogFile:
         return True
 
     def _tail(self) -> bytes:
-        """
-        Return what was written to a removed file since it was at the path last.
-        """
+        """Return what was written to a removed file since it was at the path last."""
         here = os.fstat(self.fd)
         return b"" if here.st_nlink else os.pread(self.fd, max(0, here.st_size - self._end), self._end)
 
@@ -156,9 +153,7 @@ def _opened(path: str) -> int:
 
 
 def _ends_in_a_torn_line(fd: int) -> bool:
-    """
-    Whether a full disk once cut the last line short, to which the next record must not be glued.
-    """
+    """Whether a full disk once cut the last line short, to which the next record must not be glued."""
     status = os.fstat(fd)
     # What looks torn in a file that was written just now may be a line that another process is writing.
     settled = status.st_size > 0 and time.time() - status.st_mtime > SETTLED_S

@@ -1,15 +1,20 @@
 """
-What sinks of metrics share: numbers that a metric can take, labels of few values, buckets, the address of a receiver.
+What sinks of metrics share: numbers that a metric can take, labels of few values, buckets, a sink of
+a receiver and its address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from greensdk.errors import ConfigError
+from greensdk.deliver import lifecycle
+from greensdk.errors import ConfigError, SinkError
+
+if TYPE_CHECKING:
+    from greensdk.deliver.delivery import Delivery
 
 JOULES = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e5)
 SECONDS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -78,14 +83,48 @@ def by_process(rows: Any) -> dict[str, list[Mapping[str, Any]]]:
     return found
 
 
+class MetricsSink:
+    """
+    The sink of a receiver to which one :class:`~greensdk.deliver.delivery.Delivery` of the process exports: two would
+    export the same series.
+
+    Args:
+        uri: As it is configured.
+        name: What tells the receiver, and how it is exported to, from others; None where nothing is exported.
+    """
+
+    client_side = True
+    """Where workers are many and short-lived, this sink belongs to the client that collects their records."""
+
+    def __init__(self, uri: str, name: tuple[Any, ...] | None = None) -> None:
+        self.uri = uri
+        self._name = name
+
+    def flush(self) -> None:
+        """
+        Export now.
+
+        Raises:
+            SinkError: The receiver did not take it; it goes with the next export.
+        """
+        delivery: Delivery | None = lifecycle.existing(self._name)
+        if delivery is not None and not delivery.flush():
+            raise SinkError(f"{self.uri}: {delivery.error}")
+
+    def close(self) -> None:
+        """
+        Export what has not been exported; where that fails, it is on disk for the next process.
+
+        Raises:
+            SinkError: It fails.
+        """
+        if (delivery := lifecycle.existing(self._name)) is not None:
+            delivery.close()
+
+
 def address_of(uri: str, example: str, credentials: str) -> str:
     """
     Return the ``http`` or ``https`` address in a sink's URI.
-
-    Args:
-        uri: The URI.
-        example: What one looks like.
-        credentials: Where credentials belong.
 
     Raises:
         ConfigError: There is no host in it, or a password, which would stand in warnings and logs.

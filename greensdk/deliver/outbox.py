@@ -204,9 +204,7 @@ class Outbox(Delivery):
         return batch.records >= self._limits.records or batch.size_bytes >= self._limits.size_bytes
 
     def _seal(self) -> None:
-        """
-        End the batch that is being filled.
-        """
+        """End the batch that is being filled."""
         with self._filling:
             batch, self._batch = self._batch, None
             if batch is None:
@@ -238,9 +236,7 @@ class Outbox(Delivery):
             self._deliver(key, body)
 
     def _send_old(self) -> None:
-        """
-        Deliver batches that no process holds, once. A call that waits is held up by one batch at most.
-        """
+        """Deliver batches that no process holds, once. A call that waits is held up by one batch at most."""
         try:
             spool.redeliver(self.uri, self._store, 1 if self.waits else None)
         except Exception as error:
@@ -248,9 +244,7 @@ class Outbox(Delivery):
 
 
 def _first(batch: spool.Batch) -> dict[str, Any]:
-    """
-    Return the first record of a batch; a line that is none makes a record with an id of its own.
-    """
+    """Return the first record of a batch; a line that is none makes a record with an id of its own."""
     line = batch.first_line()
     with suppress(ValueError):
         record = json.loads(line)

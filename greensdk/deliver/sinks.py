@@ -49,7 +49,7 @@ class Sink(Protocol):
 
     def emit(self, record: Mapping[str, Any]) -> None:
         """
-        Take one finished record. Must not change it.
+        Take one finished record; a third party's sink gets a copy of its own.
 
         Where a signal handler of the user's raises in it, it is called again with the same record.
         """
@@ -246,4 +246,30 @@ class CallbackSink:
     def close(self) -> None:
         """
         The function is not ours to close.
+        """
+
+
+class Unopened:
+    """
+    Stands for a sink that could not be opened: every record goes to the spool with the reason.
+    """
+
+    def __init__(self, uri: str, error: BaseException) -> None:
+        self.uri = uri
+        self.error = error
+
+    def emit(self, record: Mapping[str, Any]) -> None:  # noqa: ARG002 - the contract's
+        """
+        Refuse, with the reason the sink gave.
+        """
+        raise self.error.with_traceback(None)  # or it would grow with each record
+
+    def flush(self) -> None:
+        """
+        Nothing is held back.
+        """
+
+    def close(self) -> None:
+        """
+        Nothing is open.
         """

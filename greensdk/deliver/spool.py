@@ -159,13 +159,7 @@ def add(uri: str, lines: Iterable[bytes]) -> Path:
 
 
 def _with_room() -> Path:
-    """
-    Return the folder, made if need be.
-
-    Raises:
-        SinkError: It is not the user's own, or is full.
-        OSError: It can't be made.
-    """
+    """Return the folder, made if need be."""
     global _is_full
     place = own_folder(folder())
     if _look.is_due():
@@ -221,14 +215,9 @@ def claim(uri: str) -> Iterator[Batch]:
 
 def redeliver(uri: str, deliver: Callable[[Batch], None], most: int | None = None) -> None:
     """
-    Have `deliver` take what others have left for the sink `uri`, and delete each batch that it takes.
+    Have `deliver` take what others have left for the sink `uri`, up to `most` batches, and delete each that it takes.
 
     A batch that it refuses stays and keeps no other back.
-
-    Args:
-        uri: The sink's.
-        deliver: Delivers one batch.
-        most: How many batches; None for all of them.
 
     Raises:
         Exception: What `deliver` has raised in the end, a refusal included.
@@ -270,9 +259,7 @@ def waiting() -> list[tuple[Path, str, int]]:
 
 
 def _append(path: Path, uri: str, lines: Iterable[bytes]) -> None:
-    """
-    Append to a file that many processes share, and that any of them may take away to deliver it.
-    """
+    """Append to a file that many processes share, and that any of them may take away to deliver it."""
     for _ in range(MOST_TRIES):
         fd = _lock(path, fcntl.LOCK_EX, os.O_CREAT)
         if fd is not None:
@@ -291,9 +278,7 @@ def _append(path: Path, uri: str, lines: Iterable[bytes]) -> None:
 
 
 def _lock(path: Path, how: int = fcntl.LOCK_EX, flags: int = 0) -> int | None:
-    """
-    Open and lock a file; None when somebody else holds it, or has taken it away.
-    """
+    """Open and lock a file; None when somebody else holds it, or has taken it away."""
     try:
         fd = open_private(path, os.O_RDWR | os.O_APPEND | flags)
     except FileNotFoundError:
@@ -309,9 +294,7 @@ def _lock(path: Path, how: int = fcntl.LOCK_EX, flags: int = 0) -> int | None:
 
 
 def _claimed(path: Path, uri: str, fd: int) -> Batch:
-    """
-    Return a locked file as a batch; one that others still append to gets a name of its own first.
-    """
+    """Return a locked file as a batch; one that others still append to gets a name of its own first."""
     key = _read_note(path)[1]
     if "-" not in path.name:
         new = path.with_name(f"{path.stem}-{time.time_ns():016x}{os.urandom(4).hex()}.jsonl")
@@ -323,9 +306,7 @@ def _claimed(path: Path, uri: str, fd: int) -> Batch:
 
 
 def _sweep(place: Path) -> None:
-    """
-    Delete the notes of batches that are gone: a process died between its two deletions.
-    """
+    """Delete the notes of batches that are gone: a process died between its two deletions."""
     for path in (*place.glob("*.sink"), *place.glob("*.new")):
         try:
             if time.time() - path.stat().st_mtime > STALE_S and not path.with_suffix(".jsonl").exists():
@@ -349,9 +330,7 @@ def _write_note(path: Path, uri: str, key: str = "") -> None:
 
 
 def _read_note(path: Path) -> tuple[str, str | None]:
-    """
-    Return the sink's URI ("?" where nothing tells) and the batch's key.
-    """
+    """Return the sink's URI ("?" where nothing tells) and the batch's key."""
     try:
         uri, _, key = _note(path).read_text(encoding="utf-8").partition("\n")
     except (OSError, UnicodeDecodeError):  # none, or what a crash of the disk made of it

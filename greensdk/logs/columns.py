@@ -125,9 +125,19 @@ def _flatten(values: Mapping[str, Any], prefix: str, row: dict[str, Any], extra:
 
 @cache
 def _names() -> dict[str, bool]:
-    """
-    Return the dotted name of each column, and of each object above one, and whether it is a column.
-    """
+    """Return the dotted name of each column, and of each object above one, and whether it is a column."""
     leaves = flat_columns()[:-1]
     above = {name[:place] for name in leaves for place, letter in enumerate(name) if letter == "."}
     return {**dict.fromkeys(above, False), **dict.fromkeys(leaves, True)}
+
+
+def cells(text: str) -> list[str]:
+    """
+    Return the cells of a row of CSV; none where it is no row.
+    """
+    import csv
+
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        return []

@@ -40,9 +40,7 @@ def quick_look() -> Callable[[bytes], bool]:
 
 
 def _is_lawful(record: Any) -> bool:
-    """
-    Say whether a missing number has a reason, and a number a source.
-    """
+    """Say whether a missing number has a reason, and a number a source."""
     if record.energy_j is None:
         if not record.reason:
             return False

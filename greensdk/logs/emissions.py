@@ -15,7 +15,7 @@ from hashlib import sha256
 from math import isfinite
 from typing import Any
 
-from greensdk.logs.columns import harmless
+from greensdk.logs.columns import cells, harmless
 from greensdk.logs.read import Problem, lines
 from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED
@@ -147,12 +147,12 @@ def import_(path: str, skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any
     """
     header: list[str] | None = None
     for file, number, line in lines(path):
-        cells = next(csv.reader([line.decode("utf-8-sig", "replace").rstrip("\r\n")]), [])
+        found = cells(line.decode("utf-8-sig", "replace").rstrip("\r\n"))
         if header is None:
-            header = cells
+            header = found
             continue
         try:
-            yield _record(dict(zip(header, cells, strict=False)))
+            yield _record(dict(zip(header, found, strict=False)))
         except KeyError as error:
             skip(Problem(file, number, f"{error.args[0]}: is missing"))
         except ValueError as error:

@@ -88,9 +88,6 @@ def opened(sources: Iterable[str | os.PathLike[str]]) -> tuple[list[Piece], Copi
     """
     Return each file of some sources as one piece, and what keeps the copies of those that had to be copied.
 
-    Args:
-        sources: Each as for :func:`greensdk.logs.read`.
-
     Raises:
         RecordError: There is no such source, or it can't be read to its end.
     """
@@ -107,11 +104,7 @@ def opened(sources: Iterable[str | os.PathLike[str]]) -> tuple[list[Piece], Copi
 
 def side_by_side(look: Callable[[Piece], Found], whole: Sequence[Piece]) -> Iterator[tuple[Piece, Found]]:
     """
-    Yield what is found in each piece of some files, in their order.
-
-    Args:
-        look: Looks at a piece; it and what it finds can be pickled.
-        whole: The files.
+    Yield what `look` finds in each piece of some files, in their order; it and what it finds can be pickled.
     """
     work = [piece for each in whole for piece in _cut(each)]
     done = 0

@@ -43,10 +43,6 @@ def import_(path: str, skip: Callable[[Problem], Any]) -> Iterator[dict[str, Any
 
     The log has no date. The file was last written at its end, which is where the record's time comes from.
 
-    Args:
-        path: One log.
-        skip: Called with each row that can't be read.
-
     Raises:
         RecordError: It is no such log, or holds no sample.
     """
@@ -114,9 +110,7 @@ def _rows(path: str, skip: Callable[[Problem], Any]) -> Iterator[Row]:
 
 
 def _texts(path: str) -> Iterator[tuple[str, int, str]]:
-    """
-    Yield file, number and text of each line: UTF-8, or the UTF-16 that editors and shells of Windows write.
-    """
+    """Yield file, number and text of each line: UTF-8, or the UTF-16 that editors and shells of Windows write."""
     codec = ""
     for file, number, line in lines(path):
         if not codec:
@@ -139,9 +133,7 @@ def _has_package(header: list[str]) -> bool:
 
 
 def _row(header: list[str], found: list[str], point: str) -> Row | str:
-    """
-    Return the numbers of a row that we use, or what is wrong with one.
-    """
+    """Return the numbers of a row that we use, or what is wrong with one."""
     cells = dict(zip(header, found, strict=False))
     row: Row = {}
     for name in (name for name in header if name == ELAPSED or name in _MEANS or _domain(name)):
@@ -159,9 +151,7 @@ def _cells(text: str, separator: str) -> list[str]:
 
 
 def _domain(name: str) -> str:
-    """
-    Return the domain that a column is about, as our meters name it; empty when it is about no energy.
-    """
+    """Return the domain that a column is about, as our meters name it; empty when it is about no energy."""
     found = _ENERGY.match(name)
     return f"{_KINDS[found[1]]}-{found[2] or 0}" if found else ""
 

@@ -18,7 +18,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from greensdk.logs.columns import harmless
+from greensdk.logs.columns import cells, harmless
 from greensdk.logs.read import Problem, lines
 from greensdk.measure.record import blank, rfc3339
 from greensdk.monitor import ESTIMATED, MEASURED
@@ -134,11 +134,6 @@ def _reports(path: str, skip: Callable[[Problem], Any]) -> Iterator[Report]:
 
 
 def _report(place: tuple[str, int], row: Mapping[str, Any]) -> Report:
-    """
-    Raises:
-        KeyError: A column is missing.
-        ValueError: One holds something else.
-    """
     at_s, power_w = _seconds(row["timestamp"]), _number(row["power"])
     if power_w is None or not 0 <= power_w < float("inf"):
         raise ValueError(f"power: expected watts, found {row['power']!r:.60}")
@@ -172,25 +167,16 @@ def _number(value: Any) -> float | None:
 
 
 def _rows(path: str, skip: Callable[[Problem], Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """
-    Yield file, line and contents of each report, be it CSV or JSON.
-    """
+    """Yield file, line and contents of each report, be it CSV or JSON."""
     header: list[str] | None = None
     for file, number, line in lines(path, LIST_BYTES):
         text = line.decode("utf-8-sig", "replace").strip()
         if header is None and not text.startswith(("[", "{")):
-            header = _cells(text)
+            header = cells(text)
         elif header is not None:
-            yield file, number, dict(zip(header, _cells(text), strict=False))
+            yield file, number, dict(zip(header, cells(text), strict=False))
         else:
             yield from ((file, number, each) for each in _objects(file, number, text, skip))
-
-
-def _cells(text: str) -> list[str]:
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error:
-        return []
 
 
 def _objects(file: str, number: int, text: str, skip: Callable[[Problem], Any]) -> list[dict[str, Any]]:

@@ -36,9 +36,6 @@ def check(source: str | os.PathLike[str]) -> Iterator[Problem]:
     """
     Yield everything that is wrong in `source`; nothing when every line is a good record.
 
-    Args:
-        source: As for :func:`greensdk.logs.read`.
-
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """
@@ -95,9 +92,7 @@ def quick_look() -> Callable[[bytes], bool]:
 
 
 def _look_at(piece: Piece) -> tuple[int, Verdict]:
-    """
-    Return how many lines there are in a piece, and the verdict on them.
-    """
+    """Return how many lines there are in a piece, and the verdict on them."""
     lines = 0
 
     def numbered() -> Iterator[tuple[int, bytes]]:

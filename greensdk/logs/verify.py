@@ -17,9 +17,6 @@ UNCHAINED = f"{KEY}: is missing: the file is not chained from here"
 def check(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str | None, str]]:
     """
     Yield for each line its number, what is wrong with its link to the line before (None: nothing), and its digest.
-
-    Args:
-        lines: Number and bytes of each line that is not blank.
     """
     before = NOTHING
     for number, line in lines:

@@ -52,9 +52,6 @@ def worker_func(record: Mapping[str, Any]) -> Flat:
     its method has a number for this call. ``worker_func_cpu_user_time`` is this call's, and
     ``worker_func_avg_cpu_usage`` the whole machine's, averaged over its CPUs.
 
-    Args:
-        record: A nested record, as in the JSON line.
-
     Example:
         >>> flat = worker_func({"duration_s": 2.0, "readings": [], "resources": {}, "host": {}})
         >>> flat["worker_func_energy_duration"], flat["worker_func_rapl_available"], "worker_func_energy_pkg" in flat
@@ -92,9 +89,7 @@ def _method(method: str, reading: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _total_j(reading: Mapping[str, Any]) -> float | None:
-    """
-    Return packages plus memory. The cores are inside the package: adding them would count them twice.
-    """
+    """Return packages plus memory. The cores are inside the package: adding them would count them twice."""
     kinds = {name.partition("-")[0] for name in reading["domains"]}
     parts = [domain_j(reading, kind) for kind in COUNTED if kind in kinds]
     return None if None in parts or "package" not in kinds else sum(part for part in parts if part is not None)

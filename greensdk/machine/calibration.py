@@ -100,10 +100,6 @@ def load(path: str, host_id: str | None, now_s: float | None = None) -> tuple[di
 
 
 def _watts(value: Any) -> float:
-    """
-    Raises:
-        ValueError: They are no finite number of at least 0.
-    """
     if not 0 <= (watts := float(value)) < inf:
         raise ValueError(f"{value!r:.60} W")
     return watts
@@ -168,9 +164,7 @@ def _read(path: str) -> Any:
 
 
 def _misfit(found: Mapping[str, Any], host_id: str | None) -> str:
-    """
-    Return why a calibration does not fit here; empty when it does.
-    """
+    """Return why a calibration does not fit here; empty when it does."""
     if found["schema"] != SCHEMA:
         return f"of another version ({found['schema']}): greensdk calibrate"
     if found["host_id"] != host_id:
@@ -181,9 +175,7 @@ def _misfit(found: Mapping[str, Any], host_id: str | None) -> str:
 
 
 def _stale(found: Mapping[str, Any], now_s: float) -> str:
-    """
-    Return why watts at rest are too old; empty when they are not.
-    """
+    """Return why watts at rest are too old; empty when they are not."""
     age_days = (now_s - found["measured_s"]) / 86400
     if age_days > FRESH_DAYS:
         return f"{age_days:.0f} days old, of {found['measured_at'][:10]}: greensdk calibrate"
@@ -251,9 +243,7 @@ def _new(host_id: str | None, meters: Mapping[str, Mapping[str, Any]], seconds: 
 
 
 def _kept(path: str, host_id: str | None) -> dict[str, Any]:
-    """
-    Return what is in the file, where it is of this machine and kernel, and whole.
-    """
+    """Return what is in the file, where it is of this machine and kernel, and whole."""
     try:
         found = _read(path)
         if _misfit(found, host_id):
@@ -268,9 +258,7 @@ def _kept(path: str, host_id: str | None) -> dict[str, Any]:
 
 
 def _write(path: str, made: dict[str, Any]) -> dict[str, Any]:
-    """
-    Write the file; a reader never sees half of one.
-    """
+    """Write the file; a reader never sees half of one."""
     import json
 
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

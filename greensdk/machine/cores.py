@@ -4,109 +4,41 @@ The names behind a CPU's numbers: ARM cores by their part number, x86 microarchi
 Only machines whose kernel gives no name load this module, and those who ask for the microarchitecture.
 """
 
-# Implementer and part number of MIDR_EL1: Arm's technical reference manuals, and Linux,
+
+def _named(text: str) -> dict[str, str]:
+    return dict(entry.split("=") for entry in text.replace("\n", " ").strip().split("; "))
+
+
+# Implementer (2 hex digits) and part number (3) of MIDR_EL1: Arm's technical reference manuals, and Linux,
 # arch/arm64/include/asm/cputype.h. Apple's Ultra parts answer as their Max halves: see APPLE_SOCS.
-_ARM_PARTS = {
-    0x41: {
-        0xB76: "ARM ARM1176",
-        0xC07: "ARM Cortex-A7",
-        0xC08: "ARM Cortex-A8",
-        0xC09: "ARM Cortex-A9",
-        0xC0F: "ARM Cortex-A15",
-        0xD03: "ARM Cortex-A53",
-        0xD04: "ARM Cortex-A35",
-        0xD05: "ARM Cortex-A55",
-        0xD07: "ARM Cortex-A57",
-        0xD08: "ARM Cortex-A72",
-        0xD09: "ARM Cortex-A73",
-        0xD0A: "ARM Cortex-A75",
-        0xD0B: "ARM Cortex-A76",
-        0xD0C: "ARM Neoverse-N1",
-        0xD0D: "ARM Cortex-A77",
-        0xD40: "ARM Neoverse-V1",
-        0xD41: "ARM Cortex-A78",
-        0xD42: "ARM Cortex-A78AE",
-        0xD44: "ARM Cortex-X1",
-        0xD46: "ARM Cortex-A510",
-        0xD47: "ARM Cortex-A710",
-        0xD48: "ARM Cortex-X2",
-        0xD49: "ARM Neoverse-N2",
-        0xD4A: "ARM Neoverse-E1",
-        0xD4B: "ARM Cortex-A78C",
-        0xD4C: "ARM Cortex-X1C",
-        0xD4D: "ARM Cortex-A715",
-        0xD4E: "ARM Cortex-X3",
-        0xD4F: "ARM Neoverse-V2",
-        0xD80: "ARM Cortex-A520",
-        0xD81: "ARM Cortex-A720",
-        0xD82: "ARM Cortex-X4",
-        0xD84: "ARM Neoverse-V3",
-        0xD85: "ARM Cortex-X925",
-        0xD87: "ARM Cortex-A725",
-        0xD8E: "ARM Neoverse-N3",
-    },
-    0x42: {0x516: "Broadcom ThunderX2"},
-    0x43: {0x0A1: "Cavium ThunderX", 0x0AF: "Cavium ThunderX2", 0x0B8: "Marvell ThunderX3"},
-    0x46: {0x001: "Fujitsu A64FX"},
-    0x48: {0xD01: "HiSilicon Kunpeng 920", 0xD02: "HiSilicon Kunpeng (HIP09)", 0xD06: "HiSilicon Kunpeng (HIP12)"},
-    0x4E: {0x003: "NVIDIA Denver 2", 0x004: "NVIDIA Carmel", 0x010: "NVIDIA Olympus"},
-    0x50: {0x000: "APM X-Gene", 0x001: "Ampere eMAG (X-Gene 3)"},
-    0x51: {
-        0x001: "Qualcomm Oryon",
-        0x800: "Qualcomm Kryo",
-        0x802: "Qualcomm Kryo",
-        0x803: "Qualcomm Kryo",
-        0x804: "Qualcomm Kryo",
-        0x805: "Qualcomm Kryo",
-    },
-    0x61: {
-        0x022: "Apple M1",
-        0x023: "Apple M1",
-        0x024: "Apple M1 Pro",
-        0x025: "Apple M1 Pro",
-        0x028: "Apple M1 Max",
-        0x029: "Apple M1 Max",
-        0x032: "Apple M2",
-        0x033: "Apple M2",
-        0x034: "Apple M2 Pro",
-        0x035: "Apple M2 Pro",
-        0x038: "Apple M2 Max",
-        0x039: "Apple M2 Max",
-    },
-    0x6D: {0xD49: "Microsoft Azure Cobalt 100"},
-    0x70: {
-        0x303: "Phytium FTC310",
-        0x660: "Phytium FTC660",
-        0x661: "Phytium FTC661",
-        0x662: "Phytium FTC662",
-        0x663: "Phytium FTC663",
-        0x664: "Phytium FTC664",
-        0x862: "Phytium FTC862",
-    },
-    0xC0: {0xAC3: "Ampere AmpereOne", 0xAC4: "Ampere AmpereOne"},
-}
+_ARM_PARTS = _named("""
+41b76=ARM ARM1176; 41c07=ARM Cortex-A7; 41c08=ARM Cortex-A8; 41c09=ARM Cortex-A9; 41c0f=ARM Cortex-A15; 41d03=ARM
+Cortex-A53; 41d04=ARM Cortex-A35; 41d05=ARM Cortex-A55; 41d07=ARM Cortex-A57; 41d08=ARM Cortex-A72; 41d09=ARM
+Cortex-A73; 41d0a=ARM Cortex-A75; 41d0b=ARM Cortex-A76; 41d0c=ARM Neoverse-N1; 41d0d=ARM Cortex-A77; 41d40=ARM
+Neoverse-V1; 41d41=ARM Cortex-A78; 41d42=ARM Cortex-A78AE; 41d44=ARM Cortex-X1; 41d46=ARM Cortex-A510; 41d47=ARM
+Cortex-A710; 41d48=ARM Cortex-X2; 41d49=ARM Neoverse-N2; 41d4a=ARM Neoverse-E1; 41d4b=ARM Cortex-A78C; 41d4c=ARM
+Cortex-X1C; 41d4d=ARM Cortex-A715; 41d4e=ARM Cortex-X3; 41d4f=ARM Neoverse-V2; 41d80=ARM Cortex-A520; 41d81=ARM
+Cortex-A720; 41d82=ARM Cortex-X4; 41d84=ARM Neoverse-V3; 41d85=ARM Cortex-X925; 41d87=ARM Cortex-A725; 41d8e=ARM
+Neoverse-N3; 42516=Broadcom ThunderX2; 430a1=Cavium ThunderX; 430af=Cavium ThunderX2; 430b8=Marvell ThunderX3;
+46001=Fujitsu A64FX; 48d01=HiSilicon Kunpeng 920; 48d02=HiSilicon Kunpeng (HIP09); 48d06=HiSilicon Kunpeng (HIP12);
+4e003=NVIDIA Denver 2; 4e004=NVIDIA Carmel; 4e010=NVIDIA Olympus; 50000=APM X-Gene; 50001=Ampere eMAG (X-Gene 3);
+51001=Qualcomm Oryon; 51800=Qualcomm Kryo; 51802=Qualcomm Kryo; 51803=Qualcomm Kryo; 51804=Qualcomm Kryo;
+51805=Qualcomm Kryo; 61022=Apple M1; 61023=Apple M1; 61024=Apple M1 Pro; 61025=Apple M1 Pro; 61028=Apple M1 Max;
+61029=Apple M1 Max; 61032=Apple M2; 61033=Apple M2; 61034=Apple M2 Pro; 61035=Apple M2 Pro; 61038=Apple M2 Max;
+61039=Apple M2 Max; 6dd49=Microsoft Azure Cobalt 100; 70303=Phytium FTC310; 70660=Phytium FTC660; 70661=Phytium
+FTC661; 70662=Phytium FTC662; 70663=Phytium FTC663; 70664=Phytium FTC664; 70862=Phytium FTC862; c0ac3=Ampere
+AmpereOne; c0ac4=Ampere AmpereOne
+""")
 _ARM_MAKERS = {0x41: "ARM", 0x43: "Cavium", 0x46: "Fujitsu", 0x48: "HiSilicon", 0x4E: "NVIDIA", 0x51: "Qualcomm"}
 _ARM_MAKERS |= {0x42: "Broadcom", 0x50: "APM", 0x61: "Apple", 0x6D: "Microsoft", 0x70: "Phytium", 0xC0: "Ampere"}
 
 # Linux, Documentation/devicetree/bindings/arm/apple.yaml.
-_APPLE_SOCS = {
-    "apple,t8103": "Apple M1",
-    "apple,t6000": "Apple M1 Pro",
-    "apple,t6001": "Apple M1 Max",
-    "apple,t6002": "Apple M1 Ultra",
-    "apple,t8112": "Apple M2",
-    "apple,t6020": "Apple M2 Pro",
-    "apple,t6021": "Apple M2 Max",
-    "apple,t6022": "Apple M2 Ultra",
-    "apple,t8122": "Apple M3",
-    "apple,t6030": "Apple M3 Pro",
-    "apple,t6031": "Apple M3 Max",
-    "apple,t6034": "Apple M3 Max",
-    "apple,t6032": "Apple M3 Ultra",
-    "apple,t8132": "Apple M4",
-    "apple,t6040": "Apple M4 Pro",
-    "apple,t6041": "Apple M4 Max",
-}
+_APPLE_SOCS = _named("""
+apple,t8103=Apple M1; apple,t6000=Apple M1 Pro; apple,t6001=Apple M1 Max; apple,t6002=Apple M1 Ultra;
+apple,t8112=Apple M2; apple,t6020=Apple M2 Pro; apple,t6021=Apple M2 Max; apple,t6022=Apple M2 Ultra;
+apple,t8122=Apple M3; apple,t6030=Apple M3 Pro; apple,t6031=Apple M3 Max; apple,t6034=Apple M3 Max; apple,t6032=Apple
+M3 Ultra; apple,t8132=Apple M4; apple,t6040=Apple M4 Pro; apple,t6041=Apple M4 Max
+""")
 
 # Which core is in which Graviton: aws.amazon.com/ec2/graviton and the AWS Graviton technical guide.
 _GRAVITON = {"ARM Cortex-A72": "", "ARM Neoverse-N1": "2", "ARM Neoverse-V1": "3", "ARM Neoverse-V2": "4"}
@@ -124,48 +56,15 @@ _SERVERS = (
     ("ARM Neoverse-V2", "", "NVIDIA Grace"),
 )
 
-# Linux, arch/x86/include/asm/intel-family.h: models of family 6.
-_INTEL = {
-    0x1A: "Nehalem-EP",
-    0x2A: "Sandy Bridge",
-    0x2C: "Westmere-EP",
-    0x2D: "Sandy Bridge-EP",
-    0x3A: "Ivy Bridge",
-    0x3C: "Haswell",
-    0x3D: "Broadwell",
-    0x3E: "Ivy Bridge-EP",
-    0x3F: "Haswell-EP",
-    0x45: "Haswell",
-    0x46: "Haswell",
-    0x47: "Broadwell",
-    0x4E: "Skylake",
-    0x4F: "Broadwell-EP",
-    0x56: "Broadwell-DE",
-    0x5E: "Skylake",
-    0x6A: "Ice Lake-SP",
-    0x6C: "Ice Lake-D",
-    0x7D: "Ice Lake",
-    0x7E: "Ice Lake",
-    0x8C: "Tiger Lake",
-    0x8D: "Tiger Lake",
-    0x8E: "Kaby Lake",
-    0x8F: "Sapphire Rapids",
-    0x97: "Alder Lake",
-    0x9A: "Alder Lake",
-    0x9E: "Kaby Lake",
-    0xA5: "Comet Lake",
-    0xA6: "Comet Lake",
-    0xA7: "Rocket Lake",
-    0xAD: "Granite Rapids",
-    0xAE: "Granite Rapids-D",
-    0xAF: "Sierra Forest",
-    0xB7: "Raptor Lake",
-    0xBA: "Raptor Lake",
-    0xBD: "Lunar Lake",
-    0xBE: "Alder Lake-N",
-    0xBF: "Raptor Lake",
-    0xCF: "Emerald Rapids",
-}
+# Linux, arch/x86/include/asm/intel-family.h: models of family 6, in hex.
+_INTEL = _named("""
+1a=Nehalem-EP; 2a=Sandy Bridge; 2c=Westmere-EP; 2d=Sandy Bridge-EP; 3a=Ivy Bridge; 3c=Haswell; 3d=Broadwell; 3e=Ivy
+Bridge-EP; 3f=Haswell-EP; 45=Haswell; 46=Haswell; 47=Broadwell; 4e=Skylake; 4f=Broadwell-EP; 56=Broadwell-DE;
+5e=Skylake; 6a=Ice Lake-SP; 6c=Ice Lake-D; 7d=Ice Lake; 7e=Ice Lake; 8c=Tiger Lake; 8d=Tiger Lake; 8e=Kaby Lake;
+8f=Sapphire Rapids; 97=Alder Lake; 9a=Alder Lake; 9e=Kaby Lake; a5=Comet Lake; a6=Comet Lake; a7=Rocket Lake;
+ad=Granite Rapids; ae=Granite Rapids-D; af=Sierra Forest; b7=Raptor Lake; ba=Raptor Lake; bd=Lunar Lake; be=Alder
+Lake-N; bf=Raptor Lake; cf=Emerald Rapids
+""")
 # The same file: one model number for three generations, which the stepping tells apart.
 _SKYLAKE_SP = ((0, "Skylake-SP"), (5, "Cascade Lake-SP"), (10, "Cooper Lake-SP"))
 
@@ -189,14 +88,14 @@ _AMD = (
 # Of these, the models that are EPYC or Threadripper; and Intel's that are Xeon.
 _SERVER_MODELS = {0x17: (0x01, 0x31), 0x19: (*range(0x20), *range(0xA0, 0xB0)), 0x1A: tuple(range(0x20))}
 _XEON_WORDS = ("-EP", "-SP", "-DE", "-D", "Rapids", "Forest")
-_XEON_MODELS = (0x55, *(model for model, name in _INTEL.items() if name.endswith(_XEON_WORDS)))
+_XEON_MODELS = (0x55, *(int(model, 16) for model, name in _INTEL.items() if name.endswith(_XEON_WORDS)))
 
 
 def arm_core(maker: int, part: int) -> str:
     """
     Name an ARM core; one that is not known keeps its numbers.
     """
-    return _ARM_PARTS.get(maker, {}).get(part) or f"{_ARM_MAKERS.get(maker, f'maker {maker:#x}')} part {part:#x}"
+    return _ARM_PARTS.get(f"{maker:02x}{part:03x}") or f"{_ARM_MAKERS.get(maker, f'maker {maker:#x}')} part {part:#x}"
 
 
 def apple_soc(compatible: str) -> str | None:
@@ -266,4 +165,4 @@ def x86_microarch(vendor: str, family: int, model: int, stepping: int) -> str | 
         return None
     if model == 0x55:
         return next(name for first, name in reversed(_SKYLAKE_SP) if stepping >= first)
-    return _INTEL.get(model)
+    return _INTEL.get(f"{model:02x}")

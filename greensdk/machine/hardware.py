@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +24,7 @@ if TYPE_CHECKING:
 
     class Host(TypedDict):
         """
-        What :func:`describe` tells.
-
-        Keys:
-            host_id: See :func:`host_id`.
-            boot_id: See :func:`boot_id`.
-            os: ``linux``, ``darwin`` or ``win32``, as `sys.platform`.
-            arch: ``x86_64``, ``aarch64``, ``arm64``, as the kernel says.
-            cpu_model: The CPU's name as the machine tells it; on ARM made from the part number.
-            cpu_class: One of `CPU_CLASSES`.
-            cpu_generation: The microarchitecture, where the name hides the part and CPUID's numbers don't.
-            cpus_logical: Hardware threads of the machine, not those this process may run on.
-            cpus_physical: Cores.
-            sockets: Packages; on a virtual machine what the hypervisor pretends.
-            memory_bytes: RAM of the machine.
-            virtualised: True in a virtual machine, False on bare metal, None when nothing tells.
+        What :func:`describe` tells; :mod:`greensdk.schema.fields` says what each key means.
         """
 
         host_id: str
@@ -62,29 +49,18 @@ __all__ = [
     "host_id",
     "identify",
     "microarch",
+    "number_of",
+    "read_text",
     "registry",
     "sysctl",
+    "text_of",
 ]
 
 # DMI's vendor and product of virtual machines: hypervisors, and clouds that put their own name there.
 _VIRTUAL_PRODUCTS = (
-    "amazon ec2",
-    "google compute engine",
-    "alibaba cloud",
-    "tencent cloud",
-    "hetzner vserver",
-    "droplet",
-    "openstack",
-    "kvm",
-    "qemu",
-    "bochs",
-    "vmware",
-    "virtualbox",
-    "virtual machine",
-    "hvm domu",
-    "parallels",
-    "apple virtualization",
-)
+    "amazon ec2", "google compute engine", "alibaba cloud", "tencent cloud", "hetzner vserver", "droplet", "openstack",
+    "kvm", "qemu", "bochs", "vmware", "virtualbox", "virtual machine", "hvm domu", "parallels", "apple virtualization",
+)  # fmt: skip
 _host_ids: dict[str, str] = {}
 
 
@@ -97,7 +73,7 @@ def host_id(root: str = "/") -> str:
     containers: `boot_id` tells their machines apart.
     """
     if root not in _host_ids:
-        ids = (_text(root, path) for path in ("etc/machine-id", "var/lib/dbus/machine-id"))
+        ids = (text_of(root, path) for path in ("etc/machine-id", "var/lib/dbus/machine-id"))
         name = next((text for text in ids if len(text) == 32), None) or _node()
         _host_ids[root] = _sha256(f"greensdk:{name}")[:16]
     return _host_ids[root]
@@ -107,7 +83,7 @@ def boot_id(root: str = "/") -> str | None:
     """
     Return the kernel's id of this boot, which containers share with their machine; None where there is none.
     """
-    return _text(root, "proc/sys/kernel/random/boot_id") or None
+    return text_of(root, "proc/sys/kernel/random/boot_id") or None
 
 
 def sysctl(name: str) -> bytes:
@@ -195,11 +171,8 @@ def microarch(root: str = "/") -> str | None:
 
 def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dict[str, Any]:
     """
-    Ask py-cpuinfo, which runs the CPUID instruction in a child process: about a second, for ``doctor`` only.
-
-    Returns:
-        ``cpu_model``, ``cpu_class``, ``vendor``, ``family``, ``model``, ``stepping``, ``hz_advertised``,
-        ``l3_cache_bytes``, and ``reason`` when py-cpuinfo is missing (all others are None then).
+    Ask py-cpuinfo, which runs the CPUID instruction in a child process: about a second, for ``doctor`` only. Everything
+    but ``reason`` is None where it is missing.
     """
     reason = None
     if get_cpu_info is None:
@@ -224,18 +197,54 @@ def identify(get_cpu_info: Callable[[], Mapping[str, Any]] | None = None) -> dic
     }
 
 
-def _text(root: str, path: str) -> str:
+def read_text(*path: str) -> str:
+    """
+    Return the beginning of a small file of the kernel's, without blanks around it.
+
+    Raises:
+        OSError: It can't be read.
+    """
     # One read of at most 8 KB: the whole /proc/cpuinfo of a machine with 128 CPUs takes milliseconds to make.
+    fd = os.open(os.path.join(*path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     try:
-        fd = os.open(os.path.join(root, path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return ""
-    try:
-        return os.read(fd, 8192).decode("utf-8", "replace").strip("\0 \n")
-    except OSError:
-        return ""
+        return os.read(fd, 8192).decode("utf-8", "replace").strip("\0 \t\n")
     finally:
         os.close(fd)
+
+
+def text_of(*path: str) -> str:
+    """
+    Return the same; empty where it can't be read.
+    """
+    try:
+        return read_text(*path)
+    except OSError:
+        return ""
+
+
+def number_of(*path: str) -> int | None:
+    """
+    Return the number in such a file; None where there is none.
+    """
+    try:
+        return int(text_of(*path))
+    except ValueError:
+        return None
+
+
+def cpus_in(text: str) -> list[int]:
+    """
+    Return the numbers of a list as the kernel writes it (Documentation/admin-guide/cputopology.rst).
+
+    Example:
+        >>> cpus_in("0-3,8")
+        [0, 1, 2, 3, 8]
+
+    Raises:
+        ValueError: It is no such list.
+    """
+    parts = [part.partition("-") for part in text.strip().split(",") if part]
+    return [cpu for low, _, high in parts for cpu in range(int(low), int(high or low) + 1)]
 
 
 def _microarch(cpu: Mapping[str, str]) -> str | None:
@@ -308,9 +317,9 @@ def _ask_macos(host: Host, ask: Callable[[str], bytes]) -> dict[str, str]:
 def _read_linux(host: Host, root: str) -> dict[str, str]:
     # Fills in the host and returns what the kernel says of the first CPU.
     cpu = _first_cpu(root)
-    dmi = f"{_text(root, 'sys/class/dmi/id/sys_vendor')} {_text(root, 'sys/class/dmi/id/product_name')}".lower()
-    logical = _count(_text(root, "sys/devices/system/cpu/online")) or (os.cpu_count() if root == "/" else None)
-    memory = _text(root, "proc/meminfo").partition("MemTotal:")[2].split()
+    dmi = f"{text_of(root, 'sys/class/dmi/id/sys_vendor')} {text_of(root, 'sys/class/dmi/id/product_name')}".lower()
+    logical = _count(text_of(root, "sys/devices/system/cpu/online")) or (os.cpu_count() if root == "/" else None)
+    memory = text_of(root, "proc/meminfo").partition("MemTotal:")[2].split()
     host["cpu_model"] = _model(root, cpu, dmi)
     host["cpus_logical"] = logical
     host["cpus_physical"], host["sockets"] = _cores_and_sockets(root, cpu, logical)
@@ -320,7 +329,7 @@ def _read_linux(host: Host, root: str) -> dict[str, str]:
 
 
 def _first_cpu(root: str) -> dict[str, str]:
-    block = _text(root, "proc/cpuinfo").partition("\n\n")[0]
+    block = text_of(root, "proc/cpuinfo").partition("\n\n")[0]
     pairs = (line.partition(":") for line in block.splitlines())
     return {key.strip(): " ".join(value.split()) for key, _, value in pairs}
 
@@ -330,14 +339,14 @@ def _model(root: str, cpu: Mapping[str, str], dmi: str) -> str | None:
         # "Model Name" on LoongArch, "cpu" on POWER, "uarch" on RISC-V, and "IBM/S390" as vendor
         names = (cpu.get(key) for key in ("model name", "Model Name", "cpu", "uarch"))
         return next((name for name in names if name), None) or (cpu["vendor_id"] if "# processors" in cpu else None)
-    board = _text(root, "proc/device-tree/model")
+    board = text_of(root, "proc/device-tree/model")
     if board.startswith("Raspberry Pi"):
         return board
     from greensdk.machine.cores import apple_soc, server_of
 
     core = _arm_core(cpu)
     if core.startswith("Apple"):
-        return apple_soc(_text(root, "proc/device-tree/compatible")) or core
+        return apple_soc(text_of(root, "proc/device-tree/compatible")) or core
     return server_of(core, dmi.strip())
 
 
@@ -352,7 +361,7 @@ def _cores_and_sockets(root: str, cpu: Mapping[str, str], logical: int | None) -
         threads, cores = int(cpu["siblings"]), int(cpu.get("cpu cores", "0"))
         return _exact(logical, threads, cores), _exact(logical, threads)
     topology = "sys/devices/system/cpu/cpu0/topology"
-    core, package = (_count(_text(root, f"{topology}/{kind}_siblings_list")) for kind in ("thread", "core"))
+    core, package = (_count(text_of(root, f"{topology}/{kind}_siblings_list")) for kind in ("thread", "core"))
     return _exact(logical, core), _exact(logical, package)
 
 
@@ -362,20 +371,17 @@ def _exact(logical: int | None, per: int | None, times: int = 1) -> int | None:
 
 
 def _count(cpus: str) -> int | None:
-    # The kernel's CPU list format, "0-3,8": Documentation/admin-guide/cputopology.rst.
-    try:
-        ends = [[int(end) for end in part.split("-")] for part in cpus.split(",")]
-    except ValueError:
-        return None
-    return sum(end[-1] - end[0] + 1 for end in ends)
+    with suppress(ValueError):
+        return len(cpus_in(cpus)) or None
+    return None
 
 
 def _virtualised(root: str, cpu: Mapping[str, str], dmi: str) -> bool | None:
     # CPUID leaf 1, ECX bit 31 is 0 on every real x86 and 1 under a hypervisor: the kernel shows it as a flag.
-    if "hypervisor" in cpu.get("flags", "").split() or _text(root, "sys/hypervisor/type"):
+    if "hypervisor" in cpu.get("flags", "").split() or text_of(root, "sys/hypervisor/type"):
         return True
     if "flags" in cpu or ".metal" in dmi:
         return False
-    if _text(root, "proc/device-tree/hypervisor/compatible"):
+    if text_of(root, "proc/device-tree/hypervisor/compatible"):
         return True
     return True if any(product in dmi for product in _VIRTUAL_PRODUCTS) else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -22,15 +23,7 @@ if TYPE_CHECKING:
 
     class Identity(TypedDict):
         """
-        What a record tells of its process.
-
-        Keys:
-            pid: Its id, in its own pid namespace.
-            started_s: When it began: seconds since the boot on Linux, since 1970 elsewhere; None where unknown.
-            pid_namespace: The inode of its pid namespace; None where there is no such thing.
-            ancestors: [pid, started_s] of its parent, the parent's parent and so on, as far as they can be seen: up to
-                the first process of the container or of the machine.
-            parent_id: The record_id that was handed on by :data:`PARENT`; None without one.
+        What a record tells of its process; :mod:`greensdk.schema.fields` says what each key means.
         """
 
         pid: int
@@ -101,6 +94,20 @@ def stat_of(pid: int | str) -> list[bytes] | None:
         os.close(fd)
 
 
+def cpu_clock_s(pid: int) -> float:
+    """
+    Return the CPU seconds of a process, to the nanosecond, where ``/proc/PID/stat`` counts hundredths.
+
+    The id of its clock is that of clock_getcpuclockid(3), which Python lacks, MAKE_PROCESS_CPUCLOCK(pid,
+    CPUCLOCK_SCHED) of the kernel's include/linux/posix-timers_types.h: the inverted pid above three bits, of which 2 is
+    CPUCLOCK_SCHED.
+
+    Raises:
+        OSError: There is no such process.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
+
+
 def _started_s(stat: list[bytes]) -> float:
     return int(stat[19]) / os.sysconf("SC_CLK_TCK")
 
@@ -115,9 +122,7 @@ def _above(stat: list[bytes]) -> Iterator[list[float]]:
 
 
 def _is_ours() -> bool:
-    """
-    Whether ``/proc`` counts as we do: a new pid namespace may still have the old one's.
-    """
+    """Whether ``/proc`` counts as we do: a new pid namespace may still have the old one's."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:

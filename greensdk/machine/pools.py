@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from time import clock_gettime
 from typing import Any
+
+from greensdk.machine.identity import cpu_clock_s, stat_of
 
 MODULE = "multiprocessing.process"
 SERVER = "multiprocessing.forkserver"
@@ -60,18 +61,12 @@ def _running(module: Any) -> Iterator[tuple[int, float]]:
 
 
 def _clock(pid: int) -> Iterator[tuple[int, float]]:
-    # clock_getcpuclockid(3), which Python lacks: MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of the kernel's
-    # include/linux/posix-timers_types.h.
     try:
-        yield pid, clock_gettime((~pid << 3) | 2)
+        yield pid, cpu_clock_s(pid)
     except OSError:  # it has ended
         return
 
 
 def _waited(pid: int) -> Iterator[tuple[int, float]]:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return
-    yield -pid, (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    if (fields := stat_of(pid)) is not None:
+        yield -pid, (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")

@@ -20,7 +20,7 @@ from functools import cache
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import NamedTuple
 
-from greensdk.machine.identity import stat_of
+from greensdk.machine.identity import cpu_clock_s, stat_of
 from greensdk.machine.resources import has_children
 
 BLOCK_BYTES = 512
@@ -137,10 +137,8 @@ def _look(pid: int) -> Process | None:
 
 
 def _cpu_s(pid: int, coarse_s: float) -> float:
-    # clock_getcpuclockid(3), which Python lacks: MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of the kernel's
-    # include/linux/posix-timers_types.h. It counts nanoseconds where the file counts hundredths of a second.
     try:
-        return time.clock_gettime((~pid << 3) | 2)
+        return cpu_clock_s(pid)
     except OSError:
         return coarse_s
 

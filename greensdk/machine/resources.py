@@ -16,9 +16,9 @@ from __future__ import annotations
 import os
 import sys
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-from time import clock_gettime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from greensdk.machine.identity import cpu_clock_s
 from greensdk.machine.signals import is_from_signal
 
 if TYPE_CHECKING:
@@ -237,9 +237,7 @@ def _try(get: Callable[[Any], float], process: Any) -> float | None:
 
 
 def _unknown(error: Exception) -> float | None:
-    """
-    Take what psutil has raised for "unknown", but let what a signal handler of the user's has raised go on.
-    """
+    """Take what psutil has raised for "unknown", but let what a signal handler of the user's has raised go on."""
     if is_from_signal(error):
         raise error
     return None
@@ -279,15 +277,10 @@ def _cpu_s(process: Any) -> float:
 
 
 def _exact_cpu_s(process: Any) -> float:
-    """
-    Return the same with the process's own part to the nanosecond, where /proc counts in ticks of 10 ms.
-
-    The id of its clock is that of clock_getcpuclockid(3), which Linux makes as include/linux/posix-timers_types.h
-    says: the inverted pid above three bits, of which 2 is CPUCLOCK_SCHED.
-    """
+    """Return the same with the process's own part to the nanosecond, where /proc counts in ticks of 10 ms."""
     times = process.cpu_times()
     try:
-        own_s = clock_gettime((~process.pid << 3) | 2) if sys.platform == "linux" else times.user + times.system
+        own_s = cpu_clock_s(process.pid) if sys.platform == "linux" else times.user + times.system
     except OSError:
         own_s = times.user + times.system
     return float(own_s + times.children_user + times.children_system)

@@ -52,9 +52,7 @@ def raise_again(error: BaseException) -> None:
 
 
 def _number(error: BaseException) -> int | None:
-    """
-    Return the number of the signal whose handler has raised an exception; None where none has.
-    """
+    """Return the number of the signal whose handler has raised an exception; None where none has."""
     place, before = error.__traceback__, None
     while place is not None:
         number = None if before is None else _given(place, before)
@@ -75,9 +73,7 @@ def _interrupting() -> int:
 
 
 def _given(inner: TracebackType, outer: TracebackType) -> int | None:
-    """
-    Return the argument before the frame of `outer`, if the function of `inner` has that for an argument.
-    """
+    """Return the argument before the frame of `outer`, if the function of `inner` has that for an argument."""
     code, values = inner.tb_frame.f_code, inner.tb_frame.f_locals
     given = [values.get(name) for name in code.co_varnames[: code.co_argcount]]
     if code.co_flags & _VARARGS:

@@ -11,7 +11,7 @@ from typing import Any
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.measure.calls import Call
 from greensdk.measure.record import Subject
-from greensdk.measure.slots import slot_for
+from greensdk.measure.slots import slot_of
 from greensdk.measure.state import ledger
 
 
@@ -26,7 +26,8 @@ def bind(kind: type[Call], fn: Callable[..., Any], spec: Mapping[str, Any]) -> C
         from greensdk.measure.repeats import kind_of
 
         kind = kind_of(spec)
-    call = kind(fn, slot_for(spec), Subject(name_of(fn)))
+    slot = slot_of(spec)
+    call = kind(fn, slot, Subject(name_of(fn), None if "label" in slot.spec else spec.get("label")))
     ledger.owed_ns += perf_counter_ns() - began_ns
     return call
 

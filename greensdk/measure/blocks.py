@@ -17,7 +17,7 @@ from greensdk.measure.calls import open_window
 from greensdk.measure.decorator import F, energy_tracked
 from greensdk.measure.handle import Handle
 from greensdk.measure.notes import Annotated, Notes
-from greensdk.measure.record import Subject, unmeasured
+from greensdk.measure.record import Subject, copied, unmeasured
 from greensdk.measure.slots import slot_for
 from greensdk.measure.state import current, shared
 
@@ -83,7 +83,7 @@ class track(Annotated, Handle):  # noqa: N801 - used like a function
         self._spec.pop("label", None)
         # Blocks in a loop have tags of their own each time; as part of the specification each would be a new runtime.
         self._subject = Subject(None, label, self._spec.pop("tags", None))
-        self._record = unmeasured(label, NOT_ENDED)
+        self._record, self._is_own = unmeasured(label, NOT_ENDED), True
 
     @property
     def record(self) -> Record:
@@ -91,6 +91,8 @@ class track(Annotated, Handle):  # noqa: N801 - used like a function
         The block's record. As long as there is none - before the block has ended, with ``GREENSDK_DISABLED=1``, or
         when greensdk itself failed - one with the status ``unmeasured`` and the reason.
         """
+        if not self._is_own:
+            self._record, self._is_own = copied(self._record), True
         return self._record
 
     def so_far(self) -> Record:
@@ -235,7 +237,7 @@ class track(Annotated, Handle):  # noqa: N801 - used like a function
         finally:  # a signal handler may have raised before the first line of that
             window.close(error)
             self._blocks = [each for each in self._blocks if each is not block]
-            self._record = window.record or unmeasured(self._subject.label, FAILED)
+            self._record, self._is_own = window.record or unmeasured(self._subject.label, FAILED), False
         return window
 
     def _here(self) -> _Block | None:

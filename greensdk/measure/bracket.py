@@ -173,7 +173,9 @@ class Bracket(Frame):
         if is_from_signal(error):
             raise error
         self.errors[monitor] = f"{method}: {describe(error)}"
-        if self.runtime.strict and self.strict_error is None:
+        if not self.runtime.strict:
+            error.__traceback__ = None  # a plugin may raise one object again and again, and each time it gets longer
+        elif self.strict_error is None:
             self.strict_error = error
         return error
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from greensdk.configure import builtin
 from greensdk.configure.targets import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, load, parts
-from greensdk.errors import ConfigError, describe, warn_once
+from greensdk.errors import ConfigError, PluginError, describe, warn_once
 from greensdk.machine import hardware
 from greensdk.machine.calibration import default_path, references
 from greensdk.machine.calibration import load as load_calibration
 from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, find_host_clock
-from greensdk.measure.record import blank
+from greensdk.measure.record import blank, copied
 from greensdk.measure.runtime import Runtime
 from greensdk.measure.state import shared
 from greensdk.schema.primary import GPU
@@ -274,20 +275,40 @@ class Deployment:
                 return
 
     def _ask(self, target: str, settings: Resolved) -> None:
+        is_ours = any(target == each for each, _ in builtin.ADAPTERS.values())
         try:
+            if not is_ours:
+                settings = copied(dict(settings))
             adapter: Adapter = load(target)(settings)
             self.resources = str(adapter.resources)
             self.sample_every_s = getattr(adapter, "sample_every_s", None)
-            self.call = getattr(adapter, "call", None)
-            for pair in adapter.sinks(settings):
-                self.sinks.append(pair)
+            self.call = call = getattr(adapter, "call", None)
+            if call is not None and not is_ours:
+                self.call = lambda: _checked(call())
+            for uri, sink in adapter.sinks(settings):
+                self.sinks.append((uri, sink if is_ours else cast("Sink", Apart(sink))))
             self.has_sinks = True
-            self.worker = adapter.worker()
+            self.worker = adapter.worker() if is_ours else _checked(adapter.worker())
         except BaseException as error:
             if is_from_signal(error):
                 raise
             self.faults["adapter"] = f"{target}: {describe(error)}"
             warn_once(f"greensdk could not use an adapter: {self.faults['adapter']}")
+
+
+def _checked(worker: Any) -> Any:
+    """
+    Return what a third party's adapter has said of the worker.
+
+    Raises:
+        PluginError: The record would be none with it.
+    """
+    from greensdk.schema.check import problems
+
+    wrong = [each for each in problems({**blank(), "worker": worker}) if each.startswith("worker")]
+    if wrong:
+        raise PluginError("adapter", "; ".join(wrong))
+    return worker
 
 
 def _probe() -> ResourceProbe | None:
@@ -316,18 +337,22 @@ def _enricher(part: Part) -> Callable[..., Any]:
     try:
         enrich: Callable[..., Any] = load(part.target)
         if isinstance(enrich, type):
-            return cast("Callable[..., Any]", enrich(**part.config))
+            enrich = enrich(**part.config)
+        elif "config" in inspect.signature(enrich).parameters:
+            enrich = partial(enrich, config=part.config)
     except ConfigError:
         raise  # the user's mistake
     except BaseException as error:
         if is_from_signal(error):
             raise
         return partial(_raise, error)
-    return partial(enrich, config=part.config) if "config" in inspect.signature(enrich).parameters else enrich
+    if part.target in builtin.ENRICHERS.values():
+        return enrich
+    return lambda record: enrich(record=MappingProxyType(copied(dict(record))))
 
 
 def _raise(error: BaseException, **_: Any) -> None:
-    raise error
+    raise error.with_traceback(None)  # or it would grow with each record
 
 
 def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
@@ -339,34 +364,29 @@ def _open_sinks(settings: Resolved, usual: bool) -> Iterator[tuple[str, Sink]]:
         wanted = settings.get("default_sinks") or [("energy.jsonl", builtin.SINKS["file"], {})]
     for part in parts(wanted):
         try:
-            yield part.name, load(part.target)(part.name, **part.config)
+            sink = load(part.target)(part.name, **part.config)
+            yield part.name, sink if part.target in builtin.SINKS.values() else cast("Sink", Apart(sink))
         except BaseException as error:
             if is_from_signal(error):
                 raise
+            from greensdk.deliver.sinks import Unopened
+
             yield part.name, Unopened(part.name, error)
 
 
-class Unopened:
+class Apart:
     """
-    Stands for a sink that could not be opened: every record goes to the spool with the reason.
+    Stands before a third party's sink, which gets a copy of each record: what it does to that concerns no other.
     """
 
-    def __init__(self, uri: str, error: BaseException) -> None:
-        self.uri = uri
-        self.error = error
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
 
-    def emit(self, record: Mapping[str, Any]) -> None:  # noqa: ARG002 - the contract's
-        """
-        Refuse, with the reason the sink gave.
-        """
-        raise self.error
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
 
-    def flush(self) -> None:
+    def emit(self, record: Mapping[str, Any]) -> None:
         """
-        Nothing is held back.
+        Hand over a copy.
         """
-
-    def close(self) -> None:
-        """
-        Nothing is open.
-        """
+        self._sink.emit(copied(record))

@@ -29,7 +29,7 @@ from greensdk.configure.spec import Spec, make_spec
 from greensdk.configure.targets import MANY_RUNS, is_disabled
 from greensdk.errors import ConfigError
 from greensdk.measure.in_place import InPlace, is_in_place, is_registered
-from greensdk.measure.slots import slot_for
+from greensdk.measure.slots import slot_of
 from greensdk.measure.state import ledger
 
 ledger.owed_ns = 0  # imported by the user's program, as its other modules are, and not by a call
@@ -175,7 +175,7 @@ def _open_early(spec: Spec) -> None:
     """
     try:
         if not is_disabled():
-            slot_for(spec).open()
+            slot_of(spec).open()
             ledger.owed_ns = 0  # outside of any call
     except Exception:
         return  # the first call meets the same error, and has somebody to tell

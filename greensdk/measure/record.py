@@ -123,6 +123,15 @@ def unmeasured(label: str | None, reason: str) -> Record:
     return record
 
 
+def copied(value: Any) -> Any:
+    """
+    Return a copy of a record, or of a part of one, that shares nothing with it that can be changed.
+    """
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    return [copied(each) for each in value] if isinstance(value, list) else value
+
+
 class Subject:
     """
     What is being measured: the names that go into the record.

@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from greensdk.configure.targets import load
+from greensdk.configure.targets import SPEC_VARIABLE, load
 from greensdk.errors import ConfigError, describe
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.build import build
@@ -180,6 +180,19 @@ class Process:
 
 process = Process()
 slot_for = process.slot_for
+
+
+def slot_of(spec: Mapping[str, Any]) -> Slot:
+    """
+    Return the slot of a decoration: functions that differ in their labels alone share one.
+
+    Not so where a client has resolved the specification, label and all.
+    """
+    if "label" not in spec or "sources" in spec or SPEC_VARIABLE in os.environ:
+        return slot_for(spec)
+    return slot_for({key: value for key, value in spec.items() if key != "label"})
+
+
 shared.close = process.close
 
 

@@ -19,7 +19,7 @@ from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import Nested, choose, quality_of, reasons, share_of, total
 from greensdk.measure.primaries import primaries
-from greensdk.measure.record import Subject, light_resources, put_doubt, rfc3339, status_of
+from greensdk.measure.record import Subject, copied, light_resources, put_doubt, rfc3339, status_of
 from greensdk.measure.state import current, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
@@ -49,6 +49,7 @@ class Window(Stretches):
 
     Attributes:
         record: The finished record; None before there is one.
+        copy: What ``capture()`` gets of it; None before it does.
         notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
@@ -56,11 +57,12 @@ class Window(Stretches):
         gpu_sync: What the record says of that.
     """
 
-    __slots__ = ("gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("copy", "gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     made_ns: int
     record: Record | None
+    copy: Record | None
     runs: int
     sent: int
     notes: Notes | None
@@ -78,7 +80,7 @@ class Window(Stretches):
         self.runtime, self.gpu = runtime, runtime.gpu
         self.subject = subject
         self.cpu_source = cpu_source
-        self.record = self.context = self.lane = self.below = self.home = None
+        self.record = self.copy = self.context = self.lane = self.below = self.home = None
         self.nested = self.notes = self.strict_error = self.children_s = None
         self.errors, self.unshared = {}, ""
         self.runs = 1
@@ -206,9 +208,11 @@ class Window(Stretches):
         if self.sent:
             sinks = sinks[self.sent :]
         else:
+            if shared.captures and self.copy is None:
+                self.copy = copied(record)  # whose nested parts are those of all records of this function
             for records in shared.captures:
-                if not records or records[-1] is not record:
-                    records.append(record)
+                if not records or records[-1] is not self.copy:
+                    records.append(self.copy)
         for uri, sink in sinks:
             try:
                 sink.emit(record)

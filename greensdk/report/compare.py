@@ -98,9 +98,6 @@ def sides(report: EnergyReport) -> list[Side]:
     Set all methods side by side, apart for each primary, the one with the most calls first.
 
     Joules are those that the records say: a meter that several calls read at once is not split once more.
-
-    Args:
-        report: The calls.
     """
     report = report.detailed()
     log, rows = report.log, report.rows.rows
@@ -127,13 +124,7 @@ def sides(report: EnergyReport) -> list[Side]:
 
 
 class _Numbered:
-    """
-    Names, each with a number.
-
-    Attributes:
-        names: Each name once.
-        numbers: The number of each of those given.
-    """
+    """Names, each with a number."""
 
     def __init__(self, names: Sequence[tuple[Any, Any]]) -> None:
         found: dict[tuple[Any, Any], int] = {}
@@ -196,10 +187,6 @@ class Machine:
 def ranking(report: EnergyReport, key: str) -> list[Machine]:
     """
     Return groups of calls in the order of the joules that one run takes them, the fewest first.
-
-    Args:
-        report: The calls.
-        key: What tells the groups apart, for example ``host.host_id``.
     """
     facts = report.facts("label", "host.cpu_model", key)
     sums = report.sums_of(facts)

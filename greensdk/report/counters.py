@@ -44,10 +44,6 @@ def unwrapped(windows: Counted, starts: Any) -> Any:
     than one wrap apart: whoever has a window open polls its meter. Half a range is a wrap. A smaller step back is a
     counter that was read before the other window's: windows are in the order of the calls' first instructions, and a
     thread that waits for its turn has its counters read long before.
-
-    Args:
-        windows: Them.
-        starts: Which of them go on from nothing.
     """
     start_s, stop_s, raw_j, counted_j, ranges_j = windows
     number = len(start_s)
@@ -113,9 +109,6 @@ def marks(*columns: tuple[Any, Any, Any]) -> Marks:
 def shifts(counters: Sequence[Marks]) -> list[float]:
     """
     Return what has to be added to each of several counters to have them on the scale of the first.
-
-    Args:
-        counters: In the order of their first readings.
     """
     known = counters[0]
     found = [0.0]
@@ -126,9 +119,7 @@ def shifts(counters: Sequence[Marks]) -> list[float]:
 
 
 def _difference(known: Marks, other: Marks) -> float:
-    """
-    Return what has to be added to `other` to go on from `known`.
-    """
+    """Return what has to be added to `other` to go on from `known`."""
     blur_s, ours_j, theirs_j = _beside(known, other)
     more_s, theirs_too_j, ours_too_j = _beside(other, known)
     blurs_s = np.concatenate([blur_s, more_s])

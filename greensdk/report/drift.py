@@ -67,10 +67,6 @@ def compare(records: Iterable[Mapping[str, Any]]) -> list[Drift]:
 def pairs(duration_s: float | None, readings: Iterable[tuple[Any, ...]]) -> Iterator[Pair]:
     """
     Yield the pairs of a call's readings that can be compared.
-
-    Args:
-        duration_s: Of the call.
-        readings: Of each, the values of :data:`OF_READING`.
     """
     if (duration_s or 0.0) < LONG_S:
         return

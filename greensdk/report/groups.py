@@ -149,12 +149,6 @@ class Sums(NamedTuple):
 def sums(log: Columns, rows: Any, calls_j: Any, facts: Facts) -> Sums:
     """
     Add up the rows that count.
-
-    Args:
-        log: Everything.
-        rows: The rows that count, in their order.
-        calls_j: Each row's joules, NaN where it has none.
-        facts: What distinguishes them.
     """
     _, facts_of, table = facts
     order = [number for number, _ in by_first(facts_of)]
@@ -198,9 +192,6 @@ def by_first(numbers: Any) -> list[tuple[int, int]]:
 def sole_hosts(hosts: Sequence[tuple[str | None, str | None]]) -> Mapping[str, str]:
     """
     Return the one ``host_id`` of each boot that has one.
-
-    Args:
-        hosts: Each pair of ``host_id`` and ``boot_id`` once.
     """
     found: dict[str, list[str]] = {}
     for host, boot in hosts:

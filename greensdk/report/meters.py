@@ -64,11 +64,6 @@ class Shares(NamedTuple):
 def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     """
     Share every meter out among the calls that read it, and take the other calls' joules as they are.
-
-    Args:
-        log: Everything.
-        counted: The rows that count, in their order.
-        rule: One of :data:`greensdk.report.split.RULES`.
     """
     number = len(log.rows["facts"])
     rank = np.full(number, -1, np.int64)
@@ -106,9 +101,7 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
 
 
 def _put_parts(log: Columns, parts_j: Any, boundary: str, rows: Any, calls_j: Any) -> None:
-    """
-    Give what a meter's split has left some rows to the parts that it counts, in the ratio that their records say.
-    """
+    """Give what a meter's split has left some rows to the parts that it counts, in the ratio that their records say."""
     number = len(log.rows["facts"])
     of_row = np.full(number, np.nan)
     of_row[rows] = calls_j
@@ -175,9 +168,7 @@ def _by_driver(log: Columns, mine: Any, seen: Seen) -> Split:
 
 
 def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:
-    """
-    Return the counters of one meter's windows, and for each window which zero they count from.
-    """
+    """Return the counters of one meter's windows, and for each window which zero they count from."""
     kinds = log.windows["kind"][mine]
     table = log.tables["kind"]
     here = np.unique(kinds).tolist()
@@ -197,9 +188,7 @@ def _counted(log: Columns, places: Any, mine: Any) -> tuple[Counted, Any]:
 
 
 def _unwrapped(windows: Counted) -> Any:
-    """
-    Return the counters at each window's beginning, added up, without wraps among windows that overlap.
-    """
+    """Return the counters at each window's beginning, added up, without wraps among windows that overlap."""
     start_j = np.nansum(windows.raw_j, axis=1)
     starts = np.zeros(len(start_j), bool)
     starts[overlapping(windows.start_s, windows.stop_s)] = True
@@ -210,9 +199,7 @@ def _unwrapped(windows: Counted) -> Any:
 
 
 def _scaled(log: Columns, mine: Any, windows: Counted, since: Any) -> Any:
-    """
-    Return the counters at each window's beginning, added up, without wraps, and all from one zero.
-    """
+    """Return the counters at each window's beginning, added up, without wraps, and all from one zero."""
     start_j = np.empty(len(mine))
     counters, rows = [], []
     before_s, after_s = log.windows["before_s"][mine], log.windows["after_s"][mine]

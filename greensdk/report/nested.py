@@ -46,11 +46,6 @@ class Nested(NamedTuple):
 def nested(log: Columns, counted: Counted, calls_j: Any) -> Nested:
     """
     Return what each call used, with and without the calls inside it.
-
-    Args:
-        log: Everything.
-        counted: Which calls count, and what is inside what.
-        calls_j: Joules of each row that counts, each meter shared out once.
     """
     once, around, is_held = counted[1:]
     found_j = calls_j[once]
@@ -113,9 +108,7 @@ def levels(around: Any) -> list[Any]:
 
 
 class _Parts:
-    """
-    Fills in the joules of calls that are held by others, level by level.
-    """
+    """Fills in the joules of calls that are held by others, level by level."""
 
     def __init__(self, log: Columns, counted: Counted, found_j: Any, cpu_s: Any) -> None:
         self.around, self.found_j, self.cpu_s = counted.around, found_j, cpu_s
@@ -126,9 +119,7 @@ class _Parts:
         self.scale = over(found_j, self.record_j, 1.0)
 
     def share_out(self, held: Any, ends_j: Sequence[Any]) -> None:
-        """
-        Give each of some calls its part of the one around it, and the interval of that.
-        """
+        """Give each of some calls its part of the one around it, and the interval of that."""
         outer = self.around[held]
         whole_j = self.found_j[outer]
         is_like = (self.kind[held] == self.kind[outer]) & ~np.isnan(self.record_j[held])

@@ -21,11 +21,6 @@ STATUS, REASON = map(GROUPS.index, ("status", "reason"))
 def remarks(log: Columns, counted: Counted, sources: Sequence[str]) -> Iterator[str]:
     """
     Yield why calls have no number, what is mixed in the sums, what estimates rest on, and which monitors disagree.
-
-    Args:
-        log: Everything.
-        counted: The rows that count.
-        sources: Where the joules come from.
     """
     for (status, reason), number in _reasons(log, counted.rows).items():
         yield f"{number} {'lost' if status == 'lost' else 'with unknown energy'}: {reason}"

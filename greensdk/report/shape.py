@@ -119,9 +119,7 @@ def _class(path: str, names: Mapping[str, bool]) -> Any:
 
 
 def _kind(path: str, names: Mapping[str, bool]) -> Any:
-    """
-    Return the schema's type of what stands at `path`.
-    """
+    """Return the schema's type of what stands at `path`."""
     kinds: list[Any] = []
     for name in FIELDS[path].types:
         if path == "readings[].attributes":

@@ -92,10 +92,6 @@ def usable(sources: Iterable[str | os.PathLike[str]], skip: Callable[[Problem], 
     """
     Yield the records of logs of which sums can be made, as dictionaries.
 
-    Args:
-        sources: Each as for :func:`greensdk.logs.read`.
-        skip: Called with each line that is left out.
-
     Raises:
         RecordError: There is no such source, or a file can't be read to its end.
     """
@@ -144,9 +140,7 @@ def _columns(want: Want, piece: Piece) -> Columns:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """
-    Pause the garbage collector: records hold no cycles, and looking for some takes a third of the time.
-    """
+    """Pause the garbage collector: records hold no cycles, and looking for some takes a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -182,9 +182,7 @@ class Tables:
             raise RecordError(f"query: {said(error)}") from error
 
     def _add_up(self) -> None:
-        """
-        Fill the table ``calls``, on which the views of sums rest.
-        """
+        """Fill the table ``calls``, on which the views of sums rest."""
         from greensdk.report.energy import EnergyReport
 
         self._problems = []
@@ -197,9 +195,7 @@ class Tables:
 
 
 def _columns(found: EnergyReport) -> dict[str, dict[str, Any]]:
-    """
-    Return the columns of the calls that count, and of what they have in common.
-    """
+    """Return the columns of the calls that count, and of what they have in common."""
     import numpy as np
 
     from greensdk.report.energy import NAME
@@ -258,13 +254,9 @@ def said(error: Exception) -> str:
 @contextmanager
 def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) -> Iterator[Tables]:
     """
-    Open logs for SQL.
+    Open logs for SQL; with `locked`, queries reach nothing but them.
 
     Plain files are read where they lie; the others are copied to a private file first, which is gone afterwards.
-
-    Args:
-        sources: As for :func:`greensdk.logs.read`.
-        locked: Queries reach nothing but the log.
 
     Raises:
         RecordError: There is no such source.

@@ -69,10 +69,6 @@ class Cut(NamedTuple):
 def overlapping(start_s: Any, stop_s: Any) -> Any:
     """
     Return the first window of each group: between two groups nothing read the meter.
-
-    Args:
-        start_s: Beginnings of windows, in order.
-        stop_s: Their ends.
     """
     begins = np.ones(len(start_s), bool)
     begins[1:] = start_s[1:] >= np.maximum.accumulate(stop_s)[:-1]
@@ -147,11 +143,6 @@ def _pushed(busy_s: Any, most_s: Any, over_s: Any) -> tuple[Any, Any]:
 
     What is handed on is a queue's length: D. V. Lindley, "The theory of queues with a single server", Mathematical
     Proceedings of the Cambridge Philosophical Society 48, 1952.
-
-    Args:
-        busy_s: Busy seconds of each stretch.
-        most_s: The most that it can hold.
-        over_s: What comes to the first from before.
     """
     total_s = np.cumsum(busy_s - most_s, axis=1)
     handed_s = np.maximum(total_s + over_s[:, None], total_s - np.minimum.accumulate(total_s, axis=1))

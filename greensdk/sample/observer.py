@@ -23,10 +23,6 @@ class Observer:
     """
     Tells what happened since its last observation.
 
-    Args:
-        monitors: Whose meters to read first.
-        ours_ns: CPU time that sampling has taken of this process.
-
     Attributes:
         at_ns: When the last observation began.
         done_ns: When it had ended.

@@ -279,9 +279,7 @@ class Sampler:
             self._lines = sum(len(each.processes) or 1 for each in rest)
 
     def _ensure(self, every_s: float) -> None:
-        """
-        Have a thread, one that is fast enough.
-        """
+        """Have a thread, one that is fast enough."""
         thread = self._threads.get("")
         if thread is None:
             fresh = SamplingThread(self)

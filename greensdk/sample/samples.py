@@ -155,11 +155,6 @@ def statistics(values: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
 def summary(samples: Sequence[Sample], monitors: Mapping[int, str], why_none: str = "") -> dict[str, Any]:
     """
     Return what a record says of its samples, but for what only the sampler knows.
-
-    Args:
-        samples: Those inside the call, in order.
-        monitors: Names of the call's monitors, by ``id()``.
-        why_none: Why there are no samples, where that is known.
     """
     seconds = [(sample.at_ns - sample.since_ns) * 1e-9 for sample in samples]
     tree = {

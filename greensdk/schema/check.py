@@ -93,18 +93,12 @@ def problems(record: Any) -> list[str]:
 def misshapen(record: dict[str, Any], names: frozenset[str]) -> list[str]:
     """
     Return which of some keys are missing or hold another type, in the words of :func:`problems`.
-
-    Args:
-        record: A record.
-        names: The keys as :data:`greensdk.schema.fields.FIELDS` spells them, and of all objects and lists around them.
     """
     return list(_check(_tree(names), record, ""))
 
 
 def _check(node: _Node, value: Any, path: str) -> Iterator[str]:
-    """
-    Yield what is wrong with an object or a list and everything in it.
-    """
+    """Yield what is wrong with an object or a list and everything in it."""
     if value.__class__ is list:
         value, keys = dict(enumerate(value)), {}
     else:
@@ -133,9 +127,7 @@ def _join(path: str, key: str | int) -> str:
 
 
 def _wrong(field: Field, value: Any) -> str:
-    """
-    Return what is wrong with one value itself; empty when nothing is.
-    """
+    """Return what is wrong with one value itself; empty when nothing is."""
     kind = value.__class__
     if not any(kind in _TYPES[name] for name in field.types) and not _is_whole(field, value):
         return f"expected {' or '.join(field.types)}, found {_short.repr(value)}"
@@ -164,9 +156,7 @@ def _regex(pattern: str) -> Callable[[str], Any]:
 
 
 def _laws(record: dict[str, Any]) -> Iterator[str]:
-    """
-    Yield what contradicts itself: a missing number without a reason, a number without a source.
-    """
+    """Yield what contradicts itself: a missing number without a reason, a number without a source."""
     if record.get("energy_j", 0) is None and not _has_reason(record):
         yield "reason: energy_j is null and nothing says why"
     if record.get("energy_j").__class__ in _TYPES["number"]:
@@ -188,9 +178,7 @@ def _has_reason(said: dict[str, Any]) -> bool:
 
 @cache
 def _tree(names: frozenset[str] = frozenset(FIELDS)) -> _Node:
-    """
-    Make the tree of keys that :func:`problems` walks; of fewer keys, one that looks at their types alone.
-    """
+    """Make the tree of keys that :func:`problems` walks; of fewer keys, one that looks at their types alone."""
     return _node(Field(("object",), "", "One call."), "", names)
 
 

@@ -45,10 +45,6 @@ def domain_j(reading: Mapping[str, Any] | None, kind: str) -> float | None:
     """
     Return the call's joules in all domains of a kind, over all sockets.
 
-    Args:
-        reading: One monitor's word on the call.
-        kind: ``package``, ``core``, ``dram`` and so on: what a domain's name begins with.
-
     Returns:
         None when the meter has no such domain, or could not read one of them.
     """

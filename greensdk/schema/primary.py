@@ -122,10 +122,6 @@ def chosen(
 def part_j(parts: Mapping[str, float | None] | None, boundary: str) -> float | None:
     """
     Return the joules of one of the readings that a sum is made of; None where its record does not tell.
-
-    Args:
-        parts: A record's `energy_parts_j`.
-        boundary: The reading's.
     """
     known = parts or {}
     if boundary in known:
@@ -137,9 +133,7 @@ def part_j(parts: Mapping[str, float | None] | None, boundary: str) -> float | N
 def _covers(
     readings: Sequence[tuple[Any, Any, Reading]], monitors: frozenset[str], wanted: frozenset[str]
 ) -> Iterator[tuple[tuple[Reading, ...], frozenset[str]]]:
-    """
-    Yield readings of some monitors that have each wanted part once, and of which monitors these are.
-    """
+    """Yield readings of some monitors that have each wanted part once, and of which monitors these are."""
     if not wanted:
         yield (), NO_PARTS
         return

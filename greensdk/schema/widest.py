@@ -1,5 +1,5 @@
 """
-The joules of a call at the widest boundary that is known, on which grams and the price of electricity rest.
+What grams and prices rest on: a call's joules at the widest boundary that is known, and its part of the machine's time.
 """
 
 from __future__ import annotations
@@ -44,6 +44,20 @@ def widest_of(record: Mapping[str, Any]) -> Energy:
         return known
     wall = _with_gpus(walls[0], [each for each in readings if each["boundary"] == GPU])
     return wall if known.energy_j is None or (wall.energy_j or 0.0) >= known.energy_j else known
+
+
+def machine_s(record: Mapping[str, Any], share: float | None) -> float | None:
+    """
+    Return the seconds of the whole machine that are the call's: a given share of its duration, or its CPU seconds over
+    the machine's hardware threads; None where they are unknown.
+    """
+    duration_s, cpu_s = record.get("duration_s"), record.get("cpu_s")
+    cpus = (record.get("host") or {}).get("cpus_logical")
+    if duration_s is None:
+        return None
+    if share is not None:
+        return float(duration_s) * share
+    return None if cpu_s is None or not cpus else float(min(cpu_s / cpus, duration_s))
 
 
 def _with_gpus(wall: Mapping[str, Any], gpus: Sequence[Mapping[str, Any]]) -> Energy:

@@ -8,6 +8,8 @@ import json
 import threading
 import time
 
+from greensdk.deliver.lines import encode
+from greensdk.measure.blocks import capture
 from greensdk.monitor import (
     ATTRIBUTED,
     CALL,
@@ -23,6 +25,8 @@ from greensdk.monitor import (
     Reading,
     Usage,
 )
+from greensdk.schema.check import problems
+from greensdk.testing.tracking import tracked_by
 
 UNITS = ("J", "W", "s", "1")
 SCOPES = (MACHINE, CALL)
@@ -42,13 +46,11 @@ Checked = Monitor | Estimator | CpuClock
 
 def check_monitor(monitor: Checked) -> list[Metric]:
     """
-    Take a monitor, an estimator or a CPU clock through its whole life, and return its metrics.
+    Take a monitor, an estimator or a CPU clock, not open yet, through its whole life, and return its metrics.
 
-    The monitor is opened and closed twice, windows nest, overlap and last some milliseconds; it must be
-    able to work here. It is closed at the end, also when a rule is broken.
-
-    Args:
-        monitor: Not open yet.
+    The monitor is opened and closed twice, windows nest, overlap and last some milliseconds; it must be able to work
+    here, and the record of a call that it measures must pass ``greensdk validate``. It is closed at the end, also when
+    a rule is broken.
 
     Raises:
         AssertionError: A rule of :mod:`greensdk.monitor` is broken; the text says which.
@@ -71,8 +73,20 @@ def check_monitor(monitor: Checked) -> list[Metric]:
         finally:
             monitor.close()
     monitor.close()
+    _check_record(monitor)
     assert not (left := _running() - before), f"{monitor.name}: close() leaves something running: {left}"
     return metrics
+
+
+def _check_record(monitor: Checked) -> None:
+    try:
+        with capture() as records:
+            tracked_by(monitor)(lambda: None)()
+    finally:
+        monitor.close()
+    for record in records:
+        wrong = problems(json.loads(encode(record)))
+        assert not wrong, f"{monitor.name}: a record that greensdk validate refuses: {wrong}"
 
 
 def _running() -> set[str]:

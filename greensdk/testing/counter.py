@@ -92,7 +92,7 @@ class Counter:
         """
         if error not in ERRORS:
             raise ValueError(f"no way to get {error}: it is one of {', '.join(ERRORS)}; see forbid() and vanish()")
-        held = self._descriptors()
+        held = descriptors(self.file)
         self._broken = True
         self.file.unlink()
         if error == "EIO":
@@ -100,7 +100,7 @@ class Counter:
         else:
             self.file.mkdir()
         for fd in held:
-            _point(fd, self.file)
+            point(fd, self.file)
             self._moved[fd] = _target(fd)
 
     def vanish(self) -> None:
@@ -132,7 +132,7 @@ class Counter:
             self.file.rmdir()
         self._create()
         for fd in moved:
-            _point(fd, self.file)
+            point(fd, self.file)
 
     def _create(self) -> None:
         self.file.touch()
@@ -147,9 +147,13 @@ class Counter:
         finally:
             os.close(fd)
 
-    def _descriptors(self) -> list[int]:
-        here = str(self.file.resolve())
-        return [fd for fd in map(int, os.listdir("/proc/self/fd")) if _target(fd) == here]
+
+def descriptors(file: Path) -> list[int]:
+    """
+    Return the descriptors of this process that show a file.
+    """
+    here = str(file.resolve())
+    return [fd for fd in map(int, os.listdir("/proc/self/fd")) if _target(fd) == here]
 
 
 def _target(fd: int) -> str | None:
@@ -159,7 +163,10 @@ def _target(fd: int) -> str | None:
         return None
 
 
-def _point(fd: int, file: Path) -> None:
+def point(fd: int, file: Path) -> None:
+    """
+    Have a descriptor show another file.
+    """
     fresh = os.open(file, os.O_RDONLY)
     os.dup2(fresh, fd, inheritable=False)
     os.close(fresh)

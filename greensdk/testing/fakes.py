@@ -14,9 +14,6 @@ from greensdk.monitor import CALL, MACHINE, MEASURED, Availability, CpuTime, Met
 class FakeClock:
     """
     A clock that stands still until a test moves it. Calling it gives nanoseconds.
-
-    Args:
-        now_s: Where it starts.
     """
 
     def __init__(self, now_s: float = 1000.0) -> None:

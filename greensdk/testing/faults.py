@@ -7,6 +7,8 @@ The matrix is made, not written down: each method that runs around a call, with 
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,53 +16,13 @@ from greensdk.deliver.lines import encode
 from greensdk.measure.blocks import capture
 from greensdk.monitor import CpuClock, CpuTime, Estimator, Monitor
 from greensdk.schema.check import problems
+from greensdk.testing.around import check_around, kind_of
+from greensdk.testing.interrupts import Interruption, Late, handled
 from greensdk.testing.tracking import tracked_by
+from greensdk.testing.wrong import ERRORS, GARBAGE, fork
 
 Source = Monitor | Estimator | CpuClock
 
-
-class Wordless(Exception):
-    """
-    An error whose text can't be read.
-    """
-
-    def __str__(self) -> str:
-        raise ValueError("no words")
-
-
-ERRORS: tuple[BaseException, ...] = (
-    OSError(5, "Input/output error"),
-    KeyError("x"),
-    StopIteration(),
-    MemoryError(),
-    RecursionError(),
-    Wordless(),
-    SystemExit("the plugin leaves"),
-    KeyboardInterrupt(),
-    GeneratorExit(),
-)
-"""One of each kind that Python handles in a way of its own."""
-
-GARBAGE: Mapping[str, Any] = {
-    "None": None,
-    "a bool": True,
-    "zero": 0,
-    "a negative number": -1.5,
-    "more than 64 bits": 2**70,
-    "more than a float": 10**400,
-    "NaN": float("nan"),
-    "infinity": float("inf"),
-    "a text": "x",
-    "half a surrogate pair": "\ud800",
-    "bytes": b"x",
-    "an empty list": [],
-    "a list of None": [None],
-    "an empty dict": {},
-    "a set": {1},
-    "an object": object(),
-    "a class": dict,
-}
-"""What stands where something else belongs."""
 
 Fault = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -79,10 +41,20 @@ def faults_of(method: str) -> Iterator[tuple[str, Fault]]:
                 yield f"has {name} as part {place} of what it returns", _changing(place, value)
     if method in {"stop", "estimate"}:
         yield "keeps what it returned, and empties it later", _taking_back()
+    if hasattr(os, "fork"):
+        yield "forks", _forking
 
 
 _PARTS = 15
 """A reading has no more keys, and a CpuTime no more fields."""
+
+
+def _forking(right: Callable[..., Any]) -> Callable[..., Any]:
+    def wrong(*given: Any) -> Any:
+        fork()
+        return right(*given)
+
+    return wrong
 
 
 def _raising(error: BaseException) -> Fault:
@@ -97,9 +69,7 @@ def _returning(value: Any) -> Fault:
 
 
 def _changing(place: int, value: Any) -> Fault:
-    """
-    Put a value where one key of a reading, or one field of a CpuTime, is.
-    """
+    """Put a value where one key of a reading, or one field of a CpuTime, is."""
 
     def change(found: Any) -> Any:
         if isinstance(found, CpuTime):
@@ -137,28 +107,77 @@ def methods_of(source: Source) -> tuple[str, ...]:
     return ("start", "cpu_time") if isinstance(source, CpuClock) else ("start", "stop")
 
 
-def check_faults(make: Callable[[], Source]) -> int:
+def check_faults(make: Callable[[], Any]) -> int:
     """
-    Have each method of a monitor, an estimator or a CPU clock do all that it can do wrong, each in a call of its own.
+    Have each method of a plugin do all that it can do wrong, each in a call of its own, and return how many faults were
+    tried.
 
-    The function's result must arrive, the record must pass ``greensdk validate``, and the next call must be measured
-    as if nothing had been: a window that never ended leaves nothing behind in the plugin.
+    For a sink, an adapter or an enricher this is :func:`greensdk.testing.around.check_around`. Of what measures, the
+    function's result must arrive, the record must pass ``greensdk validate``, the next call must be measured as if
+    nothing had been (a window that never ended leaves nothing behind), and what a user's signal handler raises in a
+    method must reach the user.
 
     Args:
-        make: Returns a new one, not open yet.
-
-    Returns:
-        How many faults were tried.
+        make: Returns a new one; what measures is not open yet.
 
     Raises:
         AssertionError: A call did not survive; the text says which.
     """
-    tried = 0
-    for method in methods_of(make()):
+    tried, plugin = 0, make()
+    if not isinstance(plugin, Monitor | Estimator | CpuClock) and kind_of(plugin):
+        return check_around(make)
+    for method in methods_of(plugin):
         for name, fault in faults_of(method):
             check_fault(make, method, name, fault)
             tried += 1
+        if threading.current_thread() is threading.main_thread():
+            tried += check_interrupts(make, method)
     return tried
+
+
+def check_interrupts(make: Callable[[], Source], method: str) -> int:
+    """
+    Have a signal handler raise at each line of a method, and return how many lines that were.
+
+    What it raises must reach the caller, the record be written, and the next call be measured.
+
+    Raises:
+        AssertionError: It did not; the text says which line has swallowed it.
+    """
+    source, seen = make(), set[str]()
+    tracked = tracked_by(source)(lambda: "result")
+    right = getattr(source, method)
+    tracked()  # imports what it needs only once
+    try:
+        while True:
+            interruption = Interruption(seen)
+            with capture() as records, handled():
+                setattr(source, method, interruption.into(right))
+                arrived = _arrives(tracked)
+                setattr(source, method, right)
+                tracked()
+            if not interruption.place:
+                return len(seen)
+            where = f"{source.name}: {method}() interrupted at {interruption.place}"
+            assert arrived, f"{where}: the exception of the user's signal handler is swallowed"
+            for record in records:
+                _check_record(where, [record])
+                assert not record["errors"], f"{where}: {record['errors']}"
+            assert len(records) == _CALLS, f"{where}: {len(records)} records of {_CALLS} calls"
+    finally:
+        source.close()
+
+
+_CALLS = 2
+"""The interrupted one, and the one after it."""
+
+
+def _arrives(tracked: Callable[[], Any]) -> bool:
+    try:
+        tracked()
+    except Late:
+        return True
+    return False
 
 
 def check_fault(make: Callable[[], Source], method: str, name: str, fault: Fault) -> None:

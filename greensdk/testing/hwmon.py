@@ -14,9 +14,6 @@ RANGE_UJ = 2**63
 class FakePower:
     """
     A sensor that shows watts.
-
-    Attributes:
-        file: Where it is.
     """
 
     def __init__(self, file: Path, watts: float) -> None:
@@ -33,9 +30,6 @@ class FakePower:
 class FakeChip:
     """
     One driver with its channels.
-
-    Attributes:
-        path: Its directory.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -68,9 +62,6 @@ class FakeChip:
 class FakeHwmon:
     """
     A sysfs with sensors.
-
-    Args:
-        path: An empty directory.
 
     Attributes:
         root: What takes the place of ``/sys``.

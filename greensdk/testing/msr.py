@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from greensdk.testing.counter import descriptors, point
+
 SERVER, CLIENT, AMD = "server", "client", "amd"
 
 _CPUINFO = {
@@ -138,13 +140,11 @@ class MsrTree:
         They are moved to ``/proc/self/mem``, where neither the first pages nor those at 26 GB are mapped.
         """
         file = self.files[cpu]
-        held = [fd for fd in map(int, os.listdir("/proc/self/fd")) if _target(fd) == str(file.resolve())]
+        held = descriptors(file)
         file.unlink()
         file.symlink_to("/proc/self/mem")
-        fresh = os.open(file, os.O_RDONLY)
         for fd in held:
-            os.dup2(fresh, fd, inheritable=False)
-        os.close(fresh)
+            point(fd, file)
 
     def remove(self, register: FakeRegister) -> None:
         """
@@ -194,10 +194,3 @@ def write(file: Path, address: int, value: int) -> None:
         os.pwrite(fd, value.to_bytes(8, "little"), address * STRIDE)
     finally:
         os.close(fd)
-
-
-def _target(fd: int) -> str | None:
-    try:
-        return str(Path(f"/proc/self/fd/{fd}").readlink())
-    except OSError:
-        return None

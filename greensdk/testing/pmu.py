@@ -146,11 +146,7 @@ class FakePmu:
 
     def count(self, times: int, package: int = 0) -> None:
         """
-        Have every event of a package, or die, count this many joules more.
-
-        Args:
-            times: How many.
-            package: Which, in the order of :attr:`cpus`.
+        Have every event of a package, or die, by its place in :attr:`cpus`, count this many joules more.
         """
         with _pinned(self.cpus[package]):
             _repeat(self._joule, times)

@@ -117,11 +117,8 @@ class PowercapTree:
 
     def zone(self, name: str, **options: Unpack[ZoneOptions]) -> FakeZone:
         """
-        Add a zone of any name. Zones are numbered as they come, whatever their names say.
-
-        Args:
-            name: Text of the ``name`` file.
-            options: See :class:`ZoneOptions`.
+        Add a zone of any name, the text of its ``name`` file. Zones are numbered as they come, whatever their names
+        say.
         """
         return self.make(self._next("intel-rapl"), name, name, **options)
 

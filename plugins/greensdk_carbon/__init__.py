@@ -18,7 +18,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
-from greensdk.schema.widest import widest_of
+from greensdk.schema.widest import machine_s, widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,17 +115,12 @@ class Carbon:
             fields["g_co2e"], fields["low_g"], fields["high_g"] = grams
             fields["energy_boundary"] = boundary
         if self.embodied_g_per_s is not None:
-            seconds = self._machine_s(record)
+            seconds = machine_s(record, self.machine_share)
             fields["embodied_g"] = None if seconds is None else seconds * self.embodied_g_per_s
         return fields
 
     def _place(self, country: str | None, region: str) -> str:
-        """
-        Determine country, provider and region, and return the reason if the country is unknown.
-
-        Raises:
-            ConfigError: The region is not known, or in another country.
-        """
+        """Determine country, provider and region, and return the reason if the country is unknown."""
         from greensdk_carbon.data.regions import CLOUDS
         from greensdk_carbon.places import here, locate
 
@@ -149,12 +144,7 @@ class Carbon:
         self.fields["pue"], self.fields["pue_source"] = known if pue is None else (pue, "configured")
 
     def _look_up(self) -> None:
-        """
-        Take the country's intensity from the table.
-
-        Raises:
-            ConfigError: The country is not in it.
-        """
+        """Take the country's intensity from the table."""
         from greensdk_carbon.data.countries import COUNTRIES, SOURCE
 
         country = self.fields["country"]
@@ -169,18 +159,6 @@ class Carbon:
 
     def _intensity(self, g_per_kwh: float, year: int | None, source: str) -> None:
         self.fields.update(intensity_g_per_kwh=g_per_kwh, intensity_year=year, intensity_source=source)
-
-    def _machine_s(self, record: Mapping[str, Any]) -> float | None:
-        """
-        Return the seconds of the whole machine that are the call's.
-        """
-        duration_s, cpu_s = record.get("duration_s"), record.get("cpu_s")
-        cpus = (record.get("host") or {}).get("cpus_logical")
-        if duration_s is None:
-            return None
-        if self.machine_share is not None:
-            return float(duration_s) * self.machine_share
-        return None if cpu_s is None or not cpus else float(min(cpu_s / cpus, duration_s))
 
 
 def notes(today: date | None = None) -> list[str]:
@@ -205,12 +183,7 @@ def notes(today: date | None = None) -> list[str]:
 
 
 def _country(text: str | None) -> str | None:
-    """
-    Return the code of a country that may be written in several ways.
-
-    Raises:
-        ConfigError: There is no such country.
-    """
+    """Return the code of a country that may be written in several ways."""
     from greensdk_carbon.places import country_code
 
     if not text:
@@ -224,12 +197,7 @@ def _country(text: str | None) -> str | None:
 
 
 def _check(pue: float | None, intensity: float | None, share: float | None) -> None:
-    """
-    Check the numbers.
-
-    Raises:
-        ConfigError: One is out of range.
-    """
+    """Check the numbers."""
     for key, value in (("pue", pue), ("intensity_g_per_kwh", intensity), ("machine_share", share)):
         if value is not None and not isinstance(value, (int, float)):
             raise ConfigError(f"[carbon] {key} = {value!r}: expected a number")
@@ -242,12 +210,7 @@ def _check(pue: float | None, intensity: float | None, share: float | None) -> N
 
 
 def _embodied(embodied_kg: float | None, lifetime_years: float | None) -> float | None:
-    """
-    Return the grams of each second of the machine's life.
-
-    Raises:
-        ConfigError: Only one of the two is there, or one is impossible.
-    """
+    """Return the grams of each second of the machine's life."""
     if embodied_kg is None and lifetime_years is None:
         return None
     if embodied_kg is None or lifetime_years is None or not (embodied_kg >= 0 and lifetime_years > 0):

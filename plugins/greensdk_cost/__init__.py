@@ -17,7 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import ConfigError
-from greensdk.schema.widest import widest_of
+from greensdk.schema.widest import machine_s, widest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,9 +113,7 @@ class Cost:
         return self._machine(record)
 
     def _function(self, record: Mapping[str, Any], worker: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Bill by the GB-second. The outermost call stands for the invocation; one inside of it is its part.
-        """
+        """Bill by the GB-second. The outermost call stands for the invocation; one inside of it is its part."""
         fields: dict[str, Any] = dict.fromkeys(FIELDS)
         duration_s, outermost = record.get("duration_s"), not record.get("depth")
         memory_mb = self.memory_mb or worker.get("memory_mb")
@@ -142,9 +140,7 @@ class Cost:
         return fields
 
     def _gb_s_price(self, fields: dict[str, Any], architecture: str | None) -> float | None:
-        """
-        Return the price of a GB-second, and say in `fields` where it comes from.
-        """
+        """Return the price of a GB-second, and say in `fields` where it comes from."""
         if self.gb_s_usd is not None:
             fields["price_source"] = "configured"
             return self.gb_s_usd
@@ -166,14 +162,12 @@ class Cost:
         return self.request_usd
 
     def _machine(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Bill by the hour of the machine and by the kWh, as far as either has a price.
-        """
+        """Bill by the hour of the machine and by the kWh, as far as either has a price."""
         fields: dict[str, Any] = dict.fromkeys(FIELDS)
         fields["price_source"] = "configured"
         reasons = []
         if self.usd_per_hour is not None:
-            seconds = self._machine_s(record)
+            seconds = machine_s(record, self.machine_share)
             if seconds is None:
                 reasons.append("no clock tells the call's share of the machine: set machine_share")
             else:
@@ -196,18 +190,6 @@ class Cost:
         fields["reason"] = "; ".join(reasons) or None
         return fields
 
-    def _machine_s(self, record: Mapping[str, Any]) -> float | None:
-        """
-        Return the seconds of the whole machine that are the call's.
-        """
-        duration_s, cpu_s = record.get("duration_s"), record.get("cpu_s")
-        cpus = (record.get("host") or {}).get("cpus_logical")
-        if duration_s is None:
-            return None
-        if self.machine_share is not None:
-            return float(duration_s) * self.machine_share
-        return None if cpu_s is None or not cpus else float(min(cpu_s / cpus, duration_s))
-
 
 def notes(today: date | None = None) -> list[str]:
     """
@@ -226,12 +208,7 @@ def notes(today: date | None = None) -> list[str]:
 
 
 def _region(region: str, gb_s_usd: float | None, *, in_lambda: bool) -> str | None:
-    """
-    Return the region to take prices of.
-
-    Raises:
-        ConfigError: It was configured, and has no price.
-    """
+    """Return the region to take prices of."""
     if region == "auto":  # AWS_REGION on a laptop only says where its owner's resources are
         return os.environ.get("AWS_REGION") if in_lambda else None
     from greensdk_cost.prices import PRICES
@@ -244,12 +221,7 @@ def _region(region: str, gb_s_usd: float | None, *, in_lambda: bool) -> str | No
 
 
 def _positive(key: str, value: float | None) -> float | None:
-    """
-    Return a price.
-
-    Raises:
-        ConfigError: It is below 0.
-    """
+    """Return a price."""
     if value is not None and not value >= 0:
         raise ConfigError(f"[cost] {key} = {value!r}: expected 0 or more")
     return value

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
+from greensdk.machine.hardware import number_of
 from greensdk.monitor import Availability
 from greensdk_ebpf.layout import MAPS
 
@@ -34,10 +35,6 @@ def usable(root: str) -> bool:
 def judge(root: str, proc: str = "/proc") -> Availability:
     """
     Say whether programs can be used, or loaded.
-
-    Args:
-        root: The agent's directory.
-        proc: Where proc is mounted.
     """
     import platform
 
@@ -77,16 +74,16 @@ def _agents_group(root: str) -> str | None:
 def _judge_loading(proc: str) -> Availability:
     import platform
 
-    disabled = _number(f"{proc}/sys/kernel/unprivileged_bpf_disabled")
+    disabled = number_of(f"{proc}/sys/kernel/unprivileged_bpf_disabled")
     if disabled is None:
         return Availability(False, "this kernel is built without CONFIG_BPF_SYSCALL")
-    last = _number(f"{proc}/sys/kernel/cap_last_cap")
+    last = number_of(f"{proc}/sys/kernel/cap_last_cap")
     if last is not None and last < max(CAPABILITIES):
         return Availability(False, f"Linux {platform.release()} is too old for it: 5.8 is the first that is not")
     held = _capabilities(proc)
     missing = [] if held >> CAP_SYS_ADMIN & 1 else [name for bit, name in CAPABILITIES.items() if not held >> bit & 1]
     if missing:
-        paranoid = _number(f"{proc}/sys/kernel/perf_event_paranoid")
+        paranoid = number_of(f"{proc}/sys/kernel/perf_event_paranoid")
         return Availability(
             False,
             f"this process may not load eBPF programs: it lacks {' and '.join(missing)} "
@@ -95,14 +92,6 @@ def _judge_loading(proc: str) -> Availability:
             f"sudo setcap cap_bpf,cap_perfmon=ep {os.path.realpath(sys.executable)})",
         )
     return _try()
-
-
-def _number(path: str) -> int | None:
-    try:
-        with open(path, encoding="ascii") as file:
-            return int(file.read())
-    except OSError:
-        return None
 
 
 def _capabilities(proc: str) -> int:

@@ -22,7 +22,7 @@ _LDX, _ST, _STX, _ALU32, _JMP, _JMP32, _ALU64 = 1, 2, 3, 4, 5, 6, 7
 _MEM, _ATOMIC = 0x60, 0xC0
 _SIZE = {4: 0x00, 2: 0x08, 1: 0x10, 8: 0x18}
 _REGISTER = 0x08
-_ADD, _SUB, _RSH, _MOV = 0x00, 0x10, 0x70, 0xB0
+_ADD, _SUB, _MOV = 0x00, 0x10, 0xB0
 _JA, _JEQ, _JNE, _CALL, _EXIT = 0x00, 0x10, 0x50, 0x80, 0x90
 _LOAD_64, _MAP_FD = 0x18, 1
 
@@ -76,12 +76,6 @@ class Asm:
         Subtract a register.
         """
         return self._add(_ALU64 | _REGISTER | _SUB, dst, src)
-
-    def rshi(self, dst: int, bits: int) -> Asm:
-        """
-        Shift right, zeros come in.
-        """
-        return self._add(_ALU64 | _RSH, dst, number=bits)
 
     def load(self, size: int, dst: int, src: int, offset: int) -> Asm:
         """

@@ -16,6 +16,8 @@ import os
 import re
 from typing import NamedTuple
 
+from greensdk.machine.hardware import text_of
+
 _CPU = "sys/devices/system/cpu/cpu0"
 FILES = (
     (f"{_CPU}/cpufreq/base_frequency", 1e3),
@@ -64,10 +66,6 @@ class Frequency(NamedTuple):
 def price(configured: float | None = None, root: str = "/") -> Price:
     """
     Return the joules of a cycle of this machine.
-
-    Args:
-        configured: Joules that the user knows better.
-        root: Where /sys and /proc are.
     """
     if configured is not None:
         return Price(configured, "configured")
@@ -92,29 +90,17 @@ def price(configured: float | None = None, root: str = "/") -> Price:
 def base_frequency(model: str, root: str = "/") -> Frequency | None:
     """
     Return the base frequency, from the best source there is; None where there is none.
-
-    Args:
-        model: The CPU's name, which may end in ``@ 2.40GHz``.
-        root: Where /sys and /proc are.
     """
     for path, unit in FILES:
-        if hz := _number(_text(root, path)) * unit:
+        if hz := _number(text_of(root, path)) * unit:
             return Frequency(hz, f"/{path}")
     if (named := _NAME.search(model)) and (hz := _number(named[1]) * 1e9):
         return Frequency(hz, "its name")
-    if hz := _number(_text(root, MAXIMUM)) * 1e3:
+    if hz := _number(text_of(root, MAXIMUM)) * 1e3:
         return Frequency(hz, f"/{MAXIMUM}")
-    now = _NOW.search(_text(root, NOW))
+    now = _NOW.search(text_of(root, NOW))
     hz = _number(now[1]) * 1e6 if now else 0.0
     return Frequency(hz, f"/{NOW}") if hz else None
-
-
-def _text(root: str, path: str) -> str:
-    try:
-        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def _number(text: str) -> float:

@@ -26,11 +26,6 @@ NO_SLICE = "no slice whose cycles are counted ended in this window"
 def opened(wanted: bool, refused: int, joules: float | None) -> Cycles:
     """
     Return what a clock knows of cycles.
-
-    Args:
-        wanted: The user wants them.
-        refused: See :class:`greensdk_ebpf.layout.About`.
-        joules: Of a cycle, if the user says so.
     """
     why_not = reason(refused) if wanted else "switched off by cycles = false"
     return Cycles(why_not, Price(None, why_not) if why_not else price(joules))
@@ -38,10 +33,7 @@ def opened(wanted: bool, refused: int, joules: float | None) -> Cycles:
 
 def reason(refused: int) -> str:
     """
-    Say in words why cycles are not counted; empty where they are.
-
-    Args:
-        refused: See :class:`greensdk_ebpf.layout.About`.
+    Say in words why cycles are not counted (:class:`greensdk_ebpf.layout.About`); empty where they are.
     """
     if refused == errno.ENOENT:
         return "no core PMU here: virtual machines hide theirs"
@@ -53,13 +45,6 @@ def reason(refused: int) -> str:
 class Cycles:
     """
     What an open clock knows of cycles.
-
-    Args:
-        why_not: Why they are not counted; empty where they are.
-        price: Joules of one.
-
-    Attributes:
-        metrics: Those that exist here.
     """
 
     def __init__(self, why_not: str, price: Price) -> None:
@@ -70,11 +55,6 @@ class Cycles:
     def attributes(self, before: Look, after: Look, busy_ns: int) -> dict[str, Any]:
         """
         Return the attributes of a window.
-
-        Args:
-            before: The look at its beginning.
-            after: That at its end.
-            busy_ns: On-CPU nanoseconds of the machine.
         """
         if self._why_not:
             return _none(self._why_not)
@@ -105,8 +85,6 @@ def _none(reason: str) -> dict[str, Any]:
 
 
 def _whole(ns: int, before: tuple[int, int], after: tuple[int, int]) -> int | None:
-    """
-    Return the cycles of all of `ns`, at the frequency of the slices that were counted; None where none were.
-    """
+    """Return the cycles of all of `ns`, at the frequency of the slices that were counted; None where none were."""
     cycles, counted_ns = after[0] - before[0], after[1] - before[1]
     return ns * cycles // counted_ns if counted_ns > 0 else None

@@ -88,9 +88,6 @@ class Traced:
     """
     Tracepoint programs.
 
-    Args:
-        root: Where tracefs is mounted.
-
     Raises:
         MonitorUnavailable: It can't be read there.
     """

@@ -35,12 +35,7 @@ class Ids(NamedTuple):
 
 def ids_of(pid: int, slots: Slots, proc: str = "/proc") -> Ids:
     """
-    Return the ids of a process.
-
-    Args:
-        pid: Its id in this process's namespace.
-        slots: The CPUs' slots.
-        proc: Where proc is mounted.
+    Return the ids of a process, given its id in this process's namespace.
 
     Raises:
         MonitorUnavailable: We are in a container and it is another process, or its group is unknown.

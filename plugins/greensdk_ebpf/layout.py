@@ -20,6 +20,8 @@ word on the process; a tree without any is garbage.
 
 from typing import NamedTuple
 
+from greensdk.machine.hardware import cpus_in
+
 HASH, ARRAY, PERF_EVENT_ARRAY, LRU_HASH = 1, 2, 4, 9
 """Types of maps, include/uapi/linux/bpf.h."""
 BPF_F_MMAPABLE, BPF_F_PRESERVE_ELEMS = 1 << 10, 1 << 11
@@ -152,5 +154,4 @@ def cpus_online(root: str = "/sys") -> list[int]:
 
 def _cpus(root: str, which: str) -> list[int]:
     with open(f"{root}/devices/system/cpu/{which}", encoding="ascii") as file:
-        ranges = [[int(end) for end in part.split("-")] for part in file.read().split(",")]
-    return [cpu for ends in ranges for cpu in range(ends[0], ends[-1] + 1)]
+        return cpus_in(file.read())

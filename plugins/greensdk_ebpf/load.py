@@ -177,9 +177,7 @@ def _attach(loaded: Loaded, form: Raw | Traced, name: str, maps: dict[str, int])
 
 
 def _wake(cpus: Map, own: int | None) -> None:
-    """
-    Run on every CPU once, so that each has switched, and check that the programs saw us there.
-    """
+    """Run on every CPU once, so that each has switched, and check that the programs saw us there."""
     allowed = os.sched_getaffinity(0)
     deadline = time.monotonic() + WAKE_S
     try:

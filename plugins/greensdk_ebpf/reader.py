@@ -23,7 +23,6 @@ from greensdk_ebpf.layout import (
     DEPTH,
     MAPS,
     START,
-    TGIDS,
     TRACKED,
     TREE,
     TREE_COUNTED,
@@ -89,10 +88,6 @@ class Reader:
             caller's, and open until :meth:`close`.
         mark: Descriptor of the program :data:`greensdk_ebpf.layout.MARK`, the caller's as well. With it, the cycles
             of the calling thread are counted up to the moment of a look, else to its last context switch.
-
-    Attributes:
-        about: What is loaded.
-        form: ``raw`` or ``tracepoint``.
     """
 
     def __init__(self, maps: Mapping[str, int], mark: int | None = None) -> None:
@@ -123,24 +118,9 @@ class Reader:
         """
         return self._slots.moment().counts()
 
-    def thread_groups(self) -> dict[int, int]:
-        """
-        Return the nanoseconds of each thread group, those that are gone included as long as there is room.
-        """
-        return self.split(TGIDS)[0]
-
-    def cgroups(self) -> dict[int, int]:
-        """
-        Return the nanoseconds of each cgroup by its id; see :mod:`greensdk_ebpf.cgroups` for its path.
-        """
-        return self.split(CGROUPS)[0]
-
     def split(self, name: str) -> tuple[dict[int, int], Host]:
         """
-        Return one of the two splits of the busy time, and the host at the same moment.
-
-        Args:
-            name: ``tgids`` or ``cgroups``.
+        Return one of the two splits of the busy time, ``tgids`` or ``cgroups``, and the host at the same moment.
         """
         for _ in range(TRIES):
             moment = self._slots.moment()

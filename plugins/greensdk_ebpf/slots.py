@@ -150,13 +150,6 @@ class Slots:
     """
     The map of the slots.
 
-    Args:
-        fd: Its descriptor, opened for reading and writing, which mapping asks for.
-        cpus: How many slots it has.
-
-    Attributes:
-        about: What is loaded.
-
     Raises:
         MonitorUnavailable: By another version of this plugin, which puts the numbers elsewhere.
     """

@@ -59,11 +59,6 @@ def bpf(command: int, attr: bytes, what: str = "") -> int:
     """
     Call bpf(2).
 
-    Args:
-        command: Which of its commands.
-        attr: The attribute of this command.
-        what: Stands in the error's text.
-
     Raises:
         OSError: The kernel refused.
     """

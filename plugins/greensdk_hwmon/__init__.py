@@ -11,8 +11,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, Availability, Metric, Reading, reading
-from greensdk_hwmon.snapshot import Snapshot, opened, value
+from greensdk_rapl.access import open_counter
+
+from greensdk.monitor import ESTIMATED, MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
+from greensdk_hwmon.snapshot import Snapshot, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +32,6 @@ SAMPLED_LOW, SAMPLED_HIGH = 0.5, 2.0
 What watts between two readings may have been, as factors: a judgement, since what a sensor did while it was not read is
 unknown.
 """
-RESOLUTION_90 = 1 - 0.1**0.5
-"""A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
 
 
 class HwmonMonitor:
@@ -84,7 +84,7 @@ class HwmonMonitor:
             return Availability(False, f"no sensor is known to see the processor or the whole machine, only {names}")
         for channel in wanted:
             try:
-                os.close(opened(channel))
+                os.close(open_counter(channel.path))
             except PermissionError:
                 return Availability(False, f"only root may read {channel.path}", f"sudo chmod a+r {channel.path}")
             except OSError as error:
@@ -111,7 +111,7 @@ class HwmonMonitor:
             if channel.kind == "power" and not sampled:
                 continue  # what calls itself cheap asks no slow sensor
             try:
-                self._fds.append(opened(channel))
+                self._fds.append(open_counter(channel.path))
             except OSError:
                 continue  # not one of the total's: probe() has read those
             self._channels.append(channel)
@@ -129,9 +129,7 @@ class HwmonMonitor:
         return [_metric(channel) for channel in self._channels]
 
     def _find_doubles(self) -> None:
-        """
-        See which packages' counters show another's once more.
-        """
+        """See which packages' counters show another's once more."""
         from greensdk_rapl.mirrors import pairs, watch
 
         packages = {channel.key for channel in self._counted if channel.kind == "energy" and channel.sees == "package"}
@@ -181,9 +179,7 @@ class HwmonMonitor:
         return self._reading(energy_j, domains, reason, elapsed_ns, attributes)
 
     def _settle(self) -> None:
-        """
-        See which of the counters that agreed are one meter, now that they may have moved.
-        """
+        """See which of the counters that agreed are one meter, now that they may have moved."""
         from greensdk_rapl.mirrors import settle
 
         same, self._pairs = settle(self._pairs)
@@ -191,9 +187,7 @@ class HwmonMonitor:
         self._arrange()
 
     def _arrange(self) -> None:
-        """
-        Lay out what start and stop need of the channels.
-        """
+        """Lay out what start and stop need of the channels."""
         self._keys = {channel.key for channel in self._channels}
         self._single = [channel for channel in self._channels if channel.key not in self._duplicates]
         self._total = [channel.key for channel in self._counted if channel.key not in self._duplicates]
@@ -221,9 +215,7 @@ class HwmonMonitor:
         return channels, counted(channels)
 
     def _read(self) -> Snapshot:
-        """
-        Read every sensor, and add what the watts have come to since the last time.
-        """
+        """Read every sensor, and add what the watts have come to since the last time."""
         last = self._last
         now_ns = self.clock()
         values = {channel.key: value(fd, channel) for channel, fd in zip(self._channels, self._fds, strict=True)}

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from greensdk.machine.hardware import text_of
+
 PACKAGE, WALL, GPU, PART, OTHER = "package", "wall", "gpu", "core", "other"
 
 MEANINGS = (
@@ -71,7 +73,7 @@ def find(root: str) -> list[Channel]:
     """
     found: list[Channel] = []
     for chip in _chips(root):
-        driver = _text(os.path.join(chip, "name"))
+        driver = text_of(chip, "name")
         for kind, number, file in _files(chip):
             label = _label(chip, f"{kind}{number}")
             sees, place = _meaning(driver, kind, label)
@@ -106,9 +108,7 @@ def _chips(root: str) -> list[str]:
 
 
 def _files(chip: str) -> Iterator[tuple[str, int, str]]:
-    """
-    Yield kind, number and file of each channel; of two files for one power the averaged one.
-    """
+    """Yield kind, number and file of each channel; of two files for one power the averaged one."""
     best: dict[tuple[str, int], str] = {}
     with suppress(OSError):
         for name in sorted(os.listdir(chip)):
@@ -121,9 +121,7 @@ def _files(chip: str) -> Iterator[tuple[str, int, str]]:
 
 
 def _meaning(driver: str, kind: str, label: str) -> tuple[str, str]:
-    """
-    Return what a channel sees, and which package or core that is.
-    """
+    """Return what a channel sees, and which package or core that is."""
     for known, of, pattern, sees in MEANINGS:
         if known == driver and of == kind and (match := re.fullmatch(pattern, label.lower())):
             found = match.groupdict()
@@ -133,10 +131,8 @@ def _meaning(driver: str, kind: str, label: str) -> tuple[str, str]:
 
 
 def _label(chip: str, channel: str) -> str:
-    """
-    Return what a channel is called; the ACPI meter has no labels, but the firmware's own words.
-    """
-    return _text(os.path.join(chip, f"{channel}_label")) or _text(os.path.join(chip, f"{channel}_oem_info"))
+    """Return what a channel is called; the ACPI meter has no labels, but the firmware's own words."""
+    return text_of(chip, f"{channel}_label") or text_of(chip, f"{channel}_oem_info")
 
 
 def _key(sees: str, driver: str, label: str) -> str:
@@ -153,13 +149,5 @@ def _unlike(channel: Channel, others: list[Channel]) -> Channel:
 
 
 def _interval_s(chip: str, kind: str, number: int) -> float | None:
-    text = _text(os.path.join(chip, f"{kind}{number}_average_interval"))
+    text = text_of(chip, f"{kind}{number}_average_interval")
     return int(text) / 1000 if text.isdecimal() else None
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""

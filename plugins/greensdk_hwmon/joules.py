@@ -21,14 +21,9 @@ def joules(
     channels: Sequence[Channel], opened: Snapshot, before: Snapshot, after: Snapshot, update_ns: float
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """
-    Return the joules of each channel, and why those that are None are unknown.
-
-    Args:
-        channels: Each meter once.
-        opened: The sensors when they were opened: a counter that shows the same has stood still since.
-        before: The sensors at the window's beginning.
-        after: The same at its end.
-        update_ns: How often counters are updated; 0 leaves out what rests on time: counters that jump or stand still.
+    Return the joules of each channel, and why those that are None are unknown. A counter that shows what it did when it
+    was `opened` has stood still since; an `update_ns` of 0 leaves out what rests on time: counters that jump or stand
+    still.
     """
     found: dict[str, float | None] = {}
     reasons: dict[str, str] = {}

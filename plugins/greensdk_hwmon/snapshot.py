@@ -7,12 +7,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from greensdk_rapl.access import LENGTH
+
+from greensdk.machine.signals import is_from_signal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greensdk_hwmon.channels import Channel
 
-LENGTH = 32
 POWERED, MOST_W = ("package", "wall"), 1e5
 """
 What can't be at 0 W while it runs this, nor at 100 kW: controllers show 0 where they don't know, and ACPI meters
@@ -37,29 +40,15 @@ class Snapshot(NamedTuple):
     breaks: Mapping[str, int]
 
 
-def opened(channel: Channel) -> int:
-    """
-    Return a descriptor on a channel, which has been read once.
-
-    Raises:
-        OSError: It can't be opened or read.
-    """
-    fd = os.open(channel.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.pread(fd, LENGTH, 0)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
-
-
 def value(fd: int, channel: Channel) -> int | None:
     """
     Return what a channel shows; None where it can't be read, or shows what can't be.
     """
     try:
         shown = int(os.pread(fd, LENGTH, 0))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_from_signal(error):
+            raise
         return None
     if channel.kind == "power" and channel.sees in POWERED and not 0 < shown < MOST_W * 1e6:
         return None

@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from glob import glob
 
+from greensdk.machine.hardware import number_of
+
 FILES = {
     "frequency_changes": "devices/system/cpu/cpu[0-9]*/cpufreq/stats/total_trans",
     "idle_entries": "devices/system/cpu/cpu[0-9]*/cpuidle/state[0-9]*/usage",
@@ -36,23 +38,13 @@ def _sum(kind: str, paths: list[str]) -> int | None:
 
 
 def _placed(kind: str, paths: list[str]) -> Iterator[tuple[tuple[str | int, ...], int]]:
-    """
-    Yield what each file counts, with what it counts for: a policy, a package, a core, or a CPU.
-    """
+    """Yield what each file counts, with what it counts for: a policy, a package, a core, or a CPU."""
     shared = {"package_throttles": ("physical_package_id",), "core_throttles": ("physical_package_id", "core_id")}
     for path in paths:
-        value = _number(path)
+        value = number_of(path)
         if value is None:
             continue
         topology = os.path.join(os.path.dirname(os.path.dirname(path)), "topology")
-        ids = [_number(os.path.join(topology, name)) for name in shared.get(kind, ())]
+        ids = [number_of(topology, name) for name in shared.get(kind, ())]
         known = tuple(each for each in ids if each is not None)
         yield known if known and len(known) == len(ids) else (os.path.realpath(path),), value
-
-
-def _number(path: str) -> int | None:
-    try:
-        with open(path, encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return None

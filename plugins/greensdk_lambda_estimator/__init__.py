@@ -156,9 +156,7 @@ class LambdaEstimator:
         """
 
     def _look(self) -> tuple[Place | None, Part | None, str, str]:
-        """
-        Return place and part with all their numbers, or else why not, and what helps.
-        """
+        """Return place and part with all their numbers, or else why not, and what helps."""
         place, reason = self._place()
         if reason:
             return None, None, reason, places.FIX

@@ -31,6 +31,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from greensdk.machine import hardware
+from greensdk.machine.hardware import text_of
 
 MB_PER_VCPU = 1769
 """
@@ -75,10 +76,6 @@ class Place(NamedTuple):
 def find(environ: Mapping[str, str], root: str = "/") -> tuple[Place | None, str]:
     """
     Return the place and "", or None and the reason why it is none where CPUs are allotted.
-
-    Args:
-        environ: The environment.
-        root: Where ``proc`` and ``sys`` are.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
         return _aws_lambda(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""))
@@ -93,9 +90,10 @@ def cpu_limit(root: str = "/") -> float | None:
     """
     Return how many CPUs the cgroups above us allow, with fractions; None for any number.
     """
-    found = [_text(f"{group}/cpu.max") for group in _groups(root, "")]
+    found = [text_of(f"{group}/cpu.max") for group in _groups(root, "")]
     found += [
-        f"{_text(f'{group}/cpu.cfs_quota_us')} {_text(f'{group}/cpu.cfs_period_us')}" for group in _groups(root, "cpu")
+        f"{text_of(f'{group}/cpu.cfs_quota_us')} {text_of(f'{group}/cpu.cfs_period_us')}"
+        for group in _groups(root, "cpu")
     ]
     return min((cpus for cpus in map(_cpus, found) if cpus is not None), default=None)
 
@@ -104,16 +102,14 @@ def memory_limit_mb(root: str = "/") -> float | None:
     """
     Return how many MB the cgroups above us allow; None for any number.
     """
-    found = [_text(f"{group}/memory.max") for group in _groups(root, "")]
-    found += [_text(f"{group}/memory.limit_in_bytes") for group in _groups(root, "memory")]
+    found = [text_of(f"{group}/memory.max") for group in _groups(root, "")]
+    found += [text_of(f"{group}/memory.limit_in_bytes") for group in _groups(root, "memory")]
     limits = [int(text) for text in found if text.isdigit() and 0 < int(text) < UNLIMITED_BYTES]
     return min(limits) / (1 << 20) if limits else None
 
 
 def _instance_name(environ: Mapping[str, str]) -> str:
-    """
-    Return the place whose instances are virtual machines of their own; "" elsewhere.
-    """
+    """Return the place whose instances are virtual machines of their own; "" elsewhere."""
     if environ.get("AWS_EXECUTION_ENV") == "AWS_ECS_FARGATE":
         return "aws-fargate"
     if "CONTAINER_APP_NAME" in environ:
@@ -158,7 +154,7 @@ def _groups(root: str, controller: str) -> Iterator[str]:
     """
     mount = os.path.join(root, _ROOT, controller).rstrip("/")
     path = ""
-    for line in _text(os.path.join(root, "proc/self/cgroup")).splitlines():
+    for line in text_of(root, "proc/self/cgroup").splitlines():
         _, names, group = (*line.split(":", 2), "", "")[:3]
         if controller in names.split(","):
             path = group.rstrip("/")
@@ -175,11 +171,3 @@ def _cpus(text: str) -> float | None:
     if len(words) != 2 or not all(word.isdigit() and int(word) for word in words):
         return None
     return int(words[0]) / int(words[1])
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(8192).strip()
-    except OSError:
-        return ""

@@ -11,20 +11,23 @@ import time
 from os import close
 from typing import TYPE_CHECKING, Any
 
-from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk_rapl import Polled
+
+from greensdk.machine.signals import is_from_signal
+from greensdk.monitor import MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greensdk_rapl.counters import Mark
     from greensdk_rapl.slow_path import Outcome
+    from greensdk_rapl.zones import Zone
 
     from greensdk_msr.meter import Meter
 
 DEFAULT_ROOT = "/"
 
 
-class MsrMonitor:
+class MsrMonitor(Polled):
     """
     Joules of the processor packages and their memory, from ``/dev/cpu/N/msr``.
 
@@ -64,10 +67,7 @@ class MsrMonitor:
         self.max_window_s: float | None = None
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._meter: Meter | None = None
-        self._last: Mark | None = None
-        self._cell: list[Mark] = []
-        # The thread that takes it may poll; a lock would have to be waited for.
-        self._turn = [True]
+        self._forget()
 
     def probe(self) -> Availability:
         """
@@ -139,28 +139,9 @@ class MsrMonitor:
         found = outcome(self._zones, (self._start, start, stop), self._update_ns, meter.lost, self._kinds)
         return self._reading(found, self._by_key(before), self._by_key(after), ended_ns - began_ns)
 
-    def poll(self) -> None:
-        """
-        Read every counter, so that longer windows know how often it wrapped. One thread at a time: marks have an order.
-        """
-        try:
-            turn = self._turn.pop()
-        except IndexError:
-            return
-        try:
-            self._note()
-        finally:
-            self._turn.append(turn)
-
-    def _note(self) -> None:
-        from greensdk_rapl.counters import advance
-
-        meter = self._opened()
-        # The cell is changed before the reads: a window that gets the old one has started before them.
-        cell, self._cell = self._cell, []
-        values = _read(meter, "a poll")
-        mark = self._last = advance(self._zones, self._last, self.clock(), values, self._update_ns > 0)
-        cell.append(mark)
+    def _polled(self) -> tuple[Sequence[Zone], Sequence[int | str]]:
+        values = _read(self._opened(), "a poll")
+        return self._zones, values
 
     def close(self) -> None:
         """
@@ -184,8 +165,6 @@ class MsrMonitor:
     def _reading(
         self, found: Outcome, starts: dict[str, int | None], stops: dict[str, int | None], elapsed_ns: int
     ) -> Reading:
-        from greensdk_rapl import RESOLUTION_90
-
         (total_uj, boundary, _, reason), domains, about = found
         if elapsed_ns < self._update_ns:
             reason = f"the window is shorter than the meter's update interval of {self.update_interval_s * 1e3:.3g} ms"
@@ -221,5 +200,7 @@ def _read(meter: Meter, when: str) -> tuple[int | str, ...]:
         try:
             values.append(round(value(counter.fd, counter.offset) % COUNTS * counter.unit_uj))
         except OSError as error:
+            if is_from_signal(error):
+                raise
             values.append(f"register {counter.address:#x} could not be read at {when}: {explain(error)}")
     return tuple(values)

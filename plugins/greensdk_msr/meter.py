@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from greensdk_rapl.zones import DEFAULT_MAX_POWER_W, TURBO_FACTOR, Zone, explain
 
+from greensdk.machine.hardware import text_of
 from greensdk.monitor import Availability
 from greensdk_msr.registers import COUNTS, WIDTH, Processor, Register, processor
 from greensdk_msr.topology import Place, cpus, device, places
@@ -66,22 +67,12 @@ def read_processor(root: str) -> Processor:
     """
     Return whose processor this is; an empty vendor where it is unknown.
     """
-    try:
-        with open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file:
-            return processor(file.read())
-    except OSError:
-        return Processor("", 0, 0)
+    return processor(text_of(root, "proc/cpuinfo"))
 
 
 def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -> Meter:
     """
     Open the registers of every package.
-
-    Args:
-        root: Where ``dev``, ``proc`` and ``sys`` are.
-        max_power_w: Overrides what is believed of each counter's power.
-        cores: Also those that every single core has.
-        stride: How far apart in a device two neighbouring registers are.
     """
     cpu = read_processor(root)
     counters: list[Counter] = []
@@ -102,9 +93,7 @@ def open_meter(root: str, max_power_w: float | None, cores: bool, stride: int) -
 def _open_place(
     root: str, cpu: Processor, place: Place, max_power_w: float | None, cores: bool, stride: int, fds: list[int]
 ) -> list[Counter]:
-    """
-    Return the counters of one place; what it opens is in `fds`, unless the package itself can't be read.
-    """
+    """Return the counters of one place; what it opens is in `fds`, unless the package itself can't be read."""
     assert cpu.layout is not None
     lead = place.cpus[0]
     mine = [os.open(device(root, lead), os.O_RDONLY | os.O_CLOEXEC)]

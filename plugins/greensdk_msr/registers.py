@@ -106,11 +106,7 @@ class Processor(NamedTuple):
 
     def unit_uj(self, register: Register, units: int) -> float:
         """
-        Return the microjoules of one count.
-
-        Args:
-            register: The counter.
-            units: What the unit register holds; bits 12:8 are the energy status unit.
+        Return the microjoules of one count; bits 12:8 of the unit register are the energy status unit.
         """
         is_intel = self.vendor == "GenuineIntel" and self.family == 6
         exponent = units >> 8 & 0x1F
@@ -135,10 +131,7 @@ class Processor(NamedTuple):
 
 def processor(cpuinfo: str) -> Processor:
     """
-    Return whose processor this is.
-
-    Args:
-        cpuinfo: Text of ``/proc/cpuinfo``.
+    Return whose processor the text of ``/proc/cpuinfo`` describes.
     """
     fields: Mapping[str, str] = {
         key.strip(): value.strip()

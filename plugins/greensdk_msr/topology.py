@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from greensdk.machine.hardware import number_of
+
 
 class Cpu(NamedTuple):
     """
@@ -62,18 +64,16 @@ def cpus(root: str) -> list[Cpu]:
 
 def _cpu(root: str, number: int) -> Cpu | None:
     home = os.path.join(root, "sys/devices/system/cpu", f"cpu{number}", "topology")
-    package, die, core = (_number(home, file) for file in ("physical_package_id", "die_id", "core_id"))
+    numbers = (number_of(home, file) for file in ("physical_package_id", "die_id", "core_id"))
+    package, die, core = (None if each is None or each < 0 else each for each in numbers)
     # An offline CPU has no topology; its registers can't be read either.
     return None if package is None else Cpu(number, package, die or 0, number if core is None else core)
 
 
 def places(found: list[Cpu], by_die: bool) -> Iterator[Place]:
     """
-    Return where there are registers, packages and dies in their order.
-
-    Args:
-        found: The CPUs.
-        by_die: Dies of one package have registers of their own, as the kernel's ``package-N-die-M`` zones.
+    Return where there are registers, packages and dies in their order. With `by_die`, dies of one package have
+    registers of their own, as the kernel's ``package-N-die-M`` zones.
     """
     for package in sorted({cpu.package for cpu in found}):
         inside = [cpu for cpu in found if cpu.package == package]
@@ -90,12 +90,3 @@ def _cores(inside: list[Cpu]) -> tuple[int, ...]:
     for cpu in inside:
         first.setdefault((cpu.die, cpu.core), cpu.number)
     return tuple(sorted(first.values()))
-
-
-def _number(home: str, file: str) -> int | None:
-    try:
-        with open(os.path.join(home, file), encoding="ascii") as opened:
-            value = int(opened.read())
-    except (OSError, ValueError):
-        return None
-    return value if value >= 0 else None

@@ -13,7 +13,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk.monitor import MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from greensdk_nvml.users import Users
 
 DEVICE = "dev/nvidiactl"
-RESOLUTION_90 = 1 - 0.1**0.5
-"""A counter's age at either end is uniform over one update and independent of the other's; see :mod:`greensdk_rapl`."""
 
 IS_MODULE, MODULE = "GH200", "package+dram+gpu"
 """
@@ -210,9 +208,7 @@ class NvmlMonitor:
         account: tuple[dict[str, float | None], str],
         attributes: dict[str, Any],
     ) -> Reading:
-        """
-        Return the reading of a window in which GPUs counted, with the part of them that is the call's.
-        """
+        """Return the reading of a window in which GPUs counted, with the part of them that is the call's."""
         shares, reason = account
         used = [key for key, share in shares.items() if domains[key] is None and share != 0]
         if used and not reason:

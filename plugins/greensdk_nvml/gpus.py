@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.monitor import Availability
 
 MILLI = 1e-3
@@ -87,6 +88,8 @@ def energy_mj(nvml: Any, handle: Any) -> int | str:
     try:
         return int(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
     except Exception as error:
+        if is_from_signal(error):
+            raise
         return TOO_OLD if str(error) == NOT_SUPPORTED else str(error)
 
 
@@ -98,14 +101,8 @@ def counted(
     gpus: Sequence[Gpu], opened: Snapshot, before: Snapshot, after: Snapshot, update_ns: float
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """
-    Return the joules of each GPU in a window, and why those that are None are unknown.
-
-    Args:
-        gpus: The GPUs.
-        opened: Their counters when they were opened: one that shows the same has stood still since.
-        before: The same at the window's beginning.
-        after: The same at its end.
-        update_ns: How often the counters are updated.
+    Return the joules of each GPU in a window, and why those that are None are unknown. A counter that shows what it did
+    when it was `opened` has stood still since.
     """
     found: dict[str, float | None] = {}
     reasons: dict[str, str] = {}

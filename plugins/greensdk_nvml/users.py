@@ -14,6 +14,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from greensdk.machine.signals import is_from_signal
 from greensdk.measure.state import ledger
 
 if TYPE_CHECKING:
@@ -66,11 +67,6 @@ def is_unused(shares: Mapping[str, float | None]) -> bool:
 class Users:
     """
     Tells the part of each GPU that is ours.
-
-    Args:
-        nvml: The module ``pynvml``.
-        gpus: The GPUs.
-        namespace: The link that names our PID namespace.
     """
 
     def __init__(self, nvml: Any, gpus: Sequence[Gpu], namespace: str = "/proc/self/ns/pid") -> None:
@@ -95,7 +91,9 @@ class Users:
     def _is_inside(self) -> bool:
         try:
             return os.readlink(self.namespace) != INITIAL_PID_NAMESPACE
-        except OSError:
+        except OSError as error:
+            if is_from_signal(error):
+                raise
             return True
 
     def _share(self, gpu: Gpu, family: Family, began_us: int) -> tuple[float | None, str]:
@@ -123,17 +121,19 @@ class Users:
                 self.nvml.nvmlDeviceGetGraphicsRunningProcesses,
             ):
                 found |= {process.pid for process in ask(handle)}
-        except Exception:
+        except Exception as error:
+            if is_from_signal(error):
+                raise
             return None
         return found
 
     def _use(self, handle: Any, began_us: int) -> dict[int, int] | None:
-        """
-        Return how busy each process had the GPU, summed over the samples; None where the driver takes none.
-        """
+        """Return how busy each process had the GPU, summed over the samples; None where the driver takes none."""
         try:
             samples = self.nvml.nvmlDeviceGetProcessUtilization(handle, began_us)
         except Exception as error:
+            if is_from_signal(error):
+                raise
             return {} if getattr(error, "value", None) == NOT_FOUND else None
         found: dict[int, int] = {}
         for sample in samples:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from greensdk.deliver import lifecycle
-from greensdk.deliver.metrics import MAX_VALUES, address_of
-from greensdk.errors import SinkError
+from greensdk.deliver.metrics import MAX_VALUES, MetricsSink, address_of
 from greensdk_otel.resource import is_own
 from greensdk_otel.spans import mark
 
@@ -27,7 +26,7 @@ EXAMPLE = "otlp+http://host:4318"
 CREDENTIALS = "put the password into OTEL_EXPORTER_OTLP_HEADERS"
 
 
-class OtlpSink:
+class OtlpSink(MetricsSink):
     """
     Exports metrics by OpenTelemetry's SDK, and marks the span that is current when a call ends.
 
@@ -44,8 +43,6 @@ class OtlpSink:
         ConfigError: The URI has no host, or has a password in it; ``OTEL_EXPORTER_OTLP_HEADERS`` is the place for that.
     """
 
-    client_side = True
-
     def __init__(
         self,
         uri: str,
@@ -54,9 +51,9 @@ class OtlpSink:
         timeout_s: float = TIMEOUT_S,
         max_values: int = MAX_VALUES,
     ) -> None:
-        self.uri = uri
         endpoint = address_of(uri, EXAMPLE, CREDENTIALS) + PATH
         self._settings = endpoint, timeout_s, max_values, export_every_s
+        super().__init__(uri, (OtlpSink, uri, self._settings))
         self._exports = not lifecycle.is_lithops_worker()
 
     def emit(self, record: Mapping[str, Any]) -> None:
@@ -69,33 +66,7 @@ class OtlpSink:
         if is_own(record):
             mark(record)
         if self._exports:
-            # One for the process: two would export the same series.
-            lifecycle.shared((OtlpSink, self.uri, self._settings), self._open).put(record)
-
-    def flush(self) -> None:
-        """
-        Export now.
-
-        Raises:
-            SinkError: The receiver did not take it; it goes with the next export.
-        """
-        export = self._export()
-        if export is not None and not export.flush():
-            raise SinkError(f"{self.uri}: {export.error}")
-
-    def close(self) -> None:
-        """
-        Export what has not been exported; where that fails, the records go to the spool.
-
-        Raises:
-            SinkError: It fails.
-        """
-        if (export := self._export()) is not None:
-            export.close()
-
-    def _export(self) -> Export | None:
-        export: Export | None = lifecycle.existing((OtlpSink, self.uri, self._settings))
-        return export
+            lifecycle.shared(self._name, self._open).put(record)
 
     def _open(self) -> Export:
         from greensdk_otel.export import Export

@@ -64,9 +64,7 @@ class Answers:
 
 
 def _fault(body: bytes, kind: str) -> str:
-    """
-    Return what is wrong with a success.
-    """
+    """Return what is wrong with a success."""
     try:
         if "json" in kind:
             partial = json.loads(body or b"{}").get("partialSuccess") or {}

@@ -30,13 +30,6 @@ MOST_WAITING = 5_000
 class Export(Delivery):
     """
     Exports records, and retries until they are exported.
-
-    Args:
-        uri: The sink's.
-        endpoint: The receiver's address for metrics.
-        timeout_s: For one export, the SDK's own retries included.
-        max_values: How many values an attribute may have.
-        every_s: Seconds between two exports.
     """
 
     thread_name = "greensdk-otel"

@@ -93,9 +93,6 @@ WALL = "wall"
 class Reader:
     """
     Turns records into points, with few values for each attribute.
-
-    Args:
-        max_values: How many.
     """
 
     def __init__(self, max_values: int = MAX_VALUES) -> None:
@@ -155,9 +152,7 @@ def _of_outermost(record: Mapping[str, Any]) -> Told:
 
 
 def _of_meters(record: Mapping[str, Any]) -> Told:
-    """
-    Yield the call's part of each physical meter, once where two monitors read the same one.
-    """
+    """Yield the call's part of each physical meter, once where two monitors read the same one."""
     seen: set[str] = set()
     for reading in record.get("readings") or ():
         meter = reading.get("meter_id")

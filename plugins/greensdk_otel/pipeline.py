@@ -37,11 +37,6 @@ class Pipeline:
     Instruments of one process, made with its first record.
 
     Not OpenTelemetry's global provider, which is the program's own.
-
-    Args:
-        endpoint: The receiver's address for metrics.
-        timeout_s: For one export, the SDK's own retries included.
-        max_values: How many values an attribute may have.
     """
 
     def __init__(self, endpoint: str, timeout_s: float, max_values: int) -> None:
@@ -127,18 +122,14 @@ class _Ear(logging.Filter):
 
     @classmethod
     def attach(cls, heard: list[str]) -> None:
-        """
-        Listen, in place of whoever of us did before.
-        """
+        """Listen, in place of whoever of us did before."""
         logger = logging.getLogger(cls.LOGGER)
         for old in [each for each in logger.filters if isinstance(each, cls)]:
             logger.removeFilter(old)
         logger.addFilter(cls(heard))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """
-        Let through what other threads' exporters say.
-        """
+        """Let through what other threads' exporters say."""
         if threading.current_thread().name != THREAD:
             return True
         self.heard.append(record.getMessage())

@@ -12,7 +12,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk.monitor import MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
 from greensdk_perf.counts import Tally, read_all, tally
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from greensdk_perf.operations import Operations
 
 DEFAULT_ROOT = "/sys"
-
-RESOLUTION_90 = 1 - 0.1**0.5
-"""
-How many update intervals 9 of 10 windows are off by at most: the counter's age at either end is uniform over one
-interval, so the error is triangular on +-1 interval, and ``2 a - a**2 = 0.9``. As in :mod:`greensdk_rapl`, which reads
-the same registers.
-"""
 
 
 class PerfMonitor:
@@ -169,9 +162,7 @@ class PerfMonitor:
         )
 
     def _total(self, meter: Meter, found: Tally) -> tuple[float | None, str, list[str], str | None]:
-        """
-        Return the sum, its boundary, what is missing in it, and why it is unknown.
-        """
+        """Return the sum, its boundary, what is missing in it, and why it is unknown."""
         if not found.reasons:
             energy_j, most_j = 0.0, self._most_w * (found.elapsed_ns + self._slack_ns) * 1e-9
             for key in self._counted:

@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 
+from greensdk.machine.hardware import number_of
 from greensdk_perf.pmu import POWER, device, events
 
 PARANOID = "/proc/sys/kernel/perf_event_paranoid"
@@ -35,11 +36,6 @@ def explain(error: OSError | ValueError) -> str:
 def no_events(root: str, machine: str = "", release: str = "") -> Why:
     """
     Explain why there is no package event under `root`.
-
-    Args:
-        root: The sysfs.
-        machine: The architecture; this machine's if empty.
-        release: The kernel's; this machine's if empty.
     """
     machine, release = machine or os.uname().machine, release or os.uname().release
     home = device(root, POWER)
@@ -91,19 +87,12 @@ def paranoid() -> int | None:
     """
     Return the kernel's setting; None if it can't be read.
     """
-    try:
-        with open(PARANOID, encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return None
+    return number_of(PARANOID)
 
 
 def forbidden(level: int | None) -> Why:
     """
     Explain EACCES.
-
-    Args:
-        level: The kernel's perf_event_paranoid.
     """
     if level is not None and level <= 0:
         return f"a security module (SELinux) refuses perf events, though kernel.perf_event_paranoid is {level}", ""

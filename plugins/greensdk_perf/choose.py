@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from greensdk.errors import MonitorUnavailable
-from greensdk_perf import DEFAULT_ROOT, pmu
-from greensdk_perf.access import explain, forbidden, no_events, paranoid
-from greensdk_perf.meter import KINDS, UNIT, key_of
+from greensdk_perf import DEFAULT_ROOT
+from greensdk_perf.access import forbidden, paranoid
+from greensdk_perf.meter import KINDS, UNIT, key_of, located
 from greensdk_perf.parse import by_event, parse
 from greensdk_perf.run import PerfFailed, PerfHung, once
 
@@ -94,19 +94,13 @@ def find(root: str, program: str, sudo: bool, timeout_s: float) -> Setup:
     Raises:
         MonitorUnavailable: There is no perf, or it does not count the package.
     """
-    names = [name for name in KINDS if name in pmu.events(root)]
-    if "energy-pkg" not in names:
-        raise MonitorUnavailable(*no_events(root))
+    names, places, duplicates = located(root)
     path = shutil.which(program)
     if path is None:
         raise MonitorUnavailable(
             f"there is no program {program} on PATH",
             "sudo apt install linux-perf (Debian), linux-tools-generic (Ubuntu), or perf (Fedora, Arch)",
         )
-    try:
-        places, duplicates = pmu.places(root)
-    except (OSError, ValueError) as error:
-        raise MonitorUnavailable(f"{pmu.device(root, pmu.POWER)}: {explain(error)}") from error
     perf = way(root, path, sudo, tuple(place.cpu for place in places) if duplicates else (), timeout_s)
     try:
         choice = choose(perf, [f"power/{name}/" for name in names])
@@ -126,13 +120,6 @@ def find(root: str, program: str, sudo: bool, timeout_s: float) -> Setup:
 def way(root: str, path: str, sudo: bool, cpus: tuple[int, ...], timeout_s: float) -> Perf:
     """
     Return how to run perf.
-
-    Args:
-        root: The sysfs.
-        path: The program.
-        sudo: Run it by sudo, which must not ask for anything.
-        cpus: See :class:`Perf`.
-        timeout_s: See :class:`Perf`.
     """
     variables = {"LC_ALL": "C"} | ({"SYSFS_PATH": root} if root != DEFAULT_ROOT else {})
     # sudo hands LC_ALL on, but no SYSFS_PATH; without that, a line in sudoers for perf alone is enough.

@@ -10,6 +10,8 @@ from os import close, read
 from struct import Struct
 from typing import NamedTuple
 
+from greensdk.machine.signals import is_from_signal
+
 Raw = bytes | OSError
 """What a read returned."""
 
@@ -93,13 +95,12 @@ def release(groups: Iterable[Group]) -> None:
 def read_all(reads: Sequence[tuple[int, int]]) -> list[Raw]:
     """
     Read every leader. Hot.
-
-    Args:
-        reads: Descriptor and length of each.
     """
     try:
         return [read(fd, size) for fd, size in reads]
-    except OSError:
+    except OSError as error:
+        if is_from_signal(error):
+            raise
         return [_read(fd, size) for fd, size in reads]
 
 
@@ -107,6 +108,8 @@ def _read(fd: int, size: int) -> Raw:
     try:
         return read(fd, size)
     except OSError as error:
+        if is_from_signal(error):
+            raise
         return error
 
 

@@ -84,6 +84,22 @@ def kind_of(key: str) -> str:
     return key.partition("-")[0]
 
 
+def located(root: str) -> tuple[list[str], list[pmu.Place], dict[str, str]]:
+    """
+    Return the energy events of the power PMU, and where it counts as :func:`greensdk_perf.pmu.places` has it.
+
+    Raises:
+        MonitorUnavailable: It has no package event, or does not say where it counts.
+    """
+    names = [name for name in KINDS if name in pmu.events(root)]
+    if "energy-pkg" not in names:
+        raise MonitorUnavailable(*no_events(root))
+    try:
+        return names, *pmu.places(root)
+    except (OSError, ValueError) as error:
+        raise MonitorUnavailable(f"{pmu.device(root, pmu.POWER)}: {explain(error)}") from error
+
+
 def open_meter(root: str) -> Meter:
     """
     Open every energy event of the power PMU that can be opened.
@@ -94,13 +110,7 @@ def open_meter(root: str) -> Meter:
     Raises:
         MonitorUnavailable: There is no PMU, or its package event does not work.
     """
-    names = [name for name in KINDS if name in pmu.events(root)]
-    if "energy-pkg" not in names:
-        raise MonitorUnavailable(*no_events(root))
-    try:
-        places, duplicates = pmu.places(root)
-    except (OSError, ValueError) as error:
-        raise MonitorUnavailable(f"{pmu.device(root, pmu.POWER)}: {explain(error)}") from error
+    names, places, duplicates = located(root)
     open_ones: dict[str, list[Member]] = {}
     lost: dict[str, str] = {}
     opened_ns = time.monotonic_ns()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from greensdk.machine.hardware import cpus_in
 from greensdk_perf import counts, pmu
 from greensdk_perf.access import explain
 from greensdk_perf.syscall import perf_open
@@ -37,11 +38,8 @@ class Operations(NamedTuple):
 
 def open_operations(root: str, wanted: bool | None) -> Operations:
     """
-    Open cycles and instructions on every CPU that runs; on all of them or on none.
-
-    Args:
-        root: The sysfs.
-        wanted: True or False, or None to decide by :data:`MOST_CPUS`.
+    Open cycles and instructions on every CPU that runs, on all of them or on none; None as `wanted`: by
+    :data:`MOST_CPUS`.
     """
     if wanted is False:
         return Operations(reason="switched off by operations = false")
@@ -85,7 +83,7 @@ def _cpus_of(root: str, name: str, cpus: Sequence[int]) -> list[int]:
     # Where a machine has cores of several kinds, each kind's PMU lists its own.
     try:
         with open(os.path.join(pmu.device(root, name), "cpus"), encoding="ascii") as file:
-            own = pmu.cpus_in(file.read())
+            own = cpus_in(file.read())
     except FileNotFoundError:
         return list(cpus)
     return [cpu for cpu in own if cpu in cpus]
@@ -108,12 +106,6 @@ def figures(
 ) -> Mapping[str, Any]:
     """
     Return what a reading says about operations: the whole machine's, in the same window as its joules.
-
-    Args:
-        operations: What is open.
-        before: The reads at the window's beginning.
-        after: Those at its end.
-        energy_j: Joules of the window.
     """
     made: dict[str, Any] = dict.fromkeys(("cycles", "instructions", "ipc", "joules_per_instruction"))
     if operations.reason:

@@ -1,9 +1,9 @@
 """
 What the program perf prints: pure functions from text to numbers.
 
-``perf stat`` has three forms, all by tools/perf/util/stat-display.c of the Linux kernel: one JSON object a line
-(``-j``, since perf 5.18), fields with a separator (``-x,``), and columns for people. The counter's value is printed
-with six decimals in JSON and with two or none elsewhere, in words (``<not supported>``) where there is none, and,
+``perf stat`` has two forms for programs, both by tools/perf/util/stat-display.c of the Linux kernel: one JSON object a
+line (``-j``, since perf 5.18), and fields with a separator (``-x,``). The counter's value is printed with six decimals
+in JSON and with two or none in the other, in words (``<not supported>``) where there is none, and,
 without ``LC_ALL=C``, as people in the user's country write it: ``1.373,00``, ``1 373,00``, ``1'373.00``.
 """
 
@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+from greensdk.machine.signals import is_from_signal
 
 REASONS = {
     "<not supported>": "perf says <not supported>: the machine or the kernel does not have this event",
@@ -22,15 +24,10 @@ _SPACES = "\u0020\u00a0\u2007\u2009\u202f\ufffd"
 """What stands between thousands; U+FFFD where bytes of an older encoding were not UTF-8."""
 
 _WORDS = "<not supported>|<not counted>"
-_NUMBER = rf"\d(?:[\d.,'{_SPACES}]*\d)?"
 _PLACE = r"S-?\d+(?:-[DC]-?\d+)*"
 _CSV = (
     rf"(?:({_PLACE}),(\d+),)?({_WORDS}|\d[\d.']*(?:,\d\d)?),"
     r"([A-Za-z%/]*),([^,]*[A-Za-z/][^,]*)(?:,(\d*)(?=,))?(?:,.*)?"
-)
-_TEXT = (
-    rf"\s*(?:({_PLACE})\s+(\d+)\s+)?({_WORDS}|{_NUMBER})\s+"
-    r"(?:([A-Za-z%]+)\s+)?([^\s#(]*[A-Za-z/][^\s#(]*)\s*(?:[#(].*)?"
 )
 
 
@@ -82,7 +79,7 @@ def number(text: str) -> float:
 
 def parse(text: str) -> list[Count]:
     """
-    Return every count in the output of ``perf stat``, of any of its forms.
+    Return every count in the output of ``perf stat``, of either form.
 
     Lines that are something else (warnings, a line that was cut off) are passed over.
     """
@@ -92,7 +89,7 @@ def parse(text: str) -> list[Count]:
 def _line(line: str) -> Count | None:
     if line.lstrip().startswith("{"):
         return parse_json(line)
-    return parse_csv(line) or parse_text(line)
+    return parse_csv(line)
 
 
 def parse_json(line: str) -> Count | None:
@@ -103,11 +100,15 @@ def parse_json(line: str) -> Count | None:
 
     try:
         found: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        if is_from_signal(error):
+            raise
         # Without LC_ALL=C, perf puts its decimal comma into numbers, too, which is not JSON.
         try:
             found = json.loads(re.sub(r"(?<=: )(\d+),(\d+)(?=[,}])", r"\1.\2", line))
-        except ValueError:
+        except (ValueError, RecursionError) as worse:
+            if is_from_signal(worse):
+                raise
             return None
     if not isinstance(found, dict) or not isinstance(found.get("event"), str) or "counter-value" not in found:
         return None
@@ -135,17 +136,6 @@ def parse_csv(line: str) -> Count | None:
     return _count(event, value, unit, socket or "", _integer(counters), _integer(run_ns))
 
 
-def parse_text(line: str) -> Count | None:
-    """
-    Return the count in one line of ``perf stat`` as people read it; None if it holds none.
-    """
-    found = re.fullmatch(_TEXT, line)
-    if not found:
-        return None
-    socket, counters, value, unit, event = found.groups()
-    return _count(event, value, unit or "", socket or "", _integer(counters), None)
-
-
 def _integer(text: str | None) -> int | None:
     return int(text) if text else None
 
@@ -156,7 +146,9 @@ def _count(event: str, value: str, unit: str, socket: str, counters: int | None,
     if not reason:
         try:
             amount = number(value)
-        except ValueError:
+        except ValueError as error:
+            if is_from_signal(error):
+                raise
             reason = f"perf says {value[:32]!r}, which is not a number"
     return Count(event, amount, unit, reason, socket, 1 if counters is None else counters, run_ns)
 

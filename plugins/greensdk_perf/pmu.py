@@ -9,6 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from greensdk.machine.hardware import cpus_in, number_of, read_text
+
 DEVICES = "bus/event_source/devices"
 CPUS = "devices/system/cpu"
 POWER = "power"
@@ -77,19 +79,19 @@ def event(root: str, pmu: str, name: str) -> Event:
     """
     home = device(root, pmu)
     words = dict.fromkeys(_WORDS, 0)
-    for term in _text(home, "events", name).split(","):
+    for term in read_text(home, "events", name).split(","):
         key, _, value = term.strip().partition("=")
         word, bits = _format(home, key)
         words[word] |= scatter(int(value, 0) if value else 1, bits)
     scale = float(_text_or(home, "1", "events", f"{name}.scale"))
     unit = _text_or(home, "", "events", f"{name}.unit")
-    return Event(name, int(_text(home, "type")), (words["config"], words["config1"], words["config2"]), scale, unit)
+    return Event(name, int(read_text(home, "type")), (words["config"], words["config1"], words["config2"]), scale, unit)
 
 
 def _format(home: str, key: str) -> tuple[str, str]:
     if key in _WORDS:
         return key, "0-63"
-    word, _, bits = _text(home, "format", key).partition(":")
+    word, _, bits = read_text(home, "format", key).partition(":")
     if word not in _WORDS:
         raise ValueError(f"format {key} puts its value into {word!r}, which is none of {', '.join(_WORDS)}")
     return word, bits
@@ -108,17 +110,6 @@ def scatter(value: int, bits: str) -> int:
     return sum((value >> number & 1) << place for number, place in enumerate(places))
 
 
-def cpus_in(text: str) -> list[int]:
-    """
-    Return the numbers of a list as the kernel writes it: ``0-3,8`` are 0, 1, 2, 3 and 8.
-    """
-    numbers: list[int] = []
-    for part in filter(None, text.strip().split(",")):
-        low, _, high = part.partition("-")
-        numbers += range(int(low), int(high or low) + 1)
-    return numbers
-
-
 def online(root: str) -> list[int]:
     """
     Return the CPUs that run.
@@ -126,7 +117,7 @@ def online(root: str) -> list[int]:
     Raises:
         OSError: The file can't be read.
     """
-    return cpus_in(_text(root, CPUS, "online"))
+    return cpus_in(read_text(root, CPUS, "online"))
 
 
 def places(root: str) -> tuple[list[Place], dict[str, str]]:
@@ -143,7 +134,7 @@ def places(root: str) -> tuple[list[Place], dict[str, str]]:
     """
     from greensdk_rapl.zones import is_package_wide
 
-    masked = cpus_in(_text(device(root, POWER), "cpumask"))
+    masked = cpus_in(read_text(device(root, POWER), "cpumask"))
     if not masked:
         raise ValueError("its cpumask is empty")
     packages: Sequence[int | None] = [_topology(root, cpu, "physical_package_id") for cpu in masked]
@@ -175,23 +166,12 @@ def _dies(root: str, cpus: Sequence[int]) -> list[str]:
 
 def _topology(root: str, cpu: int, file: str) -> int | None:
     # -1 is what the kernel shows for what it does not know.
-    try:
-        number = int(_text(root, CPUS, f"cpu{cpu}", "topology", file))
-    except (OSError, ValueError):
-        return None
-    return number if number >= 0 else None
+    number = number_of(root, CPUS, f"cpu{cpu}", "topology", file)
+    return number if number is not None and number >= 0 else None
 
 
 def _text_or(home: str, otherwise: str, *names: str) -> str:
     try:
-        return _text(home, *names)
+        return read_text(home, *names)
     except FileNotFoundError:
         return otherwise
-
-
-def _text(home: str, *names: str) -> str:
-    fd = os.open(os.path.join(home, *names), os.O_RDONLY)
-    try:
-        return os.read(fd, 4096).decode().strip()
-    finally:
-        os.close(fd)

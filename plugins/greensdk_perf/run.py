@@ -23,6 +23,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from greensdk.machine.signals import is_from_signal
+
 WORKLOAD = ("sh", "-c", "echo; read line")
 
 Process = subprocess.Popen[bytes]
@@ -64,17 +66,27 @@ def begin(command: Sequence[str], environment: Mapping[str, str], timeout_s: flo
             start_new_session=True,
         )
     except OSError as error:
+        if is_from_signal(error):
+            raise
         raise PerfFailed(f"{words[0]} can't be started: {error.strerror or error}") from error
+    try:
+        _wait(process, words[0], timeout_s)
+    except BaseException:  # a signal handler's, too
+        if process.poll() is None:
+            kill(process)
+        raise
+    return process
+
+
+def _wait(process: Process, program: str, timeout_s: float) -> None:
     assert process.stdout is not None
     poll = select.poll()
     poll.register(process.stdout, select.POLLIN)
     if not poll.poll(timeout_s * 1000):
-        kill(process)
-        raise PerfHung(f"{words[0]} did not begin to count within {timeout_s:g} s, and was killed")
+        raise PerfHung(f"{program} did not begin to count within {timeout_s:g} s, and was killed")
     if process.stdout.read(1) != b"\n":
         said = end(process, timeout_s, line=False)
-        raise PerfFailed(said.strip() or f"{words[0]} ended with status {process.returncode}")
-    return process
+        raise PerfFailed(said.strip() or f"{program} ended with status {process.returncode}")
 
 
 def end(process: Process, timeout_s: float, *, line: bool = True) -> str:
@@ -89,8 +101,11 @@ def end(process: Process, timeout_s: float, *, line: bool = True) -> str:
         line: Say the line that ends the shell, and don't only close the pipe. Processes that were forked from this
             one in the meantime hold the pipe as well, so that it would not end.
     """
+    if line and process.stdin is not None and not process.stdin.closed:
+        with suppress(BrokenPipeError):
+            process.stdin.write(b"\n")
     try:
-        _, said = process.communicate(b"\n" if line else None, timeout=timeout_s)
+        _, said = process.communicate(timeout=timeout_s)  # again, where a signal handler has raised in it
     except subprocess.TimeoutExpired:
         said = kill(process)
     return said.decode(errors="replace")

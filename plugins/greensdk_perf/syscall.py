@@ -35,11 +35,8 @@ _EVERY_PROCESS = -1
 
 def number(machine: str, pointer_bytes: int = struct.calcsize("P")) -> int | None:
     """
-    Return the number of perf_event_open, or None on an architecture where it is not known here.
-
-    Args:
-        machine: As ``os.uname().machine`` names it.
-        pointer_bytes: 8; a 32-bit program on a 64-bit kernel has numbers of its own.
+    Return the number of perf_event_open, or None where it is not known here. A 32-bit program on a 64-bit kernel has
+    numbers of its own.
     """
     return NUMBERS.get(machine) if pointer_bytes == 8 else None
 
@@ -47,10 +44,6 @@ def number(machine: str, pointer_bytes: int = struct.calcsize("P")) -> int | Non
 def attributes(event: Event, bits: int = 0) -> bytes:
     """
     Return the struct perf_event_attr that counts `event` from the moment it is opened.
-
-    Args:
-        event: What.
-        bits: Its flags.
     """
     config, config1, config2 = event.config
     return _ATTR.pack(event.type, ATTR_SIZE, config, 0, 0, READ_FORMAT, bits, 0, 0, config1, config2)

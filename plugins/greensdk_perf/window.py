@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from greensdk_rapl.total import add, doubts
 from greensdk_rapl.zones import COUNTED
 
-from greensdk_perf import RESOLUTION_90
+from greensdk.monitor import RESOLUTION_90
 from greensdk_perf.choose import PACKAGE, Setup
 from greensdk_perf.meter import kind_of
 from greensdk_perf.parse import Count, by_event, parse
@@ -54,11 +54,6 @@ def measured(setup: Setup, said: str, window: Window) -> Measured:
 
     perf counts a little before and after the window (it starts and ends a shell), for :func:`covered_s`. The number is
     what it counted; the interval reaches down to the part of it that belongs to the window at constant power.
-
-    Args:
-        setup: What perf was asked.
-        said: Its output.
-        window: When.
     """
     counts = by_event(parse(said), setup.choice.events)
     domains: dict[str, float | None] = dict.fromkeys(setup.keys_of.values())
@@ -88,9 +83,7 @@ def measured(setup: Setup, said: str, window: Window) -> Measured:
 
 
 def _of(found: Sequence[Count], package: str, packages: Sequence[str]) -> Count:
-    """
-    Return the count of one package: by its number, or by its place where perf does not know the numbers.
-    """
+    """Return the count of one package: by its number, or by its place where perf does not know the numbers."""
     numbered = {each.socket.partition("-D")[0].removeprefix("S"): each for each in found}
     if package in numbered:
         return numbered[package]
@@ -110,13 +103,8 @@ def covered_s(found: Sequence[Count]) -> float | None:
 
 def interval(energy_j: float, covered: float | None, window: Window, rounding_j: float) -> tuple[float, float]:
     """
-    Return the 90% interval of the window's joules.
-
-    Args:
-        energy_j: What perf counted.
-        covered: For how many seconds; None if perf does not say.
-        window: When.
-        rounding_j: By how much perf's decimals may be off.
+    Return the 90% interval of what perf counted in `covered` seconds, None if it does not say; its decimals may be off
+    by `rounding_j`.
     """
     length_s = covered or window.elapsed_s
     inside_j = energy_j * window.elapsed_s / length_s if length_s else energy_j

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from greensdk.configure.builtin import LAMBDA
 from greensdk.deliver import lifecycle
-from greensdk.deliver.metrics import MAX_VALUES, address_of
+from greensdk.deliver.metrics import MAX_VALUES, MetricsSink, address_of
 from greensdk.errors import SinkError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ FROZEN = (
 )
 
 
-class PushgatewaySink:
+class PushgatewaySink(MetricsSink):
     """
     Adds records up and pushes the sums to a Pushgateway, every now and then and when the process ends.
 
@@ -56,9 +56,6 @@ class PushgatewaySink:
         SinkError: We are in a Lambda, which can't push.
     """
 
-    client_side = True
-    """Where workers are many and short-lived, this sink belongs to the client that collects their records."""
-
     def __init__(
         self,
         uri: str,
@@ -71,8 +68,7 @@ class PushgatewaySink:
         username: str = "",
         password_file: str = "",
     ) -> None:
-        self.uri = uri
-        self._name: tuple[Any, ...] | None = None
+        super().__init__(uri)
         url = address_of(uri, EXAMPLE, CREDENTIALS)
         if lifecycle.is_lithops_worker():
             return
@@ -89,33 +85,7 @@ class PushgatewaySink:
         Add one record to the sums. Touches neither network nor disk.
         """
         if self._name is not None:
-            # One for the process: two would write to the same group, and take each other's numbers away.
             lifecycle.shared(self._name, self._open).put(record)
-
-    def flush(self) -> None:
-        """
-        Push now.
-
-        Raises:
-            SinkError: The gateway did not take the numbers; they go with the next push.
-        """
-        gateway = self._gateway()
-        if gateway is not None and not gateway.flush():
-            raise SinkError(f"{self.uri}: {gateway.error}")
-
-    def close(self) -> None:
-        """
-        Push what has not been pushed; where that fails, the numbers are on disk for the next process.
-
-        Raises:
-            SinkError: It fails.
-        """
-        if (gateway := self._gateway()) is not None:
-            gateway.close()
-
-    def _gateway(self) -> Gateway | None:
-        gateway: Gateway | None = lifecycle.existing(self._name)
-        return gateway
 
     def _open(self) -> Gateway:
         from greensdk_prometheus.gateway import Gateway
@@ -180,10 +150,6 @@ def serve(port: int = 0, addr: str = "127.0.0.1") -> Endpoint:
     """
     Serve what ``prometheus:`` sinks have counted, on a thread of its own.
 
-    Args:
-        port: 0 takes a free one.
-        addr: Where to listen.
-
     Returns:
         An object with ``url`` and ``close()``.
     """
@@ -202,6 +168,4 @@ def collector() -> Any:
 
 
 def _nothing(_: Mapping[str, Any]) -> None:
-    """
-    Leave a record to the client.
-    """
+    """Leave a record to the client."""

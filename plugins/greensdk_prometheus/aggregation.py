@@ -29,9 +29,6 @@ class Totals:
     """
     The values of all metrics. Not for several threads at once.
 
-    Args:
-        max_values: How many values a label may have.
-
     Attributes:
         values: For each metric, by the values of its labels, a number, or a histogram's counts with the sum behind.
     """
@@ -79,9 +76,7 @@ class Totals:
         }
 
     def _key(self, name: str, found: tuple[Any, ...]) -> Key:
-        """
-        Return the labels' texts; what has been looked at before and is one of few is not looked at again.
-        """
+        """Return the labels' texts; what has been looked at before and is one of few is not looked at again."""
         try:
             if found in self.values[name]:
                 return found
@@ -99,9 +94,7 @@ class Totals:
         return counts
 
     def _room(self, name: str, key: Key) -> Key:
-        """
-        Return a series' key, or that of the one that stands for all that are too many.
-        """
+        """Return a series' key, or that of the one that stands for all that are too many."""
         rows = self.values[name]
         if key in rows or len(rows) < MAX_SERIES:
             return key
@@ -119,9 +112,6 @@ class Totals:
 class Aggregator:
     """
     Numbers that any thread may add to, also in a garbage collection or a signal handler: `put` never waits.
-
-    Args:
-        totals: Where records end up.
     """
 
     def __init__(self, totals: Totals) -> None:

@@ -22,9 +22,6 @@ from greensdk_prometheus.families import COUNTER, FAMILIES, GAUGE, Family
 class RecordCollector(Collector):
     """
     A collector for :class:`prometheus_client.CollectorRegistry`, or one to push by itself.
-
-    Args:
-        state: Returns what :meth:`greensdk_prometheus.aggregation.Totals.state` does.
     """
 
     def __init__(self, state: Callable[[], Mapping[str, Iterable[tuple[Any, Any]]]]) -> None:
@@ -62,9 +59,7 @@ def _metric(name: str, family: Family, rows: Iterable[tuple[Any, Any]]) -> Metri
 
 
 def _buckets(family: Family, counts: list[float]) -> Iterator[tuple[str, float]]:
-    """
-    Yield each bucket's upper bound and how many values are not above it.
-    """
+    """Yield each bucket's upper bound and how many values are not above it."""
     below = 0.0
     for bound, times in zip((*family.bounds, "+Inf"), counts, strict=False):
         below += times

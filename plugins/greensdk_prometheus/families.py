@@ -140,9 +140,7 @@ def _of_calls(record: Mapping[str, Any], who: tuple[Any, ...], nested: str) -> I
 
 
 def _of_outermost(record: Mapping[str, Any]) -> list[tuple[str, tuple[Any, ...], Any]]:
-    """
-    Return what calls inside others must not add again.
-    """
+    """Return what calls inside others must not add again."""
     resources, duration_s = record.get("resources") or {}, number(record.get("duration_s"))
     sent, received = number(resources.get("net_sent_bytes")), number(resources.get("net_recv_bytes"))
     return [

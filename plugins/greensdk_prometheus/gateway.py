@@ -45,12 +45,6 @@ class Gateway(Delivery):
 
     Numbers that the gateway does not take stay in the sums and go with the next push, of this process or of the next
     one on the machine.
-
-    Args:
-        uri: The sink's.
-        target: Where to.
-        every_s: Seconds between two pushes.
-        max_values: How many values a label may have.
     """
 
     thread_name = "greensdk-prometheus"
@@ -110,9 +104,7 @@ class Gateway(Delivery):
         return self.rest()
 
     def _save(self) -> dict[str, Any]:
-        """
-        Write the sums to disk, with what an earlier process left there; returns them.
-        """
+        """Write the sums to disk, with what an earlier process left there; returns them."""
         with self._saving:
             if self._group is None:
                 group = groups.take(self._target.url, self._target.job, self._target.instance)
@@ -147,9 +139,7 @@ def machine() -> str:
 
 
 def _fault(error: Exception) -> SinkError:
-    """
-    Return what an error of a push means, in one line.
-    """
+    """Return what an error of a push means, in one line."""
     from urllib.error import HTTPError, URLError
 
     if isinstance(error, SinkError):

@@ -35,11 +35,6 @@ class Group:
 
     The lock is the process's own (fcntl(2), POSIX record locks): a forked child does not inherit it.
 
-    Args:
-        number: Which group it is.
-        path: Where its numbers are.
-        fd: The locked file.
-
     Attributes:
         number: Which group it is.
         path: Where its numbers are.

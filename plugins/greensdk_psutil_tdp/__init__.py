@@ -219,9 +219,7 @@ class PsutilTdpEstimator:
         }
 
     def _of_machine(self, usage: Usage, host_cpu_s: float) -> list[Reading]:
-        """
-        Return the machine's joules at the load that it had.
-        """
+        """Return the machine's joules at the load that it had."""
         duration_s = usage.duration_s
         room_s = duration_s * self._cpus
         load = host_cpu_s / room_s if 0.0 <= host_cpu_s < room_s else 1.0
@@ -330,9 +328,7 @@ class PsutilTdpEstimator:
 
 
 def _model(name: str, constants: Any, factors: Factors) -> dict[str, Any]:
-    """
-    Return what tells the common error of all readings of one model from each reading's own.
-    """
+    """Return what tells the common error of all readings of one model from each reading's own."""
     from zlib import crc32
 
     model_id = f"psutil-tdp {name} {crc32(repr(constants).encode()):08x}"

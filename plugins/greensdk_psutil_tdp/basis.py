@@ -25,11 +25,6 @@ def explain(of: Machine, boundary: str = WALL, *, brief: bool = False) -> str:
     """
     Say in words what an estimate rests on.
 
-    Args:
-        of: The machine.
-        boundary: ``package`` or ``wall``.
-        brief: How many CPU models are behind it, without their names and what is missing.
-
     Example:
         >>> from greensdk_psutil_tdp.power import machine
         >>> explain(machine("AMD EPYC 7763 64-Core Processor", 2, 256, 256), "package", brief=True)

@@ -76,9 +76,6 @@ def launch_year(name: str) -> int | None:
 
     A generation of Core that is not in the table is a later one.
 
-    Args:
-        name: As :func:`greensdk_psutil_tdp.names.normalise` makes it.
-
     Example:
         >>> launch_year("intel xeon e5-2686 v4"), launch_year("amd epyc 7763"), launch_year("intel xeon")
         (2016, 2021, None)
@@ -113,12 +110,6 @@ def kind_of(name: str, cpu_class: str, year: int | None, socket_w: float) -> str
     Xeon E3 and E are made of client silicon. AMD's parts below `LAPTOP_W` are one die without the separate die for
     input and output that keeps a desktop Ryzen at a dozen watts, and rest like Intel's. Servers of unknown year count
     as new.
-
-    Args:
-        name: The normalised name.
-        cpu_class: What :func:`greensdk.machine.hardware.classify` says.
-        year: Of the part's launch.
-        socket_w: Base power of a socket.
     """
     if cpu_class in _CLIENTS or name.startswith(("intel xeon e-", "intel xeon e3-")):
         return INTEL_CLIENT
@@ -137,13 +128,6 @@ def peak_of(kind: str, socket_w: float, year: int | None, peak_w: float | None, 
     beside the base power: AMD's PPT is 1.35 times the TDP from Ryzen 7000 (2022) on; Intel's maximum turbo power from
     the 12th generation on is 2 times for the K parts, and where it is more, cooling and boards end it there. A laptop
     falls back to its base power within a minute.
-
-    Args:
-        kind: What :func:`kind_of` says.
-        socket_w: Base power of a socket.
-        year: Of the part's launch.
-        peak_w: The limit, where it is published.
-        thread_w: Base power of a hardware thread.
     """
     if kind in (INTEL_OLD, SERVER):
         return float((min(max(thread_w, SEEN_THREAD_W[0]), SEEN_THREAD_W[1]) / USUAL_THREAD_W) ** FEW_THREADS)

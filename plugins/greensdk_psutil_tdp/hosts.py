@@ -107,10 +107,6 @@ def machine_w(found: Tdp, host: Mapping[str, Any]) -> float:
 def machine_of(found: Tdp, host: Mapping[str, Any]) -> Machine:
     """
     Return this machine as the power model sees it.
-
-    Args:
-        found: What is known of its CPU.
-        host: As :func:`greensdk.machine.hardware.describe` puts it.
     """
     cpus: int = host["cpus_logical"]
     memory: int | None = host["memory_bytes"]
@@ -152,9 +148,7 @@ def interval(found: Tdp, *, virtual: bool) -> Factors:
 
 
 def _remarks(found: Tdp, host: Mapping[str, Any]) -> list[str]:
-    """
-    Return what a person should know of how the watts came about.
-    """
+    """Return what a person should know of how the watts came about."""
     cpus, of = host["cpus_logical"], threads_of_machine(found, host)
     said = [warning(found, host)]
     if is_guest(found, host) and found.tdp_w and found.threads:

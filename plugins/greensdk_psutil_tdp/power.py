@@ -220,12 +220,7 @@ def described(
 
 def curve(of: Machine, boundary: str, *, tuned: bool = False) -> Curve:
     """
-    Work out a machine's constants.
-
-    Args:
-        of: The machine.
-        boundary: ``package`` or ``wall``.
-        tuned: The wall of a server that its vendor has tuned for few watts, however much the package of others takes.
+    Work out a machine's constants; `tuned`: of a server that its vendor has tuned for few watts at the wall.
 
     Raises:
         ValueError: There is no such boundary.
@@ -248,9 +243,7 @@ def common(of: Machine, boundary: str) -> Factors:
 
 
 def _plain(of: Machine, boundary: str, tuned: bool) -> tuple[Curve, float]:
-    """
-    Return a machine's curve before anything widens it, and its part of its host.
-    """
+    """Return a machine's curve before anything widens it, and its part of its host."""
     own = 1.0 if of.share is None else of.share
     return _package(of, own) if boundary == PACKAGE else _wall(of, own, tuned), own
 

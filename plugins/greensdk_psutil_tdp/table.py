@@ -9,7 +9,7 @@ held in memory twice.
 
 from importlib import import_module
 
-from greensdk_psutil_tdp.parts import ARK, PARTS
+from greensdk_psutil_tdp.parts import ARK, LINES
 
 CODECARBON = "codecarbon 3.3.2 data/hardware/cpu_power.csv (MIT)"
 
@@ -26,11 +26,13 @@ def find(name: str) -> Part | None:
     """
     Return the part of exactly this name, as :func:`~greensdk_psutil_tdp.names.normalise` makes it; else None.
     """
-    if name in PARTS:
-        return (*PARTS[name], None)
+    for source, lines in LINES.items():
+        if by_hand := _before(lines, name):
+            tdp_w, cores, threads, year = (int(number) if number else None for number in by_hand.split("/"))
+            return tdp_w, cores, threads, year, source, None
     if name.startswith("intel ") and (client := _said("core", name)):
-        base_w, peak_w, cores, threads, year = (int(number) for number in client.split("/"))
-        return float(base_w), cores, threads, year, ARK, float(peak_w) or None
+        base_w, peak_w, *counted = (int(number) for number in client.split("/"))
+        return float(base_w), counted[0], counted[1], counted[2], ARK, float(peak_w) or None
     watts = _said(name.partition(" ")[0], name)
     if not watts:
         return None
@@ -52,15 +54,16 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 def _said(table: str, name: str) -> str:
-    """
-    Return what a table of text says of a name; "" where it has none.
-    """
+    """Return what a table of text says of a name; "" where it has none."""
     # No part is without a digit, so a masked name ("intel xeon", a Lambda's) loads no table.
     maker, family, rest = split(name)
     if maker not in ("intel", "amd") or ";" in name or "=" in name or not any("0" <= letter <= "9" for letter in name):
         return ""
     tables: dict[str, str] = import_module(f"{__package__}.data.{table}").LINES
-    lines = tables.get(family, "")
-    found = lines.find(f";{rest};") if rest else -1
+    return _before(tables.get(family, ""), rest)
+
+
+def _before(lines: str, name: str) -> str:
     # ";=65;name;name;": what is said of a name is the last before it.
+    found = lines.find(f";{name};") if name else -1
     return lines[lines.rindex("=", 0, found) + 1 : found].partition(";")[0] if found >= 0 else ""

@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from greensdk.errors import ConfigError
+from greensdk.machine.hardware import text_of
 from greensdk_psutil_tdp.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
 from greensdk_psutil_tdp.era import launch_year
 from greensdk_psutil_tdp.names import cores, letters, normalise
@@ -137,16 +138,14 @@ def rapl_limits_w(root: str) -> list[float]:
         zones = sorted(zone for zone in os.listdir(root) if zone.startswith("intel-rapl:") and zone.count(":") == 1)
     except OSError:
         return []
-    packages = [zone for zone in zones if _read(root, zone, "name").startswith("package")]
-    limits = [_read(root, zone, "constraint_0_max_power_uw") for zone in packages]
+    packages = [zone for zone in zones if text_of(root, zone, "name").startswith("package")]
+    limits = [text_of(root, zone, "constraint_0_max_power_uw") for zone in packages]
     watts = [int(limit) / 1e6 for limit in limits if limit.isdigit() and int(limit) > 0]
     return watts if len(watts) == len(packages) else []
 
 
 def _of_user(name: str, parts: Mapping[str, Any], threads: int | None) -> tuple[float | None, int | None]:
-    """
-    Return watts and threads of the user's own table, in which names are written as anybody does.
-    """
+    """Return watts and threads of the user's own table, in which names are written as anybody does."""
     for brand, value in parts.items():
         if normalise(brand) == name:
             row = value if isinstance(value, Mapping) else {"tdp_w": value}
@@ -155,9 +154,7 @@ def _of_user(name: str, parts: Mapping[str, Any], threads: int | None) -> tuple[
 
 
 def _counted(model: str, name: str, cpu_class: str, part: Part | None, generation: str | None) -> Tdp:
-    """
-    Return what tables, names and numbers know together.
-    """
+    """Return what tables, names and numbers know together."""
     watts, count, threads, year, source, peak_w = part or _UNLISTED
     count = count or cores(model)
     if threads is None and count and model.startswith(("AMD EPYC", "AMD Ryzen")):
@@ -198,11 +195,3 @@ def threads_of(tdp_w: float, cpu_class: str) -> int:
     """
     watts, *_ = CLASS_DEFAULTS.get(cpu_class, CLASS_DEFAULTS["x86"])
     return max(1, ceil(tdp_w / watts))
-
-
-def _read(*path: str) -> str:
-    try:
-        with open(os.path.join(*path), encoding="ascii", errors="replace") as file:
-            return file.read(64).strip()
-    except OSError:
-        return ""

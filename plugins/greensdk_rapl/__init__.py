@@ -13,7 +13,7 @@ from os import close, pread
 from typing import TYPE_CHECKING, Any
 
 from greensdk.machine.signals import is_from_signal
-from greensdk.monitor import MACHINE, MEASURED, Availability, Metric, Reading, reading
+from greensdk.monitor import MACHINE, MEASURED, RESOLUTION_90, Availability, Metric, Reading, reading
 from greensdk_rapl.access import LENGTH, judge
 from greensdk_rapl.meter import Meter, describe, open_meter
 from greensdk_rapl.total import SLACK_S, add
@@ -23,18 +23,50 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from greensdk_rapl.counters import Mark
+    from greensdk_rapl.zones import Zone
 
 DEFAULT_ROOT = "/sys/class/powercap"
 
-RESOLUTION_90 = 1 - 0.1**0.5
-"""
-How many update intervals 9 of 10 windows are off by at most. The counter's age at either end is uniform
-over one interval and independent of the other end's, so the error is triangular on +-1 interval, and
-``2 a - a**2 = 0.9``.
-"""
+
+class Polled:
+    """
+    Polls the counters of a meter, so that longer windows know how often they wrapped.
+    """
+
+    clock: Callable[[], int]
+    _update_ns: float
+
+    def _forget(self) -> None:
+        self._last: Mark | None = None
+        self._cell: list[Mark] = []
+        # The thread that takes it may poll; a lock would have to be waited for.
+        self._turn = [True]
+
+    def _polled(self) -> tuple[Sequence[Zone], Sequence[int | str]]:
+        """Return the counters, and what each shows."""
+        raise NotImplementedError
+
+    def poll(self) -> None:
+        """
+        Read every counter. One thread at a time: marks have an order.
+        """
+        from greensdk_rapl.counters import advance
+
+        try:
+            turn = self._turn.pop()
+        except IndexError:
+            return
+        try:
+            # The cell is changed before the reads: a window that gets the old one has started before them.
+            cell, self._cell = self._cell, []
+            zones, values = self._polled()
+            self._last = advance(zones, self._last, self.clock(), tuple(values), self._update_ns > 0)
+            cell.append(self._last)
+        finally:
+            self._turn.append(turn)
 
 
-class RaplMonitor:
+class RaplMonitor(Polled):
     """
     Joules of the processor packages and their memory.
 
@@ -69,16 +101,11 @@ class RaplMonitor:
         self._blur_ns = RESOLUTION_90 * self._update_ns
         # Without an update interval nothing rests on time: no counter jumps.
         self._slack_ns = SLACK_S * 1e9 if self._update_ns else inf
-        self._last: Mark | None = None
-        self._cell: list[Mark] = []
-        # The thread that takes it may poll; a lock would have to be waited for.
-        self._turn = [True]
+        self._forget()
         self._arrange()
 
     def _arrange(self) -> None:
-        """
-        Lay out what start and stop need of the meter.
-        """
+        """Lay out what start and stop need of the meter."""
         meter = self._meter
         zones, kinds, lost = meter.single, meter.kinds, meter.reasons
         self._fds = meter.fds
@@ -195,17 +222,19 @@ class RaplMonitor:
                 for key in self._counted:
                     total_uj += stops[key] - starts[key]
                 return self._reading(total_uj, elapsed_ns, domains, starts, stops)
-        except (TypeError, ValueError, KeyError):
-            pass  # an error or a text where a number should be: the slow path says which
+        except (TypeError, ValueError, KeyError) as error:
+            if is_from_signal(error):
+                raise
+            # An error or a text where a number should be: the slow path says which.
         return self._slow_path(before, after, (began_ns, None), (ended_ns, None))
 
     def _short(self, before: Any, after: Any) -> Reading | None:
-        """
-        Return the reading of a window shorter than an update, or None if a read failed.
-        """
+        """Return the reading of a window shorter than an update, or None if a read failed."""
         try:
             starts, stops = self._by_key(before), self._by_key(after)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
+            if is_from_signal(error):
+                raise
             return None
         return self._reading_of_nothing(starts, stops)
 
@@ -219,28 +248,10 @@ class RaplMonitor:
         made["attributes"] = {**self._facts, "start_uj": starts, "stop_uj": stops}
         return made
 
-    def poll(self) -> None:
-        """
-        Read every counter, so that longer windows know how often it wrapped. One thread at a time: marks have an order.
-        """
-        try:
-            turn = self._turn.pop()
-        except IndexError:
-            return
-        try:
-            self._note()
-        finally:
-            self._turn.append(turn)
+    def _polled(self) -> tuple[Sequence[Zone], Sequence[int | str]]:
+        from greensdk_rapl.counters import value
 
-    def _note(self) -> None:
-        from greensdk_rapl.counters import advance, value
-
-        # The cell is changed before the reads: a window that gets the old one has started before them.
-        cell, self._cell = self._cell, []
-        raws = self._read_each()
-        values = tuple(value(raw, "a poll") for raw in raws)
-        mark = self._last = advance(self._meter.zones, self._last, self.clock(), values, self._update_ns > 0)
-        cell.append(mark)
+        return self._meter.zones, [value(raw, "a poll") for raw in self._read_each()]
 
     def close(self) -> None:
         """
@@ -257,9 +268,7 @@ class RaplMonitor:
     def _slow_path(
         self, before: Any, after: Any, began: tuple[int, Mark | None], ended: tuple[int, Mark | None]
     ) -> Reading:
-        """
-        Return the reading of a window that is not plain.
-        """
+        """Return the reading of a window that is not plain."""
         from greensdk_rapl.counters import Side, value
         from greensdk_rapl.slow_path import outcome
 
@@ -289,9 +298,7 @@ class RaplMonitor:
         return made
 
     def _settle(self) -> None:
-        """
-        See which of the counters that agreed are one meter, now that they may have moved.
-        """
+        """See which of the counters that agreed are one meter, now that they may have moved."""
         from greensdk_rapl.mirrors import settle
 
         same, pairs = settle(self._meter.pairs)

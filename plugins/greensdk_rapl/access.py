@@ -13,14 +13,14 @@ LENGTH = 32
 """Bytes that hold any counter: 20 digits of a 64-bit number and a newline."""
 
 
-def open_counter(zone: Zone) -> int:
+def open_counter(path: str) -> int:
     """
-    Return a descriptor on a zone's counter, which has been read once.
+    Return a descriptor on the file of a counter, which has been read once.
 
     Raises:
         OSError: It can't be opened or read.
     """
-    fd = os.open(os.path.join(zone.path, "energy_uj"), os.O_RDONLY)
+    fd = os.open(path, os.O_RDONLY)
     try:
         os.pread(fd, LENGTH, 0)
     except OSError:
@@ -54,7 +54,7 @@ def _why_not(zone: Zone) -> OSError | str | None:
     if zone.problem:
         return zone.problem
     try:
-        os.close(open_counter(zone))
+        os.close(open_counter(zone.file))
     except OSError as error:
         return error
     return None

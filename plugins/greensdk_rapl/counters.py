@@ -8,6 +8,7 @@ driver. Both look alike: the value goes back. What distinguishes them is power, 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from greensdk.machine.signals import is_from_signal
 from greensdk_rapl.total import NEVER, STUCK_UPDATES, jumped, still
 from greensdk_rapl.zones import COUNTED, Zone, explain
 
@@ -41,25 +42,20 @@ def value(raw: bytes | OSError, when: str) -> int | str:
         return f"energy_uj could not be read at {when}: {explain(raw)}"
     try:
         number = int(raw)
-    except ValueError:
+    except ValueError as error:
+        if is_from_signal(error):
+            raise
         number = -1
     return number if number >= 0 else f"energy_uj held no counter value at {when}: {raw[:24]!r}"
 
 
 def spent(zone: Zone, start: int | str, stop: int | str, elapsed_s: float, checks: bool = True) -> Spent:
     """
-    Return what `zone` counted from `start` to `stop`.
+    Return what `zone` counted between two values, each of which may be the reason why there is none.
 
     A value that went back is a wrap if the energy that this would mean can be drawn in the time
     (``max_power_w * elapsed_s``, plus one :data:`CHANCE`-th of the range), and a reset otherwise. The
     kernel's range is one unit (some 61 uJ) short of the true modulus, and so is each corrected wrap.
-
-    Args:
-        zone: The counter.
-        start: Its earlier value, or why there is none.
-        stop: Its later value, or why there is none.
-        elapsed_s: Seconds from the one to the other.
-        checks: Refuse what :func:`greensdk_rapl.total.jumped` refuses.
     """
     if isinstance(start, str) or isinstance(stop, str):
         return Spent(None, reason="; ".join(text for text in (start, stop) if isinstance(text, str)))
@@ -187,9 +183,7 @@ def window(zones: Sequence[Zone], opened: Side, start: Side, stop: Side, update_
 
 
 def _heard(zone: Zone, part: Spent, end: int | str, stood_ns: int, update_ns: float) -> Spent:
-    """
-    Return `part`, unless it is the nothing of a counter that does not count.
-    """
+    """Return `part`, unless it is the nothing of a counter that does not count."""
     if part.uj != 0:
         return part
     if end == 0:

@@ -66,7 +66,7 @@ def open_meter(root: str, max_power_w: float | None) -> Meter:
     for zone in found.zones:
         if zone not in lost:
             try:
-                opened[zone] = open_counter(zone)
+                opened[zone] = open_counter(zone.file)
             except OSError as error:
                 if is_from_signal(error):
                     raise
@@ -82,9 +82,6 @@ def mirrored(opened: Mapping[Zone, int]) -> "tuple[dict[str, str], tuple[Pair, .
     Return which dies show the meter of another once more, as key and original, and the pairs that are not settled.
 
     Only dies of one package are compared, and their memory only where the dies themselves agree.
-
-    Args:
-        opened: Zones and their descriptors.
     """
     groups: dict[tuple[str, int | None], list[tuple[str, int]]] = {}
     for zone, fd in opened.items():

@@ -55,10 +55,7 @@ def agreed(one: int, other: int) -> int | None:
 
 def pairs(counters: Iterable[tuple[str, int]]) -> list[Pair]:
     """
-    Return the counters that agree with one before them.
-
-    Args:
-        counters: Key and descriptor of each.
+    Return the counters, given as key and descriptor, that agree with one before them.
     """
     found: list[Pair] = []
     firsts: list[tuple[str, int]] = []

@@ -41,12 +41,7 @@ class Sum(NamedTuple):
 
 def add(kinds: Mapping[str, str], amounts: Mapping[str, float | None], reasons: Mapping[str, str]) -> Sum:
     """
-    Add up the packages and their memory.
-
-    Args:
-        kinds: What each domain is; one of unknown kind that may be a package is a package.
-        amounts: What each counted; None, or nothing, where it is unknown.
-        reasons: Why.
+    Add up the packages and their memory. A domain of unknown kind that may be a package is a package.
     """
     packages: list[float] = []
     memory: list[float] = []

@@ -13,6 +13,8 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from greensdk.machine.hardware import number_of, read_text, text_of
+
 PACKAGE, DRAM, CORE, UNCORE, PSYS, OTHER = "package", "dram", "core", "uncore", "psys", "other"
 
 COUNTED = (PACKAGE, DRAM)
@@ -65,6 +67,13 @@ class Zone(NamedTuple):
     range_uj: int | None
     max_power_w: float
     problem: str = ""
+
+    @property
+    def file(self) -> str:
+        """
+        The file that shows the counter.
+        """
+        return os.path.join(self.path, "energy_uj")
 
     @property
     def counted(self) -> bool:
@@ -142,15 +151,8 @@ def find(root: str, max_power_w: float | None = None) -> Found:
 def is_package_wide(sysfs: str) -> bool:
     """
     Say whether the processor is one whose package has a single energy register for all dies, and each core its own.
-
-    Args:
-        sysfs: Where ``devices/system/cpu/modalias`` is; without that file it is unknown, and the answer is no.
     """
-    try:
-        # The feature list behind it runs to kilobytes; the vendor stands in front.
-        modalias = _text(os.path.join(sysfs, "devices/system/cpu"), "modalias")
-    except (OSError, ValueError):
-        return False
+    modalias = text_of(sysfs, "devices/system/cpu", "modalias")
     return any(f",{vendor}" in modalias for vendor in PACKAGE_WIDE_VENDORS)
 
 
@@ -186,9 +188,10 @@ def _order(path: str) -> tuple[int, str, list[int], str]:
 
 def _name(path: str) -> str:
     try:
-        return _text(path, "name")
-    except (OSError, ValueError) as error:
-        return f"?{explain(error) if isinstance(error, OSError) else 'not a text'}"
+        name = read_text(path, "name")
+    except OSError as error:
+        return f"?{explain(error)}"
+    return "?not a text" if "\ufffd" in name else name
 
 
 def _zone(path: str, name: str, suffixes: dict[str, str], max_power_w: float | None) -> Zone | None:
@@ -216,16 +219,5 @@ def _kind(name: str) -> str:
 
 
 def _number(path: str, file: str) -> int | None:
-    try:
-        value = int(_text(path, file))
-    except (OSError, ValueError):
-        return None
-    return value if value > 0 else None
-
-
-def _text(path: str, file: str) -> str:
-    fd = os.open(os.path.join(path, file), os.O_RDONLY)
-    try:
-        return os.read(fd, 128).decode().strip()
-    finally:
-        os.close(fd)
+    value = number_of(path, file)
+    return value if value is not None and value > 0 else None

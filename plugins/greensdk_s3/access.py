@@ -122,12 +122,6 @@ def code_of(error: BaseException) -> tuple[str, int]:
 def fault_of(error: BaseException, bucket: str, right: str, s3: Any = None) -> Fault:
     """
     Return what an error of boto3's means.
-
-    Args:
-        error: The error.
-        bucket: Where it happened.
-        right: What one has to be allowed for it, such as ``s3:PutObject``.
-        s3: A client that can tell a bucket that is not there from one that is not ours.
     """
     if isinstance(error, ImportError):
         return Fault('boto3 is not installed: pip install "greensdk[s3]"', True)

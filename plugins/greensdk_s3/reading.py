@@ -91,9 +91,7 @@ def _object(s3: Any, bucket: str, key: str) -> tuple[str, BinaryIO]:
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    """
-    Yield the keys; S3 lists them in the order of their bytes.
-    """
+    """Yield the keys; S3 lists them in the order of their bytes."""
     if prefix.endswith(SUFFIXES):
         yield prefix
         return
@@ -105,9 +103,7 @@ def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
 
 
 class _Body(io.RawIOBase):
-    """
-    The bytes of one object as they arrive; what breaks off on the way is an OSError, as with a file.
-    """
+    """The bytes of one object as they arrive; what breaks off on the way is an OSError, as with a file."""
 
     def __init__(self, name: str, bucket: str, body: Any) -> None:
         self.name = name

@@ -17,12 +17,6 @@ PRECONDITION_FAILED = 412
 class Writer:
     """
     A bucket, with the client that one process has for it.
-
-    Args:
-        bucket: The bucket.
-        endpoint: URL of the server; None: as the environment says.
-        region: None: as the environment says.
-        budget_s: The longest that one attempt may take.
     """
 
     def __init__(self, bucket: str, endpoint: str | None, region: str | None, budget_s: float) -> None:

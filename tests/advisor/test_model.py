@@ -204,7 +204,7 @@ class TestInvariance:
     Invariances of the model.
     """
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     @given(factor=st.sampled_from([1e-3, 0.1, 7.0, 60.0, 3.6e6]), seed=st.integers(0, 3))
     def test_units_don_t_matter(self, factor, seed):
         """
@@ -230,7 +230,7 @@ class TestInvariance:
         )
         assert [each.configs for each in recommend(model).ranked] == [each.configs for each in recommend(other).ranked]
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     @given(shuffled=st.permutations(range(30)))
     def test_the_order_of_runs_doesn_t_matter(self, shuffled):
         """
@@ -241,7 +241,7 @@ class TestInvariance:
 
         assert predict(fit(profile, members=5)) == predict(fit(other, members=5))
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     @given(time_factor=st.floats(0.3, 3.0), energy_factor=st.floats(0.3, 3.0))
     def test_a_second_machine_doesn_t_change_the_ranking(self, time_factor, energy_factor):
         """

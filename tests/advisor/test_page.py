@@ -4,81 +4,28 @@ What to run, as a page: the choice, the curves with their intervals, and what no
 
 from __future__ import annotations
 
-import builtins
 import doctest
-import json
 import re
 from datetime import UTC, datetime
 
 import attrs
 import pytest
-from advisor_kit import PRICE, function_sweep
+from advisor_kit import PRICE, function_sweep, of, words
 from advisor_kit import sweep as machine_sweep
-from chromium_kit import WIDTHS, browser, chromium
-from click.testing import CliRunner
 from page_kit import EVIL
-from rights_kit import need
 
-from greensdk.advisor import Point, Profile, advise
+from greensdk.advisor import Point, Profile
 from greensdk.advisor.advice import advise_on
-from greensdk.advisor.page import advice as of_page
 from greensdk.advisor.page import tradeoffs
-from greensdk.advisor.page.advice import recommended, sections
-from greensdk.cli import cli
-from greensdk.measure.record import blank
-from greensdk.report import EnergyReport
-from greensdk.report.page import document, page
+from greensdk.advisor.page.advice import sections
+from greensdk.report.page import document
 from greensdk.report.page.html import joined
-from greensdk.report.page.view import View
 
 pytestmark = pytest.mark.slow
 
 pytest.importorskip("matplotlib")
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-def sweep(counts=(1, 2, 4, 8), sizes=(1024.0,), name="app.split", reps=2, **changes):
-    """
-    Return the records of some runs with each number of workers and each memory size, that follow the model exactly.
-    """
-    found = []
-    for rep in range(reps):
-        for size in sizes:
-            for count in counts:
-                job = f"{name[:40]}-{rep}-{size}-{count}"
-                seconds = 10.0 * 1024.0 / size / count + 0.3 * count + 0.5
-                for call in range(count):
-                    worker = {"executor_id": "e", "job_id": job, "call_id": f"{call:05}", "memory_mb": size}
-                    record = {**blank(), "record_id": f"{job}-{call}".ljust(32, "0"), "function": name}
-                    record |= {"started_at": "2026-01-01T00:00:00Z", "duration_s": seconds, "cpu_s": seconds}
-                    record |= {"energy_j": 4.0 * seconds, "energy_low_j": 3.0 * seconds, "energy_high_j": 5.0 * seconds}
-                    record |= {"energy_source": "psutil-tdp", "energy_quality": "estimated", "energy_boundary": "wall"}
-                    record |= {"host": {"host_id": "h"}, "worker": {**worker, "backend": "aws_lambda"}}
-                    found.append({**record, **changes})
-    return found
-
-
-def words(markup):
-    """
-    Return the text of some markup, but for the pictures.
-    """
-    text = re.sub(r"<svg.*?</svg>|</?(?:bdi|wbr|strong|span)[^>]*>", "", str(markup), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]*>", " ", text).replace("&#x27;", "'").split())
-
-
-def of(*profiles, **wanted):
-    """
-    Return the sections about some profiles.
-    """
-    return str(joined(sections(advise_on(profiles, **wanted))))
-
-
-def section_of(records):
-    """
-    Return what a report of some records says about what to run.
-    """
-    return recommended(View(EnergyReport(records), NOW))
 
 
 @pytest.fixture(scope="module")
@@ -351,155 +298,3 @@ class TestRefusals:
         assert not re.search(r"<[^>]*\son\w+=[^>]*>", re.sub(r'"[^"]*"', '""', text))
         assert not set("\x00\x1b\u202e") & set(text)
         assert len(text) < 500_000
-
-
-class TestCommand:
-    """
-    ``greensdk advise --html``.
-    """
-
-    def test_it_writes_one_file_with_nothing_to_load(self, tmp_path):
-        """
-        And says the same in words as without.
-        """
-        log = tmp_path / "runs.jsonl"
-        log.write_text("".join(json.dumps(record) + "\n" for record in sweep()))
-        plain = CliRunner().invoke(cli, ["advise", str(log)])
-        done = CliRunner().invoke(cli, ["advise", str(log), "--html", str(tmp_path / "page.html")])
-        text = (tmp_path / "page.html").read_text()
-
-        assert (0, plain.stdout) == (done.exit_code, done.stdout)
-        assert text.startswith("<!DOCTYPE html>")
-        assert "default-src &#x27;none&#x27;" in text
-        assert [] == re.findall(r"url\((?!#)|@import|<script|<img|<link", text)
-        assert "From 30 records of " in text
-
-    def test_a_refusal_is_a_page_too(self, tmp_path):
-        """
-        The exit code is that of a mistake.
-        """
-        log = tmp_path / "runs.jsonl"
-        log.write_text("".join(json.dumps(record) + "\n" for record in sweep(counts=(1, 2))))
-        done = CliRunner().invoke(cli, ["advise", str(log), "--html", str(tmp_path / "page.html")])
-
-        assert 0 != done.exit_code
-        assert "No recommendation: " in words((tmp_path / "page.html").read_text())
-
-    def test_a_log_is_never_written_over(self, tmp_path):
-        """
-        As ``greensdk report --html`` spares it.
-        """
-        log = tmp_path / "runs.jsonl"
-        log.write_text("".join(json.dumps(record) + "\n" for record in sweep()))
-        before = log.read_bytes()
-        done = CliRunner().invoke(cli, ["advise", str(log), "--html", str(log)])
-
-        assert (2, before) == (done.exit_code, log.read_bytes())
-        assert f"--html {log}: this is a log" in done.stderr
-
-
-class TestReport:
-    """
-    The section of a report's page.
-    """
-
-    def test_a_report_of_a_sweep_says_what_to_run(self):
-        """
-        Beside everything else on its page, and only of what was swept.
-        """
-        text = page(EnergyReport([*sweep(), *sweep(counts=(2,), name="app.other")]))
-
-        assert "<h2>Recommended number of workers</h2>" in text
-        assert "<h3><bdi>app.<wbr>split</bdi>" in text
-        assert "other</bdi>, on" not in text
-
-    @pytest.mark.parametrize("counts", [(1,), (1, 2, 4)])
-    def test_a_report_of_something_else_does_not(self, counts):
-        """
-        Nothing is guessed from fewer than four worker counts.
-        """
-        assert section_of(sweep(counts=counts)) is None
-
-    def test_it_is_absent_without_the_advisors_libraries(self, monkeypatch):
-        """
-        The rest of the page needs neither.
-        """
-        real = builtins.__import__
-
-        def without(name, *args, **kwargs):
-            if name == "greensdk.advisor.advice":
-                raise ImportError(name)
-            return real(name, *args, **kwargs)
-
-        monkeypatch.setattr(builtins, "__import__", without)
-
-        assert section_of(sweep()) is None
-
-    def test_seconds_are_advised_on_where_there_are_no_joules(self):
-        """
-        Something is better than nothing.
-        """
-        text = section_of(sweep(energy_j=None, energy_source=None, energy_boundary=None, energy_quality=None))
-
-        assert "Recommended for the least time." in words(text)
-
-    def test_only_so_many_sweeps_are_shown(self, monkeypatch):
-        """
-        Those with the most runs.
-        """
-        monkeypatch.setattr(of_page, "MOST_IN_REPORT", 1)
-        text = words(section_of([*sweep(name="app.small"), *sweep(name="app.big", reps=3)]))
-
-        assert "the 1 with the most runs, of 2." in text
-        assert "app.big, on" in text
-        assert "small" not in text
-
-    def test_too_many_records_are_left_to_the_command(self, monkeypatch):
-        """
-        The page must not take longer than it is worth.
-        """
-        monkeypatch.setattr(of_page, "MOST_RECORDS", 10)
-
-        assert section_of(sweep()) is None
-
-    def test_it_never_raises(self):
-        """
-        A record that makes no sense costs this section, not the page.
-        """
-        broken = sweep()
-        broken[3]["worker"]["memory_mb"] = [object()]
-        broken[4]["duration_s"] = float("nan")
-        text = section_of(broken)
-
-        assert text is None or "Recommended number" in text
-
-
-@pytest.mark.slow
-def test_in_a_browser_it_fits_and_loads_nothing(tmp_path, function_page):
-    """
-    In a wide window and on a telephone, light and dark, and on paper.
-    """
-    need(chromium(), "chromium")
-    path = tmp_path / "page.html"
-    of_evil = of(machine_sweep(stage=EVIL[-1], workflow=EVIL[1], energy_source=EVIL[2]))
-    path.write_text(document("t", "What to run", "", [function_page, of_evil]))
-    with browser(tmp_path) as tab:
-        for width in (1280, 400):
-            for dark in (False, True):
-                tab.open(path, width=width, dark=dark)
-
-                assert [width, width] == tab.ask(WIDTHS)
-        assert {path.as_uri()} == set(tab.requests)
-        assert [] == tab.complaints
-        assert tab.pdf().startswith(b"%PDF")
-
-
-def test_advice_from_records_is_advice_from_their_profiles():
-    """
-    The page of a report takes the second way.
-    """
-    from greensdk.advisor import profiles
-
-    found, remarks = profiles(sweep())
-
-    assert advise(sweep()).to_dict() == advise_on(found, remarks=remarks).to_dict()

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 from advisor_kit import COUNTS, function_sweep, joules, seconds, sweep
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk.advisor import CannotAdvise, fit, predict, recommend
@@ -327,7 +327,6 @@ class TestProgram:
     The mixed-integer program against all combinations.
     """
 
-    @settings(max_examples=60, deadline=None)
     @given(
         stages=graphs(),
         objective=st.sampled_from(["energy", "time", "cost", "edp", "energy=1,time=2", "cost=1,time=1,energy=1"]),

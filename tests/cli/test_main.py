@@ -183,14 +183,16 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("files", "variables", "arguments", "expected"), MISTAKES)
-def test_a_mistake_is_one_clear_line(command, files, variables, arguments, expected):
+def test_a_mistake_is_one_clear_line(monkeypatch, files, variables, arguments, expected):
     """
     On standard error, beginning with our name; exit code 2; nothing run.
     """
     for name, text in files.items():
         Path(name).write_text(text)
-    done = command(*arguments, **variables)
-    assert 2 == done.returncode, done
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(cli, arguments, prog_name="greensdk")
+    assert 2 == done.exit_code, done
     (line,) = done.stderr.splitlines()
     assert line.startswith("greensdk: ")
     assert expected in line

@@ -40,7 +40,7 @@ def start(*words, **options):
     )
 
 
-@pytest.mark.parametrize("code", [0, 1, 7, 255])
+@pytest.mark.parametrize("code", [0, 255])
 def test_the_exit_code_is_the_commands(command, code):
     """
     And the record says how it ended.
@@ -90,11 +90,11 @@ def test_the_commands_cpu_seconds_are_counted(command):
     """
     A child of the command too; the resources are full.
     """
-    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    burn = "import time\nwhile time.process_time() < 0.2: pass"
     done = command("run", "--", "sh", "-c", f"{sys.executable} -c '{burn}'; true")
     assert 0 == done.returncode
     (record,) = records()
-    assert record["cpu_s"] >= 0.3
+    assert record["cpu_s"] >= 0.2
     assert record["resources"]["rss_bytes"] > 0
 
 

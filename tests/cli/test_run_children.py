@@ -17,7 +17,7 @@ import pytest
 
 from greensdk.schema.check import problems
 
-BURNT_S = 0.3
+BURNT_S = 0.15
 BURN = f"import time\nwhile time.process_time() < {BURNT_S}: pass\nopen('burnt', 'w').close()\ntime.sleep(60)\n"
 FOREVER = "while :; do sleep 0.05; done"
 UNTIL_BURNT = "until [ -e burnt ]; do sleep 0.05; done"
@@ -119,8 +119,10 @@ def test_a_signal_that_is_ignored_stays_ignored():
     assert "error" == record()["status"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize("who", ["$PPID", "$$"])
+@pytest.mark.parametrize(
+    ("number", "who"),
+    [(signal.SIGTERM, "$PPID"), (signal.SIGTERM, "$$"), (signal.SIGHUP, "$PPID"), (signal.SIGINT, "$$")],
+)
 def test_what_a_signal_ended_is_cancelled(command, number, who):
     """
     Whether we got it and passed it on, or the command got it itself.

@@ -10,7 +10,7 @@ import threading
 from time import monotonic
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import ConfigError, SinkError
@@ -150,7 +150,6 @@ def test_a_batch_goes_when_it_is_old_enough_and_the_thread_dies_after_it(make):
     assert ([0], []) == (shelf.ids(), threads())
 
 
-@settings(max_examples=30, deadline=None)
 @given(sizes=st.lists(st.integers(0, 300), max_size=40), most=st.integers(1, 10), size_bytes=st.integers(1, 2000))
 def test_every_record_is_in_one_batch_in_its_place(sizes, most, size_bytes):
     """

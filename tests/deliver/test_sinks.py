@@ -20,13 +20,21 @@ from greensdk.configure.uris import path_of, scheme_of
 from greensdk.deliver import spool
 from greensdk.deliver.sinks import CallbackSink, JsonlSink, MemorySink, StdoutSink, memory
 
-WRITER = """
-import sys
+WRITERS = """
+import os, sys
 from greensdk.deliver.sinks import JsonlSink
-sink = JsonlSink(sys.argv[1])
-sys.stdin.readline()
-for number in range(int(sys.argv[3])):
-    sink.emit({"writer": int(sys.argv[2]), "number": number, "label": "x" * (number % 300)})
+path, writers, lines = sys.argv[1], *map(int, sys.argv[2:])
+ready, go = os.pipe()
+for writer in range(writers):
+    if not os.fork():
+        os.close(go)
+        sink = JsonlSink(path)
+        os.read(ready, 1)
+        for number in range(lines):
+            sink.emit({"writer": writer, "number": number, "label": "x" * (number % 300)})
+        os._exit(0)
+os.close(go)
+sys.exit(any(os.wait()[1] for _ in range(writers)))
 """
 
 
@@ -34,16 +42,9 @@ def test_fifty_processes_share_one_file(tmp_path):
     """
     Every line is whole, and none is missing.
     """
-    writers, lines = 50, 1000
+    writers, lines = 50, 100
     path = tmp_path / "energy.jsonl"
-    command = [sys.executable, "-c", WRITER, str(path)]
-    started = [
-        subprocess.Popen([*command, str(writer), str(lines)], stdin=subprocess.PIPE) for writer in range(writers)
-    ]
-    for process in started:
-        process.stdin.write(b"\n")
-        process.stdin.close()
-    assert [0] * writers == [process.wait() for process in started]
+    subprocess.run([sys.executable, "-c", WRITERS, str(path), str(writers), str(lines)], check=True)
 
     found = [json.loads(line) for line in path.read_bytes().splitlines()]
     assert {(w, n) for w in range(writers) for n in range(lines)} == {(f["writer"], f["number"]) for f in found}

@@ -260,6 +260,7 @@ class TestCommand:
         with pytest.raises(GreensdkError, match="expected positive integers"):
             _numbers(text)
 
+    @pytest.mark.slow
     def test_methods_are_compared_on_a_simulated_meter(self, tmp_path):
         """
         Where this machine has none; the estimate is compared with it.

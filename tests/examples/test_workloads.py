@@ -188,7 +188,7 @@ class TestSimple:
         """
         assert (367, 2477) == simple.primes(0, 2_500)
 
-    @given(limit=st.integers(2_500, 20_000))
+    @given(limit=st.integers(2_500, 10_000))
     def test_the_sieve_agrees(self, limit):
         """
         Two ways to the same number.

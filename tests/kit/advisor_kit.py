@@ -5,12 +5,17 @@ Sweeps whose truth is known, as runs and as records.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from greensdk.advisor import Point, Price, Profile
+from greensdk.advisor.advice import advise_on
+from greensdk.advisor.page.advice import sections
+from greensdk.measure.record import blank
+from greensdk.report.page.html import joined
 
 COUNTS = (1, 2, 4, 8, 16, 32)
 PRICE = Price(1.66667e-5, 2e-7, "of a test")
@@ -190,3 +195,39 @@ def write(path: Any, records: Iterable[Mapping[str, Any]]) -> str:
     """
     path.write_text("".join(json.dumps(each) + "\n" for each in records))
     return str(path)
+
+
+def swept(counts=(1, 2, 4, 8), sizes=(1024.0,), name="app.split", reps=2, **changes):
+    """
+    Return the records of some runs with each number of workers and each memory size, that follow the model exactly.
+    """
+    found = []
+    for rep in range(reps):
+        for size in sizes:
+            for count in counts:
+                job = f"{name[:40]}-{rep}-{size}-{count}"
+                seconds = 10.0 * 1024.0 / size / count + 0.3 * count + 0.5
+                for call in range(count):
+                    worker = {"executor_id": "e", "job_id": job, "call_id": f"{call:05}", "memory_mb": size}
+                    record = {**blank(), "record_id": f"{job}-{call}".ljust(32, "0"), "function": name}
+                    record |= {"started_at": "2026-01-01T00:00:00Z", "duration_s": seconds, "cpu_s": seconds}
+                    record |= {"energy_j": 4.0 * seconds, "energy_low_j": 3.0 * seconds, "energy_high_j": 5.0 * seconds}
+                    record |= {"energy_source": "psutil-tdp", "energy_quality": "estimated", "energy_boundary": "wall"}
+                    record |= {"host": {"host_id": "h"}, "worker": {**worker, "backend": "aws_lambda"}}
+                    found.append({**record, **changes})
+    return found
+
+
+def words(markup: object) -> str:
+    """
+    Return the text of some markup, but for the pictures.
+    """
+    text = re.sub(r"<svg.*?</svg>|</?(?:bdi|wbr|strong|span)[^>]*>", "", str(markup), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", text).replace("&#x27;", "'").split())
+
+
+def of(*profiles: Profile, **wanted: Any) -> str:
+    """
+    Return the sections about some profiles.
+    """
+    return str(joined(sections(advise_on(profiles, **wanted))))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import json
-import unicodedata
+import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NamedTuple
@@ -108,7 +108,7 @@ def steers(text: str) -> bool:
     """
     Say whether a text does something to a terminal: escapes, bells, carriage returns.
     """
-    return any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text)
+    return re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text) is not None
 
 
 def whole() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ import pytest
 from greensdk.testing import PowercapTree, ticking
 
 KIT = str(Path(__file__).parent)
+
+NEEDS_LITHOPS = (
+    pytest.mark.skipif(find_spec("lithops") is None, reason="lithops is not installed"),
+    # Lithops leaves streams and sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+)
+"""Marks of tests with real executors."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import sys
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk import RecordError, track
@@ -166,7 +166,6 @@ def test_a_file_that_is_no_gz_is_named(tmp_path, line):
         list(read(file))
 
 
-@settings(max_examples=60)
 @given(st.integers(0, 400), st.binary(max_size=30))
 def test_no_damage_makes_the_reader_fail_otherwise(tmp_path_factory, cut, junk):
     """

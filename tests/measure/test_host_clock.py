@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rights_kit import need, need_root
 
@@ -120,7 +120,6 @@ class TestLiars:
 
         assert f"{tmp_path}/proc/stat: it holds no CPU time" in refused(tmp_path)
 
-    @settings(deadline=None)
     @given(st.text(st.characters(codec="ascii"), max_size=80))
     def test_no_text_breaks_the_reader(self, text):
         """

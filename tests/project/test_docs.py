@@ -28,9 +28,15 @@ def code_of(page: Path) -> str:
     return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if code_of(page)], ids=lambda page: page.parent.name + page.stem
-)
+def as_case(page: Path):
+    """
+    Return a page as a test's parameter; what loads Lithops, Matplotlib or SciPy takes seconds.
+    """
+    heavy = re.search("lithops|report|advisor", code_of(page))
+    return pytest.param(page, id=page.parent.name + page.stem, marks=[pytest.mark.slow] if heavy else [])
+
+
+@pytest.mark.parametrize("page", [as_case(page) for page in PAGES if code_of(page)])
 def test_code_blocks_run(page, tmp_path):
     """
     The python blocks of a page run from top to bottom, as a script in an empty folder.
@@ -48,6 +54,15 @@ def test_code_blocks_run(page, tmp_path):
     )
 
     assert (0, "") == (done.returncode, done.stderr.partition("Traceback")[2])
+
+
+@pytest.mark.slow
+def test_the_readme_runs_with_measuring_off(tmp_path, monkeypatch):
+    """
+    What people copy works without records, too.
+    """
+    monkeypatch.setenv("GREENSDK_DISABLED", "1")
+    test_code_blocks_run(ROOT / "README.md", tmp_path)
 
 
 MODULES = sorted(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,13 +84,22 @@ def module_of(name: str, known: Mapping[str, object]) -> str | None:
     return name if name in known else next((each for each in [name.rpartition(".")[0]] if each in known), None)
 
 
-def imports(known: Mapping[str, Path]) -> dict[str, set[str]]:
+@cache
+def trees() -> dict[str, ast.Module]:
+    """
+    Return the syntax tree of each module.
+    """
+    return {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+
+
+@cache
+def imports() -> dict[str, set[str]]:
     """
     Return which modules each module imports.
     """
     found = {}
-    for name, path in known.items():
-        wanted = {module_of(each, known) for each in imported(ast.parse(path.read_text()))}
+    for name, tree in trees().items():
+        wanted = {module_of(each, MODULES) for each in imported(tree)}
         found[name] = {each for each in wanted if each is not None} - {name}
     return found
 
@@ -114,14 +124,13 @@ def room_of(name: str) -> str:
 
 
 MODULES = modules()
-ARROWS = imports(MODULES)
 
 
 def test_no_file_imports_itself_in_a_circle():
     """
     Neither in greensdk nor in what comes with it.
     """
-    assert [] == circles(ARROWS)
+    assert [] == circles(imports())
 
 
 def test_plugins_and_adapters_import_each_other_in_one_direction():
@@ -129,7 +138,7 @@ def test_plugins_and_adapters_import_each_other_in_one_direction():
     From package to package.
     """
     arrows: dict[str, set[str]] = {}
-    for name, targets in ARROWS.items():
+    for name, targets in imports().items():
         package = name.partition(".")[0]
         if package != "greensdk":
             arrows.setdefault(package, set()).update({target.partition(".")[0] for target in targets} - {package})
@@ -146,7 +155,7 @@ def test_a_room_imports_only_from_lower_ones(room):
     """
     wrong = [
         f"{name} imports {target}"
-        for name, targets in ARROWS.items()
+        for name, targets in imports().items()
         if name.partition(".")[0] == "greensdk" and room_of(name) == room
         for target in sorted(targets)
         if (name, target) not in WIRE | SENT
@@ -165,16 +174,14 @@ def test_every_room_has_its_rank_and_its_sentence():
 
     assert rooms | at_root == RANKS.keys()
     assert len(at_root) <= MOST_AT_ROOT
-    assert [] == [room for room in rooms if not ast.get_docstring(ast.parse(MODULES[f"greensdk.{room}"].read_text()))]
+    assert [] == [room for room in rooms if not ast.get_docstring(trees()[f"greensdk.{room}"])]
 
 
 def test_all_imports_are_absolute():
     """
     So that one looks for a module by its name, and the tests above see it.
     """
-    nodes = {name: ast.walk(ast.parse(path.read_text())) for name, path in MODULES.items()}
-
-    assert [] == [name for name, found in nodes.items() for node in found if getattr(node, "level", 0)]
+    assert [] == [name for name, tree in trees().items() for node in ast.walk(tree) if getattr(node, "level", 0)]
 
 
 def test_no_file_is_long():

@@ -214,7 +214,6 @@ def logs(draw, most=40):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
 @given(logs(), st.booleans())
 def test_everybody_gives_the_same_joules(records, twice):
     """
@@ -249,7 +248,7 @@ class TestPieces:
     """
 
     @pytest.mark.slow
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(logs(), st.sampled_from(["cpu", "wall", "equal"]))
     @pytest.mark.usefixtures("many_pieces")
     def test_random_records_come_to_the_same(self, records, rule):

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tree_kit import ELSEWHERE, J_PER_CPU_S, KINDS, LEFT, SAME, TASK, WAITED, WATTS, Job, Wish
 
@@ -60,7 +60,6 @@ def known(job):
     return {name: (pytest.approx(whole[name], rel=1e-4), pytest.approx(own[name], rel=1e-3)) for name in own}
 
 
-@settings(max_examples=30, deadline=None)
 @given(JOBS, st.booleans(), st.randoms(use_true_random=False))
 def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(job, at_once, random):
     """
@@ -82,7 +81,6 @@ def test_joules_of_any_tree_of_calls_are_each_where_they_were_burnt(job, at_once
     assert pytest.approx(roots_j) == report.energy_j == pytest.approx(sum(each.own_j for each in groups.values()))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(wishes(*KINDS, TASK), min_size=1, max_size=3), st.booleans(), st.booleans())
 def test_roots_and_the_rest_are_the_meters_and_own_joules_the_roots(wishes, at_once, threads):
     """
@@ -98,7 +96,6 @@ def test_roots_and_the_rest_are_the_meters_and_own_joules_the_roots(wishes, at_o
         assert pytest.approx(root.group.energy_j) == sum(node.group.own_j for _, node in lines([root]))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(wishes(*KINDS, TASK), min_size=1, max_size=3), st.data())
 def test_whatever_records_say_own_joules_are_never_negative_and_add_up(wishes, data):
     """

@@ -264,7 +264,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(PATHS), st.one_of(st.just(...), VALUES)), min_size=1, max_size=3))
 def test_the_checker_says_the_same_as_jsonschema(changes):
     """

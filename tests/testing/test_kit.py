@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk.monitor import CALL, Monitor
@@ -90,7 +90,6 @@ class TestTree:
         assert [77, 77] == [int((path / "energy_uj").read_text()) for path in paths]
         assert ["intel-rapl:1", "intel-rapl-mmio:0"] == [path.name for path in paths]
 
-    @settings(max_examples=50, deadline=None)
     @given(st.integers(1, 10**9), st.lists(st.integers(0, 10**10), max_size=6))
     def test_a_counter_stays_below_its_range_and_keeps_the_truth(self, tmp_path_factory, range_uj, steps):
         """

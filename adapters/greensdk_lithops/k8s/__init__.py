@@ -16,10 +16,6 @@ def prepare(executor: Any, energy: MutableMapping[str, Any]) -> None:
     """
     Make an executor equip its worker pods according to the table ``k8s`` of its energy settings.
 
-    Args:
-        executor: A ``FunctionExecutor`` whose backend is Kubernetes.
-        energy: Its settings; the table is replaced by the resulting settings of monitors.
-
     Raises:
         ConfigError: A key of the table is unknown or invalid, or this Lithops can't change its pods.
     """

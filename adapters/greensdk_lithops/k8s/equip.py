@@ -34,11 +34,8 @@ capabilities to root only: it sets no ambient ones.
 
 def equip(pod: dict[str, Any], settings: PodSettings) -> None:
     """
-    Change a pod's specification in place; its first container measures.
-
-    Args:
-        pod: The pod's ``spec``. Its contents stay, except rights that the privileged variant must change.
-        settings: What to add.
+    Change a pod's ``spec`` in place; its first container measures. Its contents stay, except rights that the privileged
+    variant must change.
     """
     container = pod["containers"][0]
     # Append: Lithops fills in its own variables by index.
@@ -78,9 +75,7 @@ def variables(settings: PodSettings) -> Iterator[dict[str, Any]]:
 
 
 def _volumes(settings: PodSettings) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """
-    Yield volume and mount. A node that has no powercap does not start the pod, and its events say so.
-    """
+    """Yield volume and mount. A node that has no powercap does not start the pod, and its events say so."""
     if settings.powercap and settings.powercap.startswith(HOST_SYSFS):
         for name, folder in (("powercap-class", "class/powercap"), ("powercap-devices", "devices/virtual/powercap")):
             yield (
@@ -96,9 +91,7 @@ def _volumes(settings: PodSettings) -> Iterator[tuple[dict[str, Any], dict[str, 
 
 
 def _rights(settings: PodSettings, current: dict[str, Any]) -> dict[str, Any]:
-    """
-    Return a container's security context; existing values take precedence over the restricted variant's.
-    """
+    """Return a container's security context; existing values take precedence over the restricted variant's."""
     if settings.variant == PRIVILEGED:
         root = {"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False}
         if settings.all_privileges:

@@ -23,6 +23,9 @@ STUDIES = {
 }
 """Name to the question."""
 
+ON_LITHOPS = ("parallelism", "characterise", "lithops")
+"""Those whose workers are Lithops'."""
+
 
 @click.command(short_help="Answer a question by running workloads.")
 @click.argument("name", type=click.Choice(list(STUDIES)))
@@ -60,8 +63,8 @@ def study(
     from greensdk.cli.extras import need
     from greensdk_workloads.demo import private_temp
 
-    for library in ("matplotlib", "scipy"):
-        need(library, "greensdk study")
+    for library in ("matplotlib", "scipy", *(["lithops"] if name in ON_LITHOPS else [])):
+        need(library, f"greensdk study {name}")
     folder = Path(out or f"study-{name}")
     folder.mkdir(parents=True, exist_ok=True)
     if fresh:

@@ -68,9 +68,7 @@ def _counts(profile: Profile) -> int:
 
 
 def _largest(swept: Sequence[Profile]) -> list[Profile]:
-    """
-    Return the stages of the workflows with the most runs.
-    """
+    """Return the stages of the workflows with the most runs."""
     runs: dict[Any, int] = {}
     for each in swept:
         runs[_home(each)] = runs.get(_home(each), 0) + len(each.points)
@@ -101,9 +99,7 @@ def _remarks(remarks: Sequence[str]) -> Html:
 
 
 def _workflow(each: WorkflowAdvice, place: int, level: int) -> Html:
-    """
-    Show one workflow: what to run, the curves it rests on, what a gain costs, and where all of it comes from.
-    """
+    """Show one workflow: what to run, the curves it rests on, what a gain costs, and where all of it comes from."""
     below = partial(tag, f"h{level + 1}")
     where = ", ".join(part for part in (each.backend, each.arch) if part)
     parts: list[Any] = [tag(f"h{level}", name_of(each.name), *[", on ", name_of(where)] * bool(where))]
@@ -175,9 +171,7 @@ def _by_stage(plan: Plan) -> Html:
 
 
 def _next_best(plan: Plan) -> Html:
-    """
-    Show the choice and what comes after it.
-    """
+    """Show the choice and what comes after it."""
     assert plan.choice is not None
     rows = []
     for place, option in enumerate((plan.choice, *plan.alternatives)):
@@ -206,9 +200,7 @@ def _measure_next(plan: Plan) -> list[Html]:
 
 
 def _stage(stage: StageAdvice, plan: Plan | None, below: Callable[..., Html], name: str, *, alone: bool) -> Html:
-    """
-    Show the curves of a stage, with the words that it takes to read them.
-    """
+    """Show the curves of a stage, with the words that it takes to read them."""
     title = "Energy and time by number of workers"
     heading = below(title) if alone else below(name_of(stage.profile.stage), f": {title[0].lower()}{title[1:]}")
     if not stage.points:
@@ -264,9 +256,7 @@ def _missed(error: float | None) -> str:
 
 
 def _joules_missed(stage: StageAdvice) -> str:
-    """
-    Return how far joules are off; of meters and estimates of one worker, the model knows the watts.
-    """
+    """Return how far joules are off; of meters and estimates of one worker, the model knows the watts."""
     energy = stage.model.energy if stage.model else None
     if energy is None:
         return NONE

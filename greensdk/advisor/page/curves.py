@@ -96,9 +96,7 @@ def _known(stage: StageAdvice) -> list[Quantity]:
 
 
 def _sizes(stage: StageAdvice, chosen: Prediction | None) -> list[float | None]:
-    """
-    Return the memory sizes to show: all, or evenly so many of them, the choice's among them.
-    """
+    """Return the memory sizes to show: all, or evenly so many of them, the choice's among them."""
     every = sorted({point.memory_mb for point in stage.points}, key=lambda size: size or 0.0)
     if len(every) <= MOST_SIZES:
         return every
@@ -109,9 +107,7 @@ def _sizes(stage: StageAdvice, chosen: Prediction | None) -> list[float | None]:
 
 
 def _line(axes: Axes, stage: StageAdvice, size: float | None, quantity: Quantity, place: int) -> list[float]:
-    """
-    Draw one memory size, and return all the numbers in it. The shade leaves out what all lines have in common.
-    """
+    """Draw one memory size, and return all the numbers in it. The shade leaves out what all lines have in common."""
     colour = COLOURS[place]
     down, up = band(stage) if quantity is ENERGY else (1.0, 1.0)
     curve = [each for each in stage.curves.get(size, ()) if getattr(each, quantity.key) is not None]
@@ -150,9 +146,7 @@ def _finish(axes: Axes, stage: StageAdvice, quantity: Quantity, values: Sequence
 
 
 def _spread(counts: Sequence[int]) -> list[int]:
-    """
-    Return those counts that have room beside each other.
-    """
+    """Return those counts that have room beside each other."""
     apart = log2(counts[-1] / counts[0]) / MOST_TICKS
     shown = [counts[-1]]
     for count in counts:

@@ -80,9 +80,7 @@ def front(options: Sequence[Option], quantity: Quantity) -> list[Option]:
 
 
 def _places(options: Sequence[Option], quantity: Quantity) -> list[list[float]]:
-    """
-    Return where options lie in a picture with sides of 1.
-    """
+    """Return where options lie in a picture with sides of 1."""
     columns = []
     for each in (TIME, quantity):
         logs = [log(max(_get(option, each), 1e-300)) for option in options]

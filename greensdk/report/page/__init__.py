@@ -97,12 +97,6 @@ def page(
 def document(title: str, heading: str, introduction: Any, parts: Iterable[Html]) -> str:
     """
     Return a whole page.
-
-    Args:
-        title: What a window or a tab is called.
-        heading: What stands above everything.
-        introduction: What stands below that.
-        parts: Its sections.
     """
     head = tag(
         "head",

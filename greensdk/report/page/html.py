@@ -71,16 +71,12 @@ def name_of(value: Any, longest: int = LONGEST) -> Html:
 
 
 def _words(markup: Any) -> str:
-    """
-    Return the text in a piece of markup of our own making.
-    """
+    """Return the text in a piece of markup of our own making."""
     return unescape(re.sub(r"<[^>]*>", "", html(markup)))
 
 
 def _breakable(text: str) -> Html:
-    """
-    Return text that may go on in a new line after a dot, a slash, a plus or an underscore, before anywhere else.
-    """
+    """Return text that may go on in a new line after a dot, a slash, a plus or an underscore, before anywhere else."""
     parts = re.split(r"(?<=[._/+])(?=[^\W\d])", text)
     return Html(tag("wbr").join(map(html, parts)))
 

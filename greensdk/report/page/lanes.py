@@ -99,9 +99,7 @@ def _add(bars: list[Bar], new: Bar, pixel_s: float) -> None:
 
 
 def _busiest(bars: dict[int, list[Bar]]) -> list[int]:
-    """
-    Return the lanes that are busy the longest, as many as a picture holds, each with all of its bars.
-    """
+    """Return the lanes that are busy the longest, as many as a picture holds, each with all of its bars."""
     busy_s = {lane: sum(bar.stop_s - bar.start_s for bar in row) for lane, row in bars.items()}
     kept: list[int] = []
     count = 0
@@ -139,9 +137,7 @@ def _without_pauses(calls: Sequence[Call]) -> tuple[list[tuple[float, float]], l
 
 
 def _lanes(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> tuple[list[int], list[str]]:
-    """
-    Return the lane of each call, and all lanes' names: in each machine or pod, the first lane that is free.
-    """
+    """Return the lane of each call, and all lanes' names: in each machine or pod, the first lane that is free."""
     free: dict[str, list[int]] = {}
     taken: dict[str, list[tuple[float, int]]] = {}
     names: list[str] = []
@@ -165,9 +161,7 @@ def _lanes(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> tuple
 
 
 def _power(calls: Sequence[Call], spans: Sequence[tuple[float, float]], length_s: float) -> dict[str, Any]:
-    """
-    Return mean watts in each part of the time; exact, since a call's joules grow evenly while it runs.
-    """
+    """Return mean watts in each part of the time; exact, since a call's joules grow evenly while it runs."""
     import numpy as np
 
     groups: dict[tuple[Any, Any], list[tuple[float, float, float]]] = {}

@@ -171,9 +171,6 @@ def scale(axes: Axes, which: str, values: Sequence[float], unit: str) -> None:
 def legend(entries: Sequence[tuple[str, Any]]) -> Html:
     """
     Return what the colours and shapes of a picture mean.
-
-    Args:
-        entries: Each a class of the style sheet, and a text.
     """
     items = [tag("li", tag("span", class_=f"key {kind}", aria_hidden="true"), text) for kind, text in entries]
     return tag("ul", *items, class_="legend")

@@ -113,9 +113,7 @@ def _draw_bars(axes: Axes, drawn: Drawn, narrow: bool) -> None:
 
 
 def _name_lanes(axes: Axes, lanes: Sequence[str]) -> None:
-    """
-    Say each machine once, at its first row, and draw a line between machines.
-    """
+    """Say each machine once, at its first row, and draw a line between machines."""
     firsts = [place for place, name in enumerate(lanes) if not place or lanes[place - 1] != name]
     brief = {name: name[:8] for name in lanes}
     names = brief if len(set(brief.values())) == len(brief) else {name: name for name in lanes}

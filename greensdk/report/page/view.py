@@ -167,9 +167,7 @@ class View:
 
 
 def _known(values: Any) -> list[float | None]:
-    """
-    Return numbers, None for NaN.
-    """
+    """Return numbers, None for NaN."""
     found: list[float | None] = values.tolist()
     for place in np.flatnonzero(np.isnan(values)).tolist():
         found[place] = None

@@ -4,6 +4,8 @@ Codes and names of countries: ISO 3166-1 (https://www.iso.org/iso-3166-country-c
 Written by hand; the codes are facts, without a licence. Most names are in `data.countries`, as Ember spells them.
 """
 
+from greensdk_carbon.data import named
+
 ALPHA_2 = """
 ABWAW AFGAF AGOAO AIAAI ALAAX ALBAL ANDAD AREAE ARGAR ARMAM ASMAS ATAAQ ATFTF ATGAG AUSAU AUTAT AZEAZ BDIBI BELBE
 BENBJ BESBQ BFABF BGDBD BGRBG BHRBH BHSBS BIHBA BLMBL BLRBY BLZBZ BMUBM BOLBO BRABR BRBBB BRNBN BTNBT BVTBV BWABW
@@ -22,87 +24,26 @@ ZAFZA ZMBZM ZWEZW
 """
 """Three letters, and the two for the same country; XKX and XK are Kosovo's, which ISO leaves to its users."""
 
-WITHOUT_FIGURE = {
-    "AIA": "Anguilla",
-    "ALA": "Åland Islands",
-    "AND": "Andorra",
-    "ATA": "Antarctica",
-    "ATF": "French Southern Territories",
-    "BES": "Bonaire",
-    "BLM": "Saint Barthélemy",
-    "BMU": "Bermuda",
-    "BVT": "Bouvet Island",
-    "CAF": "Central African Republic",
-    "CCK": "Cocos",
-    "CUW": "Curaçao",
-    "CXR": "Christmas Island",
-    "ESH": "Western Sahara",
-    "FSM": "Micronesia",
-    "GGY": "Guernsey",
-    "GIB": "Gibraltar",
-    "HMD": "Heard Island and McDonald Islands",
-    "IMN": "Isle of Man",
-    "IOT": "British Indian Ocean Territory",
-    "JEY": "Jersey",
-    "LIE": "Liechtenstein",
-    "MAF": "Saint Martin",
-    "MCO": "Monaco",
-    "MHL": "Marshall Islands",
-    "MNP": "Northern Mariana Islands",
-    "MYT": "Mayotte",
-    "NFK": "Norfolk Island",
-    "NIU": "Niue",
-    "PCN": "Pitcairn",
-    "PLW": "Palau",
-    "SGS": "South Georgia and the South Sandwich Islands",
-    "SHN": "Saint Helena",
-    "SJM": "Svalbard and Jan Mayen",
-    "SMR": "San Marino",
-    "SXM": "Sint Maarten",
-    "TKL": "Tokelau",
-    "TLS": "Timor-Leste",
-    "TUV": "Tuvalu",
-    "UMI": "United States Minor Outlying Islands",
-    "VAT": "Holy See",
-    "WLF": "Wallis and Futuna",
-}
+_WITHOUT_FIGURE = """
+AIA=Anguilla; ALA=Åland Islands; AND=Andorra; ATA=Antarctica; ATF=French Southern Territories; BES=Bonaire; BLM=Saint
+Barthélemy; BMU=Bermuda; BVT=Bouvet Island; CAF=Central African Republic; CCK=Cocos; CUW=Curaçao; CXR=Christmas Island;
+ESH=Western Sahara; FSM=Micronesia; GGY=Guernsey; GIB=Gibraltar; HMD=Heard Island and McDonald Islands; IMN=Isle of Man;
+IOT=British Indian Ocean Territory; JEY=Jersey; LIE=Liechtenstein; MAF=Saint Martin; MCO=Monaco; MHL=Marshall Islands;
+MNP=Northern Mariana Islands; MYT=Mayotte; NFK=Norfolk Island; NIU=Niue; PCN=Pitcairn; PLW=Palau; SGS=South Georgia and
+the South Sandwich Islands; SHN=Saint Helena; SJM=Svalbard and Jan Mayen; SMR=San Marino; SXM=Sint Maarten; TKL=Tokelau;
+TLS=Timor-Leste; TUV=Tuvalu; UMI=United States Minor Outlying Islands; VAT=Holy See; WLF=Wallis and Futuna
+"""
+
+WITHOUT_FIGURE = named(_WITHOUT_FIGURE)
 """Countries of which Ember publishes no intensity."""
 
-ALIASES = {
-    "uk": "GBR",
-    "great britain": "GBR",
-    "england": "GBR",
-    "scotland": "GBR",
-    "wales": "GBR",
-    "northern ireland": "GBR",
-    "united states of america": "USA",
-    "america": "USA",
-    "korea": "KOR",
-    "republic of korea": "KOR",
-    "dprk": "PRK",
-    "russian federation": "RUS",
-    "viet nam": "VNM",
-    "turkey": "TUR",
-    "turkiye": "TUR",
-    "czech republic": "CZE",
-    "holland": "NLD",
-    "ivory coast": "CIV",
-    "macedonia": "MKD",
-    "swaziland": "SWZ",
-    "burma": "MMR",
-    "cape verde": "CPV",
-    "east timor": "TLS",
-    "holy see": "VAT",
-    "vatican": "VAT",
-    "uae": "ARE",
-    "bosnia and herzegovina": "BIH",
-    "congo kinshasa": "COD",
-    "democratic republic of the congo": "COD",
-    "dr congo": "COD",
-    "republic of the congo": "COG",
-    "laos": "LAO",
-    "palestine": "PSE",
-    "macau": "MAC",
-    "el": "GRC",
-}
+_ALIASES = """
+uk=GBR; great britain=GBR; england=GBR; scotland=GBR; wales=GBR; northern ireland=GBR; united states of america=USA;
+america=USA; korea=KOR; republic of korea=KOR; dprk=PRK; russian federation=RUS; viet nam=VNM; turkey=TUR; turkiye=TUR;
+czech republic=CZE; holland=NLD; ivory coast=CIV; macedonia=MKD; swaziland=SWZ; burma=MMR; cape verde=CPV; east
+timor=TLS; holy see=VAT; vatican=VAT; uae=ARE; bosnia and herzegovina=BIH; congo kinshasa=COD; democratic republic of
+the congo=COD; dr congo=COD; republic of the congo=COG; laos=LAO; palestine=PSE; macau=MAC; el=GRC
+"""
+
+ALIASES = named(_ALIASES)
 """Other names and codes that people write, in small letters without accents."""

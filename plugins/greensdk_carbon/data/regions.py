@@ -8,99 +8,69 @@ https://learn.microsoft.com/azure/reliability/regions-list, as of November 2026.
 
 from __future__ import annotations
 
-AWS = {
-    "af-south-1": "ZAF",
-    "ap-east-1": "HKG",
-    "ap-east-2": "TWN",
-    "ap-northeast-1": "JPN",
-    "ap-northeast-2": "KOR",
-    "ap-northeast-3": "JPN",
-    "ap-south-1": "IND",
-    "ap-south-2": "IND",
-    "ap-southeast-1": "SGP",
-    "ap-southeast-2": "AUS",
-    "ap-southeast-3": "IDN",
-    "ap-southeast-4": "AUS",
-    "ap-southeast-5": "MYS",
-    "ap-southeast-6": "NZL",
-    "ap-southeast-7": "THA",
-    "ca-central-1": "CAN",
-    "ca-west-1": "CAN",
-    "cn-north-1": "CHN",
-    "cn-northwest-1": "CHN",
-    "eu-central-1": "DEU",
-    "eu-central-2": "CHE",
-    "eu-north-1": "SWE",
-    "eu-south-1": "ITA",
-    "eu-south-2": "ESP",
-    "eu-west-1": "IRL",
-    "eu-west-2": "GBR",
-    "eu-west-3": "FRA",
-    "eusc-de-east-1": "DEU",
-    "il-central-1": "ISR",
-    "me-central-1": "ARE",
-    "me-south-1": "BHR",
-    "mx-central-1": "MEX",
-    "sa-east-1": "BRA",
-    "us-east-1": "USA",
-    "us-east-2": "USA",
-    "us-gov-east-1": "USA",
-    "us-gov-west-1": "USA",
-    "us-iso-east-1": "USA",
-    "us-iso-west-1": "USA",
-    "us-isob-east-1": "USA",
-    "us-isob-west-1": "USA",
-    "us-isof-east-1": "USA",
-    "us-isof-south-1": "USA",
-    "us-west-1": "USA",
-    "us-west-2": "USA",
-}
+_AWS = """
+ARE me-central-1
+AUS ap-southeast-2 ap-southeast-4
+BHR me-south-1
+BRA sa-east-1
+CAN ca-central-1 ca-west-1
+CHE eu-central-2
+CHN cn-north-1 cn-northwest-1
+DEU eu-central-1 eusc-de-east-1
+ESP eu-south-2
+FRA eu-west-3
+GBR eu-west-2
+HKG ap-east-1
+IDN ap-southeast-3
+IND ap-south-1 ap-south-2
+IRL eu-west-1
+ISR il-central-1
+ITA eu-south-1
+JPN ap-northeast-1 ap-northeast-3
+KOR ap-northeast-2
+MEX mx-central-1
+MYS ap-southeast-5
+NZL ap-southeast-6
+SGP ap-southeast-1
+SWE eu-north-1
+THA ap-southeast-7
+TWN ap-east-2
+USA us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1
+USA us-isof-east-1 us-isof-south-1 us-west-1 us-west-2
+ZAF af-south-1
+"""
 
-GOOGLE = {
-    "africa-south1": "ZAF",
-    "asia-east1": "TWN",
-    "asia-east2": "HKG",
-    "asia-northeast1": "JPN",
-    "asia-northeast2": "JPN",
-    "asia-northeast3": "KOR",
-    "asia-south1": "IND",
-    "asia-south2": "IND",
-    "asia-southeast1": "SGP",
-    "asia-southeast2": "IDN",
-    "asia-southeast3": "THA",
-    "australia-southeast1": "AUS",
-    "australia-southeast2": "AUS",
-    "europe-central2": "POL",
-    "europe-north1": "FIN",
-    "europe-north2": "SWE",
-    "europe-southwest1": "ESP",
-    "europe-west1": "BEL",
-    "europe-west10": "DEU",
-    "europe-west12": "ITA",
-    "europe-west2": "GBR",
-    "europe-west3": "DEU",
-    "europe-west4": "NLD",
-    "europe-west6": "CHE",
-    "europe-west8": "ITA",
-    "europe-west9": "FRA",
-    "me-central1": "QAT",
-    "me-central2": "SAU",
-    "me-west1": "ISR",
-    "northamerica-northeast1": "CAN",
-    "northamerica-northeast2": "CAN",
-    "northamerica-south1": "MEX",
-    "southamerica-east1": "BRA",
-    "southamerica-west1": "CHL",
-    "us-central1": "USA",
-    "us-east1": "USA",
-    "us-east4": "USA",
-    "us-east5": "USA",
-    "us-south1": "USA",
-    "us-west1": "USA",
-    "us-west2": "USA",
-    "us-west3": "USA",
-    "us-west4": "USA",
-}
+_GOOGLE = """
+AUS australia-southeast1 australia-southeast2
+BEL europe-west1
+BRA southamerica-east1
+CAN northamerica-northeast1 northamerica-northeast2
+CHE europe-west6
+CHL southamerica-west1
+DEU europe-west10 europe-west3
+ESP europe-southwest1
+FIN europe-north1
+FRA europe-west9
+GBR europe-west2
+HKG asia-east2
+IDN asia-southeast2
+IND asia-south1 asia-south2
+ISR me-west1
+ITA europe-west12 europe-west8
+JPN asia-northeast1 asia-northeast2
+KOR asia-northeast3
+MEX northamerica-south1
+NLD europe-west4
+POL europe-central2
+QAT me-central1
+SAU me-central2
+SGP asia-southeast1
+SWE europe-north2
+THA asia-southeast3
+TWN asia-east1
+USA us-central1 us-east1 us-east4 us-east5 us-south1 us-west1 us-west2 us-west3 us-west4
+ZAF africa-south1
+"""
 
 _AZURE = """
 ARE uaecentral uaenorth
@@ -140,9 +110,10 @@ USA usgovarizona usgovtexas usgovvirginia
 ZAF southafricanorth southafricawest
 """
 
-AZURE = {name: line[:3] for line in _AZURE.split("\n") for name in line.split()[1:]}
-
-CLOUDS: dict[str, dict[str, str]] = {"aws": AWS, "google": GOOGLE, "azure": AZURE}
+CLOUDS: dict[str, dict[str, str]] = {
+    cloud: {name: line[:3] for line in lines.split("\n") for name in line.split()[1:]}
+    for cloud, lines in (("aws", _AWS), ("google", _GOOGLE), ("azure", _AZURE))
+}
 """Provider to region to country, ISO 3166-1 alpha-3."""
 
 PUE: dict[str, tuple[float, str]] = {

@@ -90,7 +90,7 @@ def _start(root: str, state: State) -> None:
     write(root, state)
     os.chown(root, 0, gid)
     os.chmod(root, ROOT_MODE)
-    state |= pins.make(root, gid)._asdict()
+    state |= pins.make(root, gid)
     _hand_out(root, state)
     write(root, state)
 
@@ -106,9 +106,7 @@ def _hand_out(root: str, state: State) -> None:
 
 
 def _again(root: str, state: State, wanted: dict[str, Any]) -> bool:
-    """
-    Start where an agent runs: nothing has to be done, unless the process that copies is gone.
-    """
+    """Start where an agent runs: nothing has to be done, unless the process that copies is gone."""
     if state["settings"] != wanted:
         more = option(root)
         raise AgentError(
@@ -124,10 +122,8 @@ def _again(root: str, state: State, wanted: dict[str, Any]) -> bool:
 
 def stop(root: str = DEFAULT_ROOT) -> bool:
     """
-    Take everything back: programs, maps, permissions, files. What is left of an agent that died goes as well.
-
-    Returns:
-        There was something to take back.
+    Take everything back: programs, maps, permissions, files, also what is left of an agent that died; return whether
+    there was any.
 
     Raises:
         AgentError: We are not root.

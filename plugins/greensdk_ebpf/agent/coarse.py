@@ -16,6 +16,8 @@ import time
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from greensdk.machine.identity import stat_of
+
 TREE = "powercap"
 LOG = "coarse.log"
 COPIED = ("name", "max_energy_range_uj", "constraint_0_name", "constraint_0_max_power_uw")
@@ -118,9 +120,7 @@ def line(raw: bytes) -> bytes:
 
 
 def _be_a_daemon(log: str, pairs: list[tuple[str, str]], every_s: float, gid: int) -> NoReturn:
-    """
-    Copy until a signal ends us; the last words of a failure go to the log.
-    """
+    """Copy until a signal ends us; the last words of a failure go to the log."""
     try:
         os.setsid()
         os.chdir("/")
@@ -157,15 +157,9 @@ def _line(original: int) -> bytes:
 
 
 def _started(pid: int) -> int:
-    """
-    Return when a process began, in ticks since boot: its number alone may come back (proc_pid_stat(5), field 22).
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return 0 if fields[0] == b"Z" else int(fields[19])
+    """Return when a process began, in ticks since boot: its number alone may come back (proc_pid_stat(5), field 22)."""
+    fields = stat_of(pid)
+    return 0 if fields is None or fields[0] == b"Z" else int(fields[19])
 
 
 def runs(daemon: dict[str, int]) -> bool:

@@ -57,9 +57,7 @@ def start(root: str, group: str, rapl: bool, coarsen: float | None, powercap_roo
 
 
 def _protection(coarsen: float, powercap_root: str) -> Iterator[str]:
-    """
-    Yield what the copies keep from members of the group, and what they don't.
-    """
+    """Yield what the copies keep from members of the group, and what they don't."""
     import os
     import stat
 

@@ -69,12 +69,9 @@ def trust(root: str) -> None:
 
 def trust_parents(root: str) -> None:
     """
-    Check that only root can move a directory away and put another in its place.
+    Check that only root can move a directory, as :func:`settled` returns it, away and put another in its place.
 
     In a directory with the sticky bit, such as /tmp, only owners rename what is there (rename(2), inode(7)).
-
-    Args:
-        root: As :func:`settled` returns it.
 
     Raises:
         AgentError: A directory above it is another user's, or others may write in it.
@@ -88,10 +85,7 @@ def trust_parents(root: str) -> None:
 
 def claim(root: str) -> bool:
     """
-    Make the agent's directory, unless it is there.
-
-    Returns:
-        It was made.
+    Make the agent's directory, unless it is there; return whether it was made.
 
     Raises:
         AgentError: It can't be made, or not be trusted.

@@ -55,7 +55,7 @@ def counters(powercap_root: str) -> list[str]:
     from greensdk.errors import MonitorUnavailable
 
     found = find(powercap_root)
-    files = [os.path.realpath(os.path.join(zone.path, "energy_uj")) for zone in found.zones]
+    files = [os.path.realpath(zone.file) for zone in found.zones]
     if not (present := list(filter(os.path.exists, files))):
         _, reason, fix = judge(powercap_root, found)
         raise MonitorUnavailable(reason, fix)

@@ -11,7 +11,7 @@ import ctypes
 import os
 import time
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from greensdk_ebpf.access import pin
 from greensdk_ebpf.layout import MAPS, MARK
@@ -31,24 +31,12 @@ _FLAGS = 2 | 4 | 8
 _MNT_DETACH = 2
 
 
-class Made(NamedTuple):
-    """
-    What was pinned.
-
-    Attributes:
-        form: ``raw`` or ``tracepoint``.
-        maps: Where each map is pinned.
-        links: Where each link is.
-    """
-
-    form: str
-    maps: dict[str, str]
-    links: dict[str, str]
-
-
-def make(root: str, gid: int) -> Made:
+def make(root: str, gid: int) -> dict[str, Any]:
     """
     Mount the file system, load everything and pin it there, the maps open to the group.
+
+    Returns:
+        The ``form``, ``raw`` or ``tracepoint``, and where each of the ``maps`` and ``links`` is pinned.
 
     Raises:
         MonitorUnavailable: The programs can't be loaded here.
@@ -70,7 +58,7 @@ def make(root: str, gid: int) -> Made:
         if loaded.mark is not None:
             # A process that may open a program may attach it to any tracepoint, and keep it there: it stays root's.
             _pin(loaded.mark, pin(root, MARK), 0, LINK_MODE)
-        return Made(loaded.form, maps, links)
+        return {"form": loaded.form, "maps": maps, "links": links}
     finally:
         loaded.close()
 

@@ -1,30 +1,12 @@
 """
 Thermal design power of 1261 parts of AMD. Made by benchmarks/cpu_table.py: change that, not this.
 
-Source: codecarbon 3.3.2, data/hardware/cpu_power.csv, under the MIT licence that stands below; sha256
-0fad5224a6c4037311a86f7a2baf578ccd08787a7ba31a930b2e857c74c91b9d. The names were normalised, and some left out.
+Source: codecarbon 3.3.2, data/hardware/cpu_power.csv, under the MIT licence that stands in data/__init__.py;
+sha256 0fad5224a6c4037311a86f7a2baf578ccd08787a7ba31a930b2e857c74c91b9d. The names were normalised, and some left out.
 A module, not a CSV file, because Lithops ships only ``*.py`` to its workers.
 
 ``LINES``: family to ``;=WATTS;name;name;=WATTS;name;``. Maker, family and name make the whole name.
 """
-
-# MIT License
-#
-# Copyright (c) 2019 Mila, BCG Gamma, CometML, Haverford College
-# Copyright (c) 2023 Code Carbon NGO
-#
-# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-# documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-# rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-# persons to whom the Software is furnished to do so, subject to the following conditions:
-#
-# The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-# Software.
-#
-# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-# WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-# COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-# OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 
 LINES = {
     "": """

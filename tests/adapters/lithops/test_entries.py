@@ -5,48 +5,15 @@ Every way into Lithops on this machine: attempts, stages, executors in workers, 
 from __future__ import annotations
 
 import inspect
-from importlib.util import find_spec
 
 import pytest
-from lithops_kit import lithops_at, package_of_40_w, results
+from lithops_kit import NEEDS_LITHOPS, results
 
 from greensdk.schema.check import problems
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("lithops") is None, reason="lithops is not installed"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.slow, *NEEDS_LITHOPS]
 
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    """
-    Return a configuration for this machine.
-    """
-    with lithops_at(tmp_path_factory.mktemp("lithops")) as config:
-        yield config
-
-
-@pytest.fixture
-def rapl(tmp_path):
-    """
-    A package whose counters turn.
-    """
-    with package_of_40_w(tmp_path) as tree:
-        yield tree
-
-
-@pytest.fixture
-def fexec(config, rapl):
-    """
-    An executor that measures.
-    """
-    from greensdk_lithops import EnergyFunctionExecutor
-
-    with EnergyFunctionExecutor(config=config, log_level=None, energy={"workflow": "video"}) as executor:
-        yield executor
+ENERGY = {"workflow": "video"}
 
 
 def of_worker(records, *keys):

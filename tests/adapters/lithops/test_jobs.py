@@ -6,51 +6,17 @@ from __future__ import annotations
 
 import os
 import pickle
-from importlib.util import find_spec
 
 import pytest
-from lithops_kit import lithops_at, package_of_40_w, results
+from lithops_kit import NEEDS_LITHOPS, results
 
 from greensdk import capture, energy_tracked
 from greensdk.errors import ConfigError
 from greensdk.schema.check import problems
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("lithops") is None, reason="lithops is not installed"),
-    # Lithops leaves streams and sockets to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.slow, *NEEDS_LITHOPS]
 
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    """
-    Return a configuration for this machine.
-    """
-    with lithops_at(tmp_path_factory.mktemp("lithops")) as config:
-        yield config
-
-
-@pytest.fixture
-def rapl(tmp_path):
-    """
-    A package whose counters turn.
-    """
-    with package_of_40_w(tmp_path) as tree:
-        yield tree
-
-
-@pytest.fixture
-def fexec(config, rapl):
-    """
-    An executor that measures.
-    """
-    from greensdk_lithops import EnergyFunctionExecutor
-
-    with EnergyFunctionExecutor(config=config, log_level=None, energy={"label": "job"}) as executor:
-        yield executor
+ENERGY = {"label": "job"}
 
 
 def busy_and(x):

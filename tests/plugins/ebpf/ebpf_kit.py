@@ -29,6 +29,12 @@ CLONE_NEWPID = 0x20000000
 NEXT_ID = {"prog": 11, "map": 12, "link": 31}
 """BPF_*_GET_NEXT_ID."""
 
+BOTH = ["raw", "tracepoint"]
+CPU_CLOCK = (1, 0)
+"""PERF_TYPE_SOFTWARE and PERF_COUNT_SW_CPU_CLOCK, include/uapi/linux/perf_event.h."""
+CONTEXT_SWITCHES = (1, 3)
+NO_SUCH_EVENT = (1, 9999)
+
 
 def need_ebpf() -> None:
     """

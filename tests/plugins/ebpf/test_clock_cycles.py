@@ -8,7 +8,7 @@ import os
 import time
 
 import pytest
-from ebpf_kit import GROUP, agent, agree, burn, eventually, running
+from ebpf_kit import CPU_CLOCK, GROUP, agent, agree, burn, eventually, running
 from greensdk_ebpf import EbpfClock
 from greensdk_ebpf.cycle_energy import Price
 from greensdk_ebpf.cycles import NO_SLICE, Cycles, opened, reason
@@ -22,7 +22,6 @@ from greensdk.errors import ConfigError
 from greensdk.logs.worker_func import worker_func
 from greensdk.monitor import ESTIMATED, reading
 
-CPU_CLOCK = (1, 0)
 JOULES = 2e-9
 PRICE = Price(JOULES, "configured")
 ns = st.integers(0, 10**15)

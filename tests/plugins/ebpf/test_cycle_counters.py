@@ -8,7 +8,21 @@ import time
 from contextlib import suppress
 
 import pytest
-from ebpf_kit import agree, burn, mounted, need_ebpf, passed, reading, running, table, workers
+from ebpf_kit import (
+    BOTH,
+    CONTEXT_SWITCHES,
+    CPU_CLOCK,
+    NO_SUCH_EVENT,
+    agree,
+    burn,
+    mounted,
+    need_ebpf,
+    passed,
+    reading,
+    running,
+    table,
+    workers,
+)
 from greensdk_ebpf.layout import (
     MAPS,
     TREE_COUNTED,
@@ -22,20 +36,7 @@ from greensdk_perf.pmu import Event
 from greensdk_perf.syscall import perf_open
 from rights_kit import CAP_BPF, CAP_PERFMON, need, run_as
 
-BOTH = ["raw", "tracepoint"]
-CPU_CLOCK = (1, 0)
-"""PERF_TYPE_SOFTWARE and PERF_COUNT_SW_CPU_CLOCK, include/uapi/linux/perf_event.h."""
-CONTEXT_SWITCHES = (1, 3)
-NO_SUCH_EVENT = (1, 9999)
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def loaded(request):
-    """
-    Everything in the kernel, in each form.
-    """
-    with running(request.param, CPU_CLOCK) as everything:
-        yield everything
+EVENT = CPU_CLOCK
 
 
 class TestCounters:

@@ -8,7 +8,17 @@ import threading
 import time
 
 import pytest
-from ebpf_kit import agree, burn, eventually, passed, reading, running, spawn_true, table, workers
+from ebpf_kit import (
+    CPU_CLOCK,
+    agree,
+    burn,
+    eventually,
+    passed,
+    reading,
+    spawn_true,
+    table,
+    workers,
+)
 from greensdk_ebpf.layout import (
     BUSY,
     COUNTED,
@@ -26,20 +36,7 @@ from greensdk_ebpf.reader import Reader
 from greensdk_ebpf.syscall import marker, raw_tracepoint_open
 from rights_kit import run_as
 
-BOTH = ["raw", "tracepoint"]
-CPU_CLOCK = (1, 0)
-"""PERF_TYPE_SOFTWARE and PERF_COUNT_SW_CPU_CLOCK, include/uapi/linux/perf_event.h."""
-CONTEXT_SWITCHES = (1, 3)
-NO_SUCH_EVENT = (1, 9999)
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def loaded(request):
-    """
-    Everything in the kernel, in each form.
-    """
-    with running(request.param, CPU_CLOCK) as everything:
-        yield everything
+EVENT = CPU_CLOCK
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ What comes into the kernel, by which right, and goes again.
 import os
 
 import pytest
-from ebpf_kit import agent, burn, eventually, id_of, ids, mounted, need_ebpf, reading, running, table
+from ebpf_kit import BOTH, agent, burn, eventually, id_of, ids, mounted, need_ebpf, reading, running, table
 from greensdk_ebpf import EbpfClock
 from greensdk_ebpf.asm import Asm
 from greensdk_ebpf.layout import ABOUT, CPUS, MAPS, START, VERSION, unpacked
@@ -16,8 +16,6 @@ from greensdk_ebpf.syscall import BPF_F_RDONLY, RAW_TRACEPOINT, Map, obj_get, ob
 from rights_kit import CAP_BPF, CAP_PERFMON, run_as
 
 from greensdk.errors import MonitorUnavailable
-
-BOTH = ["raw", "tracepoint"]
 
 
 class TestLoading:
@@ -166,9 +164,9 @@ def _load_and_burn() -> tuple[float, float]:
     assert 0 != os.getuid()
     loaded = load("raw")
     with reading(loaded) as reader:
-        before = reader.thread_groups().get(os.getpid(), 0)
+        before = reader.split("tgids")[0].get(os.getpid(), 0)
         burnt_s = burn(0.05)
-        found_s = (reader.thread_groups()[os.getpid()] - before) * 1e-9
+        found_s = (reader.split("tgids")[0][os.getpid()] - before) * 1e-9
     loaded.close()
     return found_s, burnt_s
 

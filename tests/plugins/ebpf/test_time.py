@@ -8,19 +8,8 @@ import threading
 import time
 
 import pytest
-from ebpf_kit import agree, burn, eventually, reading, running, spawn_true, table, workers
+from ebpf_kit import BOTH, agree, burn, eventually, reading, running, spawn_true, table, workers
 from greensdk_ebpf.layout import COUNTS, CPUS, CURRENT, TGIDS, TRACKED
-
-BOTH = ["raw", "tracepoint"]
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def loaded(request):
-    """
-    Everything in the kernel, in each form.
-    """
-    with running(request.param) as everything:
-        yield everything
 
 
 @pytest.fixture
@@ -78,7 +67,7 @@ class TestTheMachine:
         assert pytest.approx(host.busy_ns, rel=1e-6) == sum(groups.values())
         assert os.getpid() in groups
         assert 0 not in groups
-        assert groups.keys() <= reader.thread_groups().keys()
+        assert groups.keys() <= reader.split("tgids")[0].keys()
 
     def test_a_process_has_what_its_own_clock_says(self, loaded, reader):
         """
@@ -87,9 +76,9 @@ class TestTheMachine:
 
         def measure():
             time.sleep(0.001)
-            before = reader.thread_groups()[os.getpid()]
+            before = reader.split("tgids")[0][os.getpid()]
             burnt_s = burn(0.1)
-            return burnt_s, (reader.thread_groups()[os.getpid()] - before) * 1e-9
+            return burnt_s, (reader.split("tgids")[0][os.getpid()] - before) * 1e-9
 
         assert agree(measure, 0.02)
 
@@ -103,11 +92,11 @@ class TestTheMachine:
                 worker.do(os.sched_setaffinity, 0, cpus)
 
             def measure():
-                before = reader.thread_groups()
+                before = reader.split("tgids")[0]
                 for worker in four:
                     worker.ask(burn, 0.05)
                 burnt_s = [worker.answer() for worker in four]
-                after = reader.thread_groups()
+                after = reader.split("tgids")[0]
                 found_s = [(after[worker.pid] - before[worker.pid]) * 1e-9 for worker in four]
                 return max(zip(burnt_s, found_s, strict=True), key=lambda pair: abs(pair[0] - pair[1]))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from greensdk_hwmon import HwmonMonitor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from greensdk.testing.hwmon import FakeHwmon
@@ -167,7 +167,6 @@ class TestCounters:
             assert ({"package-0": 100.0}, ["package-0"]) == (reading["domains"], reading["attributes"]["counted"])
             assert {"package-1": "package-0"} == reading["attributes"]["duplicates"]
 
-    @settings(deadline=None)
     @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=4))
     def test_any_amounts_are_read_exactly(self, tmp_path_factory, amounts):
         """

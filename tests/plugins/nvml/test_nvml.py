@@ -12,7 +12,7 @@ import threading
 import nvml_kit
 import pytest
 from greensdk_nvml.users import BESIDE, CONTAINER, ENDED, UNKNOWN, Users
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nvml_kit import Gpu, Library, machine
 
@@ -85,7 +85,9 @@ class TestOwners:
 
         assert 2.5 == window(root, gpu)["call_j"]
 
-    @pytest.mark.parametrize("used", [[], [(ME, 0), (OTHER, 0)], RuntimeError("Not Supported")], ids=str)
+    @pytest.mark.parametrize(
+        "used", [[], [(ME, 0), (OTHER, 0)], RuntimeError("Not Supported")], ids=["none", "idle", "refused"]
+    )
     def test_without_samples_the_owner_is_unknown(self, root, used):
         """
         The joules of the GPU are there, with the reason why none are the call's.
@@ -293,7 +295,6 @@ class TestCounters:
         assert (None, {"gpu-0": None}) == (found["energy_j"], found["domains"])
         assert "the window is shorter than the GPU's update interval of 100 ms" == found["reason"]
 
-    @settings(deadline=None)
     @given(st.lists(st.integers(0, 5_000_000), min_size=1, max_size=8))
     def test_gpus_are_added(self, tmp_path_factory, amounts):
         """

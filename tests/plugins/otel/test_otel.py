@@ -19,7 +19,7 @@ from prometheus_kit import deaf, record, server, unreachable, wait_until
 
 import greensdk
 from greensdk import ConfigError, SinkError, energy_tracked
-from greensdk.deliver import spool
+from greensdk.deliver import lifecycle, spool
 
 pytestmark = pytest.mark.slow
 
@@ -230,7 +230,7 @@ def test_no_more_than_a_few_thousand_wait():
             sink.emit(record())
         with pytest.raises(SinkError, match=f"{MOST_WAITING} records wait"):
             sink.emit(record())
-        sink._export()._queue.clear()
+        lifecycle.existing(sink._name)._queue.clear()
 
 
 def test_the_thread_dies_when_nothing_waits(taker):

@@ -11,14 +11,6 @@ import pytest
 from perf_kit import counting, descriptors, two_cpus, window
 
 
-@pytest.fixture
-def pmu(tmp_path):
-    """
-    One package whose joules the test counts.
-    """
-    return counting(tmp_path / "sys")
-
-
 class TestOperations:
     """
     Cycles and instructions.

@@ -5,31 +5,22 @@ perf events on a fake PMU with real counters: every joule is exact.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from greensdk_perf import RESOLUTION_90, PerfMonitor
+from greensdk_perf import PerfMonitor
 from greensdk_perf.run import begin, end
 from perf_kit import counting, descriptors, opened, real_perf, two_cpus, window
+from plugins_kit import foreign, imported_by
 from rights_kit import need_root
 
 from greensdk.errors import MonitorUnavailable
+from greensdk.monitor import RESOLUTION_90
 from greensdk.testing import check_monitor
 from greensdk.testing.pmu import FakePmu
 
 ALL = ("energy-pkg", "energy-ram", "energy-cores", "energy-gpu", "energy-psys")
-
-
-@pytest.fixture
-def pmu(tmp_path):
-    """
-    One package whose joules the test counts.
-    """
-    return counting(tmp_path / "sys")
 
 
 class TestJoules:
@@ -347,18 +338,7 @@ class TestLife:
         """
         Neither ctypes nor a parser is loaded before it is needed.
         """
-        code = (
-            "import sys; before = set(sys.modules); import greensdk_perf; "
-            "greensdk_perf.PerfMonitor(root='/x').probe(); new = set(sys.modules) - before; "
-            "assert not {'ctypes', 'subprocess', 'json'} & new, new; "
-            "print(*{name.partition('.')[0] for name in new} - set(sys.stdlib_module_names))"
-        )
-        done = subprocess.run(
-            [sys.executable, "-S", "-c", code],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        new = imported_by("import greensdk_perf; greensdk_perf.PerfMonitor(root='/x').probe()")
 
-        assert {"greensdk", "greensdk_perf"} == set(done.stdout.split())
+        assert set() == {"ctypes", "subprocess", "json"} & new
+        assert {"greensdk", "greensdk_perf"} == foreign(new)

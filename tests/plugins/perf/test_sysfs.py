@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from greensdk_perf.counts import counted, group, tally
-from greensdk_perf.pmu import cpus_in, event, events, places, scatter
+from greensdk_perf.pmu import event, events, places, scatter
 from greensdk_perf.syscall import ATTR_SIZE, attributes, number
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greensdk.machine.hardware import cpus_in
 from greensdk.testing.pmu import FakePmu
 
 counts = st.integers(0, 2**63)

@@ -4,23 +4,13 @@ perf events in a record, and overlapping calls in a report.
 
 from __future__ import annotations
 
-import pytest
 from greensdk_perf import PerfMonitor
-from perf_kit import counting
 
 from greensdk import capture, energy_tracked
 from greensdk.report import EnergyReport
 from greensdk.testing import tracked_by
 
 ALL = ("energy-pkg", "energy-ram", "energy-cores", "energy-gpu", "energy-psys")
-
-
-@pytest.fixture
-def pmu(tmp_path):
-    """
-    One package whose joules the test counts.
-    """
-    return counting(tmp_path / "sys")
 
 
 class TestWindow:

@@ -4,15 +4,16 @@ The Grafana dashboard: what its file holds is what the code builds, and every ex
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import greensdk_prometheus
 import pytest
 from greensdk_prometheus import PushgatewaySink
-from greensdk_prometheus.dashboard import build, expressions
 from greensdk_prometheus.families import COUNTER, FAMILIES
 from prometheus_kit import prometheus, pushgateway, query, record, wait_until
 
@@ -20,7 +21,18 @@ import greensdk
 from greensdk import track
 
 FILE = Path(greensdk_prometheus.__file__).with_name("dashboard.json")
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "dashboard.py"
 VARIABLES = {"$function": ".*", "$backend": ".*", "$__rate_interval": "1m", "$__range": "1m"}
+
+
+def script() -> ModuleType:
+    """
+    Return the module that builds the file.
+    """
+    spec = importlib.util.spec_from_file_location("greensdk_dashboard", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def on_prometheus(expression: str) -> str:
@@ -38,7 +50,7 @@ def test_the_file_is_what_the_code_builds():
     """
     pytest.importorskip("grafana_foundation_sdk")
 
-    assert FILE.read_text() == build()
+    assert FILE.read_text() == script().build()
 
 
 def test_the_file_holds_every_expression_and_no_foreign_metric():
@@ -51,7 +63,7 @@ def test_the_file_holds_every_expression_and_no_foreign_metric():
     used = {word for _, expression in found for word in expression.replace("(", " ").replace("{", " ").split()}
     metrics = {word.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for word in used}
 
-    assert list(expressions()) == found
+    assert list(script().expressions()) == found
     assert {metric for metric in metrics if metric.startswith("greensdk_")} <= names
 
 
@@ -68,7 +80,7 @@ def test_every_expression_has_an_answer_on_a_live_prometheus(tmp_path):
                 sink.emit(record(energy_j=None, energy_self_j=None, status="error"))
             sink.flush()
             wait_until(lambda total=calls + (calls > 1): scraped(server) == 2 * total)
-        found = {(title, text): query(server, on_prometheus(text)) for title, text in expressions()}
+        found = {(title, text): query(server, on_prometheus(text)) for title, text in script().expressions()}
 
     assert [] == [key for key, answer in found.items() if not answer]
     assert [] == [key for key, answer in found.items() if all(row["value"][1] == "NaN" for row in answer)]

@@ -16,7 +16,7 @@ from contextlib import suppress
 import pytest
 from greensdk_prometheus import PushgatewaySink, groups, push
 from greensdk_prometheus.gateway import machine
-from prometheus_kit import PATIENCE_S, deaf, pushgateway, record, server, unreachable, wait_until
+from prometheus_kit import deaf, pushgateway, record, server, unreachable, wait_until
 from rights_kit import need
 
 import greensdk
@@ -198,7 +198,7 @@ def test_emitting_waits_for_nobody():
     """
     with warnings.catch_warnings(record=True) as caught, deaf() as silent:
         warnings.simplefilter("always")
-        sink = PushgatewaySink(f"prometheus+{silent}", push_every_s=3600, timeout_s=PATIENCE_S)
+        sink = PushgatewaySink(f"prometheus+{silent}", push_every_s=3600, timeout_s=10)
         sink.emit(record())
         pushing = threading.Thread(target=lambda: lifecycle.existing(sink._name).finish())
         pushing.start()

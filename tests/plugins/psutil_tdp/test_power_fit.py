@@ -93,6 +93,7 @@ def made_up_points(path: Path, *, noise: float = 0.0) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_fit_finds_the_numbers_that_made_the_packages(script: Any, tmp_path: Path) -> None:
     """
     All six, for models that it has not seen as well; boards and rows that can't be true are left alone.
@@ -106,6 +107,7 @@ def test_the_fit_finds_the_numbers_that_made_the_packages(script: Any, tmp_path:
     assert [point.watts for point in points] == pytest.approx(list(said), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_the_intervals_of_packages_hold_what_was_left_out(script: Any, tmp_path: Path) -> None:
     """
     CPUs that are up to 20 % aside, and whose readings hang together: hardly any noise of their own.
@@ -121,6 +123,7 @@ def test_the_intervals_of_packages_hold_what_was_left_out(script: Any, tmp_path:
     assert 0.9 < low < 1 < high < 1.1
 
 
+@pytest.mark.slow
 def test_package_errors_on_the_given_points_are_within_the_bars(script: Any) -> None:
     """
     Each CPU model left out once: 21 % for servers and 24 % for clients from 10 % load, and no bias; also with the
@@ -157,6 +160,7 @@ def test_the_shipped_curves_hold_nine_of_ten_readings(script: Any) -> None:
         assert 0.85 <= sum(each) / len(each) <= 0.95, where
 
 
+@pytest.mark.slow
 def test_the_fit_finds_the_numbers_that_made_the_servers(script: Any, tmp_path: Path) -> None:
     """
     All six, and the rows it left out of each.
@@ -169,6 +173,7 @@ def test_the_fit_finds_the_numbers_that_made_the_servers(script: Any, tmp_path: 
     assert (found["modern"], found["families"], found["older"]) == (21, 7, 12)
 
 
+@pytest.mark.slow
 def test_intervals_come_from_families_that_were_left_out(script: Any, tmp_path: Path) -> None:
     """
     Servers that are up to 20 % aside: the factors hold nine of ten of them.
@@ -179,6 +184,7 @@ def test_intervals_come_from_families_that_were_left_out(script: Any, tmp_path: 
     assert 1.1 < high < 1.35
 
 
+@pytest.mark.slow
 def test_the_tables_put_all_formulas_on_the_same_rows(script: Any, tmp_path: Path, capsys: Any) -> None:
     """
     Ours, the seeds', codecarbon's three, Teads and CCF, then what is left out, coverage, old servers, packages.
@@ -230,6 +236,7 @@ def test_the_plugins_numbers_are_what_the_script_writes(script: Any) -> None:
     assert found == Path(coefficients.__file__).read_text()
 
 
+@pytest.mark.slow
 def test_without_specpower_rows_it_prints_the_package_tables(script: Any, monkeypatch: Any, capsys: Any) -> None:
     """
     On the readings that are in this repository.

@@ -11,14 +11,11 @@ from greensdk.testing import FakeClock, PowercapTree, check_monitor, ticking
 
 
 @pytest.fixture
-def tree(tmp_path):
+def tree(two_packages):
     """
-    Two packages, the memory of the second, and the cores of the first.
+    The machine with two packages.
     """
-    tree = PowercapTree(tmp_path)
-    tree.package(0).core()
-    tree.package(1).dram()
-    return tree
+    return two_packages
 
 
 @pytest.fixture

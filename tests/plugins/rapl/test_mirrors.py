@@ -7,7 +7,7 @@ import os
 import pytest
 from greensdk_rapl import RaplMonitor
 from greensdk_rapl.mirrors import agreed
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meter_kit import joules, opened
 
@@ -120,7 +120,6 @@ class TestDies:
 
         assert 22.0 == reading["energy_j"]
 
-    @settings(deadline=None)
     @given(st.integers(0, 2**62), st.integers(0, 2**62))
     def test_counters_agree_when_they_are_equal(self, tmp_path_factory, one_uj, other_uj):
         """

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from greensdk_rapl import RaplMonitor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meter_kit import joules, opened
 
@@ -70,7 +70,6 @@ class TestPoll:
         assert 736.0 == long["energy_j"]
         assert {"package-0": 7} == long["attributes"]["wraps"]
 
-    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 400_000_000), st.sampled_from("psx")), min_size=3, max_size=25))
     def test_overlapping_windows_stay_exact_through_polls(self, steps):
         """

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from greensdk_rapl import RaplMonitor
 from greensdk_rapl.total import SLACK_S
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from meter_kit import joules, opened, window
 
@@ -15,14 +15,11 @@ from greensdk.testing import PowercapTree
 
 
 @pytest.fixture
-def tree(tmp_path):
+def tree(two_packages):
     """
-    Two packages, the memory of the second, and the cores of the first.
+    The machine with two packages.
     """
-    tree = PowercapTree(tmp_path)
-    tree.package(0).core()
-    tree.package(1).dram()
-    return tree
+    return two_packages
 
 
 class TestReset:
@@ -50,7 +47,6 @@ class TestReset:
         assert {"package-0": None, "core-0": 10.0, "package-1": 10.0, "dram-1": 10.0} == reading["domains"]
         assert "wraps" not in reading["attributes"]
 
-    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_a_number_is_only_given_when_the_zone_can_draw_it(self, data):
         """
@@ -104,7 +100,6 @@ class TestJump:
     A counter that went on while the clock stood still, as in a suspend, or that belongs to another host now.
     """
 
-    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_no_number_is_more_than_the_zone_can_draw(self, data):
         """

@@ -4,7 +4,7 @@ What adds up, and what a hole costs.
 
 import pytest
 from greensdk_rapl.total import add, doubts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 KINDS = ["package", "dram", "core", "uncore", "psys", "other"]
@@ -17,7 +17,6 @@ class TestAdd:
     Packages, and their memory where all of it is known.
     """
 
-    @settings(deadline=None)
     @given(zones)
     def test_the_boundary_says_what_is_in_the_sum(self, found):
         """
@@ -50,7 +49,6 @@ class TestDoubts:
     Numbers that can't be right.
     """
 
-    @settings(deadline=None)
     @given(zones, st.floats(0.0, 100.0))
     def test_what_is_possible_is_not_doubted(self, found, seconds):
         """

@@ -11,7 +11,6 @@ import subprocess
 import sys
 
 import pytest
-from s3_kit import seaweed
 
 from greensdk.deliver import spool
 
@@ -29,15 +28,6 @@ for n in range(int(sys.argv[3])):
     work(n)
 print("the program's own")
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """
-    One server for all tests of this module.
-    """
-    with seaweed(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,21 +13,12 @@ import tracemalloc
 import pytest
 from greensdk_lithops.storage import StorageSink
 from greensdk_s3 import S3Sink
-from s3_kit import Distant, seaweed
+from s3_kit import Distant
 
 import greensdk
 from greensdk import RecordError, track
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """
-    One server for all tests of this module.
-    """
-    with seaweed(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 @pytest.fixture

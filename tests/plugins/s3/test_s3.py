@@ -11,7 +11,6 @@ import sys
 import threading
 
 import pytest
-from s3_kit import seaweed
 
 import greensdk
 from greensdk import SinkError, capture, track
@@ -22,15 +21,6 @@ from greensdk.deliver.sinks import memory
 pytestmark = pytest.mark.slow
 
 FAST = {"s3": {"budget_s": 30}}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """
-    One server for all tests of this module.
-    """
-    with seaweed(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 @pytest.fixture

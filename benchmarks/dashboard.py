@@ -1,8 +1,9 @@
 """
-Builds ``dashboard.json``, the Grafana dashboard beside this file.
+Builds plugins/greensdk_prometheus/dashboard.json, the Grafana dashboard.
 
-``python -m greensdk_prometheus.dashboard`` prints it, and needs ``grafana-foundation-sdk`` for that. Joules of
-different boundaries are shown side by side, never added.
+    python benchmarks/dashboard.py > plugins/greensdk_prometheus/dashboard.json
+
+It needs ``grafana-foundation-sdk``. Joules of different boundaries are shown side by side, never added.
 """
 
 from __future__ import annotations
