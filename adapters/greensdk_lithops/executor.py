@@ -7,10 +7,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lithops import FunctionExecutor
+from lithops import FunctionExecutor, RetryingFunctionExecutor
 
 from greensdk.configure.settings import KEYS
 from greensdk.configure.spec import make_spec, sent_whole
@@ -87,8 +87,10 @@ class _Measuring(Advising):
             return method(*args, **kwargs)  # Lithops raises the error
         make_ready(call.arguments, self._energy, self)
         retry = retrying()
-        job = {**self._job, **own, "executor_id": self.executor_id, "attempt": retry.failure_count + 1 if retry else 1}
-        call.arguments["extra_env"] = {VARIABLE: json.dumps(job), **call.arguments["extra_env"]}
+        environment = call.arguments["extra_env"]
+        job = {**self._job, **json.loads(environment.get(VARIABLE, "{}")), **own}
+        job |= {"executor_id": self.executor_id, "attempt": retry.failure_count + 1 if retry else 1}
+        call.arguments["extra_env"] = {**environment, VARIABLE: json.dumps(job)}
         with sent_whole():
             futures = method(*call.args, **call.kwargs)
         remember(futures if isinstance(futures, list) else [futures], job, retry and retry.response_future)
@@ -156,7 +158,24 @@ def instrument(executor: E, energy: Mapping[str, Any] | None = None) -> E:
         prepare(inner)
     if inner is not executor:
         vars(executor)["energy_report"] = inner.energy_report
+    if isinstance(executor, RetryingFunctionExecutor):
+        vars(executor)["map"] = _of_a_workflow(executor.map)
     return executor
+
+
+def _of_a_workflow(method: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Return a method that takes ``stage=``, ``workflow=`` and ``parents=`` and gives them to all attempts of its calls.
+    """
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        own, _ = split({key: kwargs.pop(key) for key in WORKFLOW_KEYS if key in kwargs}, method.__name__)
+        if own:
+            kwargs["extra_env"] = {**(kwargs.get("extra_env") or {}), VARIABLE: json.dumps(own)}
+        return method(*args, **kwargs)
+
+    return call
 
 
 def _instrument_all(energy: Mapping[str, Any] | None) -> None:

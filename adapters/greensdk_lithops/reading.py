@@ -7,14 +7,16 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, BinaryIO, TypeVar
 
 from greensdk.deliver.keys import folder_of
 from greensdk.errors import RecordError
+from greensdk.logs.ahead import fetched
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 READERS = 16
@@ -26,7 +28,7 @@ Found = TypeVar("Found")
 
 class JobRecords:
     """
-    The storage of some jobs: each client made once, each job's folder listed once.
+    The storage of some jobs: each client is made once, each job's folder listed once.
 
     Args:
         prefix: Where in the bucket.
@@ -37,6 +39,8 @@ class JobRecords:
         self._prefix = prefix
         self._until_s = monotonic() + seconds
         self._clients: dict[int, Any] = {}
+        self._same: dict[str, Any] = {}
+        self._lock = threading.Lock()
         self._keys: dict[str, dict[str, list[tuple[str, str]]]] = {}
 
     def records(self, futures: Sequence[Any]) -> list[list[dict[str, Any]]]:
@@ -79,12 +83,17 @@ class JobRecords:
         return list(found.values())
 
     def _client(self, config: dict[str, Any]) -> Any:
+        """
+        Return one client for all equal configurations; futures that were pickled one by one have a copy each.
+        """
         from lithops.storage import Storage
 
-        key = id(config)
-        if key not in self._clients:
-            self._clients[key] = Storage(storage_config=config)
-        return self._clients[key]
+        with self._lock:
+            if (client := self._clients.get(id(config))) is None:
+                text = json.dumps(config, sort_keys=True, default=str)
+                client = self._same.get(text) or Storage(storage_config=config)
+                self._clients[id(config)] = self._same[text] = client
+        return client
 
 
 def in_parallel(work: Callable[[Item], Found], items: Iterable[Item], until_s: float) -> list[Found | None]:
@@ -93,8 +102,6 @@ def in_parallel(work: Callable[[Item], Found], items: Iterable[Item], until_s: f
 
     Storage clients have timeouts of minutes. A thread that waits for one is left behind.
     """
-    import threading
-
     waiting = deque(enumerate(items))
     found: list[Found | None] = [None] * len(waiting)
 
@@ -118,9 +125,10 @@ def _number(key: str) -> tuple[int, str]:
     return len(key), key
 
 
-def objects(prefix: str) -> Iterator[tuple[str, BinaryIO]]:
+def objects(prefix: str, without: Collection[str] = ()) -> Iterator[tuple[str, BinaryIO]]:
     """
-    Yield name and content of each object with records, sorted by name: the one with this key, or all below it.
+    Yield name and content of each object with records, sorted by name: the one with this key, or all below it, but for
+    those with some names.
 
     Raises:
         RecordError: There is none, or the storage can't be read.
@@ -138,9 +146,11 @@ def objects(prefix: str) -> Iterator[tuple[str, BinaryIO]]:
         raise RecordError(f"{where}: Lithops' storage: {type(error).__name__}: {error}") from error
     if not keys:
         raise RecordError(f"{where}: no *.jsonl in Lithops' {client.backend} bucket {client.bucket!r}")
-    for key in keys:
+
+    def fetch(key: str) -> tuple[str, BinaryIO]:
         try:
-            data = client.get_object(client.bucket, key)
+            return f"lithops://{key}", io.BytesIO(client.get_object(client.bucket, key))
         except Exception as error:
             raise RecordError(f"lithops://{key}: Lithops' storage: {type(error).__name__}: {error}") from error
-        yield f"lithops://{key}", io.BytesIO(data)
+
+    yield from fetched(fetch, (key for key in keys if f"lithops://{key}" not in without))

@@ -16,6 +16,7 @@ from greensdk_lithops.job import WORKFLOW_KEYS
 from greensdk_lithops.stats import KEPT_OF_READING, RECORD_KEY
 
 LOST = "lost"
+UNMEASURED = "unmeasured"
 TIMINGS = ("host_submit_tstamp", "host_status_done_tstamp", "worker_start_tstamp", "worker_end_tstamp")
 
 
@@ -48,9 +49,10 @@ def later_overhead_s(record: dict[str, Any], future: Any) -> float | None:
     return own
 
 
-def lost(future: Any, reason: str) -> dict[str, Any]:
+def without_record(future: Any, status: str, reason: str) -> dict[str, Any]:
     """
-    Return a record for a call that left none: what the client knows, and the reason.
+    Return a record for a call that left none: what the client knows, its status (:data:`LOST` or :data:`UNMEASURED`),
+    and the reason.
 
     ``duration_s`` is the handler's if there is one, else the time from submission to status, which includes waiting.
     """
@@ -60,7 +62,7 @@ def lost(future: Any, reason: str) -> dict[str, Any]:
     return {
         **_blank(future),
         "function": getattr(future, "function_name", None),
-        "status": LOST,
+        "status": status,
         "error_type": getattr(kind, "__name__", None),
         "duration_s": _duration_s(stats),
         "reason": reason,

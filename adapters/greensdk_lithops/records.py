@@ -4,13 +4,14 @@ Records read back on the client: full ones from storage, else what ``future.stat
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from greensdk_lithops.first import MISSING_KEY
 from greensdk_lithops.futures import attempts
 from greensdk_lithops.reading import JobRecords
-from greensdk_lithops.rebuild import from_stats, later_overhead_s, lost, worker_of
+from greensdk_lithops.rebuild import LOST, UNMEASURED, from_stats, later_overhead_s, without_record, worker_of
 from greensdk_lithops.storage import DEFAULT_PREFIX
 
 WAIT_S = 60.0
@@ -25,8 +26,9 @@ def collect(futures: Any, *, prefix: str = DEFAULT_PREFIX, wait_s: float = WAIT_
     Return the records of the calls behind `futures`, in their order.
 
     One for each call and attempt; several for a call whose function is not measured itself but calls measured ones. A
-    call that left nothing (it was killed, or ran out of time) has a record with the status ``lost`` and the reason.
-    Waits for no call and raises for no single future: collect when the results are there.
+    call that left nothing has a record with the reason and the status ``unmeasured`` if it ended well, ``lost`` if it
+    was killed or ran out of time. Waits for no call and raises for no single future: collect when the results are
+    there.
 
     Args:
         futures: Of any executor, chained lists and futures of ``lithops.concurrent.futures`` too. The failed attempts
@@ -46,16 +48,16 @@ def collect(futures: Any, *, prefix: str = DEFAULT_PREFIX, wait_s: float = WAIT_
 def _calls(futures: Any) -> Iterator[Any]:
     """Yield Lithops' own futures, and those that a call has returned as its result, each once."""
     seen: set[int] = set()
-    waiting = list(_listed(futures))
+    waiting = deque(_listed(futures))
     while waiting:
-        future = waiting.pop(0)
+        future = waiting.popleft()
         for name in ("lithops_future", "response_future"):
             future = getattr(future, name, None) or future
         for each in attempts(future):
             if id(each) not in seen:
                 seen.add(id(each))
                 yield each
-                waiting[:0] = getattr(each, "_new_futures", None) or ()
+                waiting.extendleft(reversed(getattr(each, "_new_futures", None) or ()))
 
 
 def _listed(futures: Any) -> Iterable[Any]:
@@ -70,18 +72,25 @@ def _without(future: Any) -> list[dict[str, Any]]:
     try:
         record = from_stats(future)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        return [lost(future, f"its record in future.stats can't be read: {error}")]
-    return [lost(future, _why(future)) if record is None else record]
+        # One that is no JSON was written by a call that ended; the others are no futures with statistics.
+        status = UNMEASURED if isinstance(error, ValueError | RecursionError) else LOST
+        return [without_record(future, status, f"its record in future.stats can't be read: {error}")]
+    return [without_record(future, *_why(future)) if record is None else record]
 
 
-def _why(future: Any) -> str:
+def _why(future: Any) -> tuple[str, str]:
+    """
+    Return status and reason of a call that left no record.
+    """
     error = getattr(future, "_exception", None)
     if isinstance(error, tuple) and error[0] is not None:
-        return f"its worker left no record: {getattr(error[0], '__name__', error[0])}: {error[1]}"
+        return LOST, f"its worker left no record: {getattr(error[0], '__name__', error[0])}: {error[1]}"
     stats = getattr(future, "stats", None) or {}
     if MISSING_KEY in stats:
-        return f"its worker could not load greensdk: {stats[MISSING_KEY]}"
-    return NOT_MEASURED if "worker_end_tstamp" in stats else NOT_OVER
+        return UNMEASURED, f"its worker could not load greensdk: {stats[MISSING_KEY]}"
+    if "worker_end_tstamp" in stats:
+        return UNMEASURED, NOT_MEASURED
+    return LOST, NOT_OVER
 
 
 def _completed(record: dict[str, Any], future: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ OF_WORKER = (
     "backend", "executor_id", "job_id", "call_id", "activation_id", "attempt", "calls", "memory_mb", "cold_start",
     "stage", "workflow", "parents",
 )  # fmt: skip
+WITH_RESULT = ("ok", "unmeasured")
 TABLES = (("job", "worker.job_id"), ("host", "host.host_id"))
 
 
@@ -60,7 +61,9 @@ class LithopsReport(EnergyReport):
         if not attempts:
             return ""
         groups = self.by("status").items()
-        failed = ", ".join(f"{group.calls} {status} ({_joules(group)})" for status, group in groups if status != "ok")
+        failed = ", ".join(
+            f"{group.calls} {status} ({_joules(group)})" for status, group in groups if status not in WITH_RESULT
+        )
         number, most = sum(attempts.values()), max(attempts)
         return f"{number} attempts beyond the first, {most} at most; without a result: {failed or 'none'}"
 

@@ -15,7 +15,7 @@ same key again when its delivery is repeated.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +68,10 @@ class StorageSink:
     close = flush
 
     @classmethod
-    def stored(cls, uri: str, **_: Any) -> Iterator[tuple[str, BinaryIO]]:
+    def stored(cls, uri: str, *, without: Collection[str] = (), **_: Any) -> Iterator[tuple[str, BinaryIO]]:
         """
-        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.deliver.sinks.Sink`.
+        Yield name and bytes of each object of records at or below a URI, but for some; see
+        :class:`greensdk.deliver.sinks.Sink`.
 
         The storage is the one that Lithops is configured with here.
 
@@ -79,7 +80,17 @@ class StorageSink:
         """
         from greensdk_lithops.reading import objects
 
-        yield from objects(prefix_of(uri))
+        yield from objects(prefix_of(uri), without)
+
+    @classmethod
+    def remove(cls, _: str, names: Sequence[str], **_config: Any) -> None:
+        """
+        Delete objects of the storage that Lithops is configured with here.
+        """
+        from lithops.storage import Storage
+
+        client = Storage()
+        client.delete_objects(client.bucket, [name.removeprefix(f"{SCHEME}://") for name in names])
 
 
 class Objects(Delivery):

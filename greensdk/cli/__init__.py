@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "greensdk.cli.compare:compare",
     "diff": "greensdk.cli.diff:diff",
     "query": "greensdk.cli.query:query",
+    "compact": "greensdk.cli.compact:compact",
     "export": "greensdk.cli.export:export",
     "import": "greensdk.cli.import_:import_",
     "advise": "greensdk.cli.advise:advise",

@@ -110,8 +110,9 @@ def _cell(value: Any) -> Any:
 def _parquet(sources: tuple[str, ...], out: str, force: bool, bad: _Skipped) -> str:
     from greensdk.cli.extras import need
     from greensdk.errors import RecordError
+    from greensdk.logs.columns import literal
     from greensdk.logs.fresh import fresh
-    from greensdk.report.sql import literal, said, tables
+    from greensdk.report.sql import said, tables
 
     need("duckdb", "greensdk export --to parquet")
     import duckdb

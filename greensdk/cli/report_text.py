@@ -57,6 +57,7 @@ def print_report(
 LONGEST_LINE = 1000
 """Characters of a remark that are shown."""
 COLUMNS = ("calls", "energy (90%)", "own J", "share", "seconds", "CPU s", "J/call", "method")
+ENDED_WELL = ("ok", "unmeasured")
 MOST_LINES = 500
 """Lines of a tree that are shown."""
 
@@ -109,7 +110,7 @@ def _print_total(found: EnergyReport) -> None:
     qualities = [f"{group.calls} {name}" for name, group in found.by("energy_quality").items() if name is not None]
     if qualities:
         click.echo(f"quality   {shown(', '.join(qualities))}")
-    ended = [f"{group.calls} {name}" for name, group in found.by("status").items() if name != "ok"]
+    ended = [f"{group.calls} {name}" for name, group in found.by("status").items() if name not in ENDED_WELL]
     if ended:
         click.echo(f"failed    {shown(', '.join(ended))}")
 

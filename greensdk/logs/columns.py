@@ -54,6 +54,13 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """
+    Return an SQL string.
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
 def harmless(value: Any) -> Any:
     """
     Return a cell of CSV; a text that a spreadsheet would run as a formula begins with an apostrophe.

@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from greensdk.errors import RecordError
-from greensdk.logs.read import files, next_line, streams, unreadable
+from greensdk.logs.read import PARQUET, files, next_line, streams, unreadable
 
 PIECE_BYTES = 32_000_000
 PARALLEL_BYTES = 30_000_000
@@ -46,7 +46,7 @@ class Piece(NamedTuple):
 class Copies:
     """
     A file of our own for what can be read only once, or not from the middle: standard input, pipes, compressed files,
-    objects in storage. It is gone with this object.
+    Parquet, objects in storage. It is gone with this object.
 
     Attributes:
         path: Where it is; empty while nothing was copied.
@@ -94,7 +94,7 @@ def opened(sources: Iterable[str | os.PathLike[str]]) -> tuple[list[Piece], Copi
     found: list[Piece] = []
     copies = Copies()
     for name in (name for source in sources for name in files(source)):
-        if name.endswith(".gz") or not os.path.isfile(name):
+        if name.endswith((".gz", PARQUET)) or not os.path.isfile(name):
             found += [Piece(0, each, *copies.add(each, stream)) for each, stream in streams(name)]
         else:
             found.append(Piece(0, name, name, 0, os.path.getsize(name)))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from greensdk.configure.uris import scheme_of
@@ -19,7 +19,8 @@ STDIN = "-"
 TORN = "torn line: its writer was stopped in the middle of it"
 LONGEST_BYTES = 1 << 24
 """A longer line is no record, and is not read into memory: 16 MiB is what DuckDB takes, too."""
-_SUFFIXES = (".jsonl", ".jsonl.gz")
+PARQUET = ".parquet"
+_SUFFIXES = (".jsonl", ".jsonl.gz", PARQUET)
 
 
 class Problem(NamedTuple):
@@ -47,9 +48,9 @@ def read(source: str | os.PathLike[str], *, skip: Callable[[Problem], Any] | Non
     Only what makes a line unreadable is looked at; :func:`greensdk.logs.check` looks at every key.
 
     Args:
-        source: A file of JSON lines (``.gz``: compressed), a folder that is searched for ``*.jsonl`` and
-            ``*.jsonl.gz`` at any depth, a glob, ``-`` for standard input, or the URI of a sink from which records
-            can be read back, such as ``s3://bucket/prefix``.
+        source: A file of JSON lines (``.gz``: compressed), a ``.parquet`` file of ``greensdk compact``, a folder that
+            is searched for all of these at any depth, a glob, ``-`` for standard input, or the URI of a sink from
+            which records can be read back, such as ``s3://bucket/prefix``.
         skip: Called with each line that can't be read, which is then left out; None raises instead.
 
     Raises:
@@ -139,20 +140,26 @@ def unreadable() -> tuple[type[Exception], ...]:
     return OSError, EOFError, error
 
 
-def streams(source: str | os.PathLike[str]) -> Iterator[tuple[str, BinaryIO]]:
+def streams(source: str | os.PathLike[str], without: Collection[str] = ()) -> Iterator[tuple[str, BinaryIO]]:
     """
     Yield name and bytes, uncompressed, of every file or object of `source`; each is closed when the next is asked for.
+
+    Args:
+        source: As for :func:`read`.
+        without: Names that are left out.
 
     Raises:
         RecordError: There is no such source, or it can't be opened.
     """
     path = os.fspath(source)
     if is_uri(path):
-        for name, stream in _stored(path):
+        for name, stream in _stored(path, without):
             with stream, _uncompressed(name, stream) as file:
                 yield name, file
         return
     for name in files(path):
+        if name in without:
+            continue
         try:
             opened = _open(name)
         except OSError as error:
@@ -168,18 +175,42 @@ def is_uri(source: str) -> bool:
     return scheme_of(source) != "file" and not os.path.exists(source)
 
 
-def _stored(uri: str) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield what the sink of a URI's scheme has stored there."""
+def _stored(uri: str, without: Collection[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """
+    Yield what the sink of a URI's scheme has stored there.
+
+    Raises:
+        RecordError: No sink knows the scheme, or what goes there can't be read back.
+    """
+
+    stored, table = _sink(uri, "stored", "records can't be read back from there")
+    # Sinks of third parties need not know how to leave some out.
+    yield from stored(uri, **table, **({"without": without} if without else {}))
+
+
+def removed(uri: str, names: Sequence[str]) -> int:
+    """
+    Delete objects below a URI, and return how many of `names` there were.
+
+    Raises:
+        RecordError: No sink knows the scheme, or it deletes nothing.
+    """
+    remove, table = _sink(uri, "remove", "nothing can be deleted there")
+    below = [name for name in names if name.startswith(f"{scheme_of(uri)}:")]
+    remove(uri, below, **table)
+    return len(below)
+
+
+def _sink(uri: str, method: str, problem: str) -> tuple[Any, Any]:
     from greensdk.configure.config import sink_table
     from greensdk.configure.targets import load
 
     scheme = scheme_of(uri)
     target, table = sink_table(scheme)
-    stored = getattr(load(target), "stored", None) if target else None
-    if stored is None:
-        problem = "records can't be read back from there" if target else f"no sink knows {scheme}:"
-        raise RecordError(f"{uri}: {problem}")
-    yield from stored(uri, **table)
+    found = getattr(load(target), method, None) if target else None
+    if found is None:
+        raise RecordError(f"{uri}: {problem if target else f'no sink knows {scheme}:'}")
+    return found, table
 
 
 def files(source: str | os.PathLike[str]) -> list[str]:
@@ -215,6 +246,10 @@ def _open(path: str) -> BinaryIO:
         import gzip
 
         return cast("BinaryIO", gzip.open(path))
+    if path.endswith(PARQUET):
+        from greensdk.logs.parquet import lines_of
+
+        return lines_of(path)
     return open(path, "rb")
 
 

@@ -9,6 +9,7 @@ with a probability of 3e-8 (birthdays, n^2 / 2^65).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -22,12 +23,12 @@ import numpy as np
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, parse
 from greensdk.report import drift
+from greensdk.report.batch import columns_of, places, some
 from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, MAY_LACK, PROCESS, fault, shape, tidied
-from greensdk.report.windows import Windows
+from greensdk.report.windows import Windows, grow
 from greensdk.schema.fields import FORMAT, MAJOR
 from greensdk.schema.primary import call_quality
 
-NEWLINE = ord("\n")
 SCHEMA = f"{FORMAT}/{MAJOR}"
 SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
@@ -35,7 +36,8 @@ TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method
 NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "children_cpu_s", "energy_j", "energy_low_j", "energy_high_j")
 PLACES = ("id", "parent", "address", "line", "host", "process", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
-_ONCE = attrgetter(*GROUPS[:7])
+_SCHEMA = attrgetter("schema")
+_BOOT = attrgetter("host_id", "boot_id")
 _COMPARED = attrgetter(*drift.OF_READING)
 
 
@@ -99,8 +101,9 @@ class Builder:
         self.ids: list[str] | None = [] if ids else None
         self.lines = self.taken = 0
         self.problems: list[Problem] = []
-        self.tables: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
-        self.rows: dict[str, list[Any]] = {name: [] for name in (*PLACES, *NUMBERS, *_detailed(details))}
+        self.tables = {name: places() for name in TABLES}
+        names = (*PLACES, *NUMBERS, *_detailed(details))
+        self.rows: dict[str, array[Any]] = {name: array(np.dtype(TYPES.get(name, float)).char) for name in names}
         self.windows = Windows(self.tables)
         self.readings: list[tuple[Any, ...]] = []
         self.parts: list[tuple[int, int, float]] = []
@@ -117,18 +120,17 @@ class Builder:
             text: Whole lines.
             first_byte: Where they begin in it.
         """
-        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE)
+        ends = list(_ends(text))
         lines = len(ends) + (not text.endswith(b"\n"))
         records = _at_once(text, lines, self.decoder)
         if records is None:
             found = list(self._one_by_one(path, text))
             records = [record for _, record in found]
-            starts = np.array([place for place, _ in found], np.int64)
+            starts = [place for place, _ in found]
         else:
-            starts = np.zeros(lines, np.int64)
-            starts[1:] = ends[: lines - 1] + 1
+            starts = [0, *ends][:lines]
         self.lines += lines
-        self._take(records, starts + first_byte)
+        self._take(records, [first_byte + start for start in starts])
 
     def take(self, records: Sequence[dict[str, Any]]) -> None:
         """
@@ -137,7 +139,7 @@ class Builder:
         Raises:
             RecordError: No sum can be made of one.
         """
-        self._take([self._of(record) for record in records], np.arange(self.taken, self.taken + len(records)))
+        self._take([self._of(record) for record in records], range(self.taken, self.taken + len(records)))
 
     def _of(self, record: dict[str, Any]) -> Any:
         process = record.get(PROCESS)
@@ -170,79 +172,87 @@ class Builder:
             else:
                 yield place, record
 
-    def _take(self, records: list[Any], lines: Any) -> None:
-        rows, tables = self.rows, self.tables
+    def _take(self, records: list[Any], lines: Sequence[int]) -> None:
+        if not records:
+            return
         first, self.taken = self.taken, self.taken + len(records)
-        found: dict[str, Iterable[Any]] = {name: map(attrgetter(name), records) for name in NUMBERS}
+        values = columns_of(records)
+        facts = self._facts(values)
         # Not looked at when the line was read, for old records have none.
-        found["children_cpu_s"] = [_amount(record.children_cpu_s) for record in records]
-        found["id"] = [hash(record.record_id) for record in records]
-        found["parent"] = [hash(record.parent_id or "") for record in records]
-        found["line"] = lines
-        found["facts"] = self._facts(records)
-        found["host"] = _places(tables["host"], ((each.host.host_id, each.host.boot_id) for each in records))
-        processes = (b"" if record.process is None else bytes(record.process) for record in records)
-        found["process"] = _places(tables["process"], processes)
-        found["address"] = [_address(record.worker) for record in records]
-        found["basis"] = self.windows.take(first, records)
+        found: dict[str, Any] = {**values, "children_cpu_s": _amounts(values["children_cpu_s"])}
+        found |= self._places(values) | {"line": lines, "facts": facts}
+        found["basis"] = self.windows.take(first, values, facts)
         if self.details:
-            found["started_s"] = [instant(record.started_at) for record in records]
-            found |= {name: map(_amount, values_of(records, name)) for name in AMOUNTS}
+            found["started_s"] = [instant(text) for text in values["started_at"]]
+            found |= {name: _amounts(values_of(records, name)) for name in AMOUNTS}
             self.readings += self._readings(first, records)
         if self.ids is not None:
-            self.ids += [record.record_id for record in records]
-        for name, values in found.items():
-            rows[name].append(np.array(list(values), TYPES.get(name, float)))
-        for row, record in enumerate(records, first):
-            if record.energy_parts_j is not None:
-                self.parts += self._parts(row, record.energy_parts_j)
-            if (worker := record.worker) is not None and str(worker.executor_id).count("-") > 3:
-                self.around.append((row, addresses_around(str(worker.executor_id))))
-            if record.units:
-                self.units += [(row, *each) for each in amounts(record.units)]
-            if len(record.readings) > 1:
-                found_pairs = drift.pairs(record.duration_s, map(_COMPARED, record.readings))
-                self.pairs += [(row, pair) for pair in found_pairs]
+            self.ids += values["record_id"]
+        for name, column in self.rows.items():
+            grow(column, found[name])
+        self._take_rare(first, values)
 
-    def _facts(self, records: list[Any]) -> list[int]:
+    def _places(self, values: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
+        """
+        Return what tells the records, their processes and machines from others.
+        """
+        hosts, processes = self.tables["host"], self.tables["process"]
+        texts = (b"" if process is None else bytes(process) for process in values["process"])
+        return {
+            "id": list(map(hash, values["record_id"])),
+            "parent": [0 if parent is None else hash(parent) for parent in values["parent_id"]],
+            "host": list(map(hosts.__getitem__, map(_BOOT, values["host"]))),
+            "process": list(map(processes.__getitem__, texts)),
+            "address": list(map(_address, values["worker"])),
+        }
+
+    def _take_rare(self, first: int, values: Mapping[str, Sequence[Any]]) -> None:
+        """
+        Add what few records have.
+        """
+        self.parts += [
+            (first + row, self.tables["part"][name], part_j)
+            for row, joules in some(values["energy_parts_j"])
+            for name, part_j in joules.items()
+            if part_j is not None
+        ]
+        self.units += [(first + row, *each) for row, units in some(values["units"]) for each in amounts(units)]
+        executors = {str(worker.executor_id) for worker in values["worker"] if worker is not None}
+        if any(name.count("-") > 3 for name in executors):
+            for row, worker in some(values["worker"]):
+                if above := addresses_around(str(worker.executor_id)):
+                    self.around.append((first + row, above))
+        for row, readings in enumerate(values["readings"], first):
+            if len(readings) > 1:
+                found = drift.pairs(values["duration_s"][row - first], map(_COMPARED, readings))
+                self.pairs += [(row, pair) for pair in found]
+
+    def _facts(self, values: Mapping[str, Sequence[Any]]) -> list[int]:
         """
         Return the places of what records are grouped by.
         """
-        others = [values_of(records, key) for key in self.keys[7:]]
+        columns = [values_of(values[top], below) for top, _, below in (key.partition(".") for key in self.keys)]
         table = self.tables["facts"]
         try:
-            return _places(table, zip(map(_ONCE, records), *others, strict=True))
+            return list(map(table.__getitem__, zip(*columns, strict=True)))
         except TypeError:  # a list or an object: nothing that calls can be grouped by
-            others = [list(map(hashable, values)) for values in others]
-            return _places(table, zip(map(_ONCE, records), *others, strict=True))
-
-    def _parts(self, row: int, joules: Mapping[str, float | None]) -> Iterator[tuple[int, int, float]]:
-        names = self.tables["part"]
-        for name, part_j in joules.items():
-            if part_j is not None:
-                yield row, names.setdefault(name, len(names)), part_j
+            columns[7:] = [list(map(hashable, column)) for column in columns[7:]]
+            return list(map(table.__getitem__, zip(*columns, strict=True)))
 
     def _readings(self, first: int, records: list[Any]) -> Iterator[tuple[Any, ...]]:
         methods, reasons = self.tables["method"], self.tables["reason"]
         for row, record in enumerate(records, first):
             for each in record.readings:
-                name = each.monitor, each.boundary, call_quality(each.scope, str(each.quality))
-                method = methods.setdefault(name, len(methods))
-                reason = -1
-                if each.call_j is None:
-                    why = str(each.reason or "it does not say why")
-                    reason = reasons.setdefault(why, len(reasons))
+                method = methods[each.monitor, each.boundary, call_quality(each.scope, str(each.quality))]
+                reason = -1 if each.call_j is not None else reasons[str(each.reason or "it does not say why")]
                 yield row, method, reason, *map(_amount, (each.call_j, each.low_j, each.high_j))
 
     def columns(self) -> Columns:
         """
         Return what has been taken.
         """
-        rows = {
-            name: np.concatenate(values or [np.empty(0, TYPES.get(name, float))]) for name, values in self.rows.items()
-        }
+        rows = {name: np.array(column) for name, column in self.rows.items()}
         tables = {name: list(table) for name, table in self.tables.items()}
-        tables["facts"] = [(*first, *rest) for first, *rest in tables["facts"]]
         windows, counters = self.windows.columns()
         names = ("row", "method", "reason", *READING)
         values = list(zip(*self.readings, strict=True)) or [()] * len(names)
@@ -280,6 +290,15 @@ def _detailed(details: bool) -> tuple[str, ...]:
     return ("started_s", *AMOUNTS) if details else ()
 
 
+def _ends(text: bytes) -> Iterator[int]:
+    """
+    Yield the byte behind each line.
+    """
+    behind = 0
+    while behind := text.find(b"\n", behind) + 1:
+        yield behind
+
+
 def _at_once(text: bytes, lines: int, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None:
     """
     Return the records in some lines; None where they have to be looked at one by one.
@@ -296,20 +315,16 @@ def _at_once(text: bytes, lines: int, decoder: msgspec.json.Decoder[Any]) -> lis
         records = decoder.decode_lines(text)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return records if lines == len(records) and all(each.schema == SCHEMA for each in records) else None
+    return records if lines == len(records) and set(map(_SCHEMA, records)) <= {SCHEMA} else None
 
 
-def _places(table: dict[Any, int], values: Iterable[Any]) -> list[int]:
-    return [table.setdefault(value, len(table)) for value in values]
-
-
-def values_of(records: list[Any], key: str) -> list[Any]:
+def values_of(records: Sequence[Any], key: str) -> Sequence[Any]:
     """
     Return what stands under a dotted key of some records, as dictionaries or in columns' own form; None where nothing
-    does.
+    does. Under no key they stand themselves.
     """
     found = records
-    for part in key.split("."):
+    for part in key.split(".") if key else ():
         found = [each.get(part) if each.__class__ is dict else getattr(each, part, None) for each in found]
     return found
 
@@ -332,6 +347,10 @@ def amounts(units: Any) -> Iterator[tuple[str, float]]:
     for unit, value in units.items() if isinstance(units, dict) else ():
         if (amount := _amount(value)) is not None:
             yield unit, amount
+
+
+def _amounts(values: Sequence[Any]) -> Sequence[float | None]:
+    return values if all(value is None for value in values) else [_amount(value) for value in values]
 
 
 def _amount(value: Any) -> float | None:

@@ -110,7 +110,8 @@ class EnergyReport:
             del self.log.rows[name]
         self.shares: Shares = shared_out(self.log, self.rows.rows, attribution)
         self._without_cycles = int(np.isnan(self.log.windows["cycles"]).sum()) if attribution == CYCLES else 0
-        self.log = self.log._replace(windows={}, counters={})
+        self.log.windows.clear()
+        self.log.counters.clear()
         self.calls = Calls(self.log, self.rows, nested(self.log, self.rows, self.shares.calls_j), self.shares.parts_j)
 
     @cached_property

@@ -47,7 +47,8 @@ def counted(log: Columns) -> Counted:
     Return the rows that go into sums, each joule once.
     """
     once = _once(log)
-    rows = {name: log.rows[name][once] for name in ("id", "parent", "host", "process", "monotonic_s", "duration_s")}
+    some = slice(None) if len(once) == len(log.rows["id"]) else once  # a slice is no copy
+    rows = {name: log.rows[name][some] for name in ("id", "parent", "host", "process", "monotonic_s", "duration_s")}
     pairs, process = np.unique(rows["host"].astype(np.int64) << 32 | rows["process"], return_inverse=True)
     parsed = [Process.parse(text) for text in log.tables["process"]]
     machines = [boot or host for host, boot in log.tables["host"]]

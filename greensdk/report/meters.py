@@ -4,6 +4,7 @@ From windows to joules: every meter shared out among the calls that read it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from greensdk.report.columns import Columns
 from greensdk.report.counters import Counted, marks, shifts, unwrapped
-from greensdk.report.split import CPU, CYCLES, Split, split
+from greensdk.report.split import CPU, CYCLES, Split, grouped, split
 from greensdk.report.stretches import Seen, overlapping
 from greensdk.report.windows import MICRO
 from greensdk.schema.primary import has_gpu, parts_in
@@ -82,16 +83,20 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     ends = np.searchsorted(meters, np.arange(len(tables) + 1))
     sizes = np.array([len(kind[0]) for kind in log.tables["kind"]] or [0])[log.windows["kind"]]
     places = np.cumsum(sizes) - sizes
-    for meter in np.argsort(first_seen, kind="stable").tolist():
-        mine = windows[ends[meter] : ends[meter + 1]]
-        if len(mine):
-            machine, name, source, boundary = tables[meter]
-            calls_j, meter_j, rest_j = _shared(log, places[mine], mine, rule, boundary)
-            rows, own_j = log.windows["row"][mine], log.windows["own_j"][mine]
-            found.calls_j[rows] = found.calls_j[rows] - own_j + calls_j
-            if len(found.parts_j):
-                _put_parts(log, found.parts_j, boundary, rows, calls_j)
-            found.meters.append(Meter(machine, name, source, boundary, meter_j, float(calls_j.sum()), rest_j))
+    used = [meter for meter in np.argsort(first_seen, kind="stable").tolist() if ends[meter] < ends[meter + 1]]
+    mine = [windows[ends[meter] : ends[meter + 1]] for meter in used]
+    seen = [_read(log, places[each], each, rule) for each in mine]
+    for meter, each, made in zip(
+        used, mine, _divided(log, seen, mine, [tables[meter][-1] for meter in used], rule), strict=True
+    ):
+        machine, name, source, boundary = tables[meter]
+        rows, own_j = log.windows["row"][each], log.windows["own_j"][each]
+        found.calls_j[rows] = found.calls_j[rows] - own_j + made.calls_j
+        if len(found.parts_j):
+            _put_parts(log, found.parts_j, boundary, rows, made.calls_j)
+        found.meters.append(
+            Meter(machine, name, source, boundary, made.meter_j, float(made.calls_j.sum()), made.rest_j)
+        )
     return found
 
 
@@ -109,21 +114,53 @@ def _put_parts(log: Columns, parts_j: Any, boundary: str, rows: Any, calls_j: An
     parts_j[mine] = ratio * of_row[row]
 
 
-def _shared(log: Columns, places: Any, mine: Any, rule: str, boundary: str) -> Split:
+def _read(log: Columns, places: Any, mine: Any, rule: str) -> Seen:
     """
-    Share out one meter, whose windows are in the order of their beginnings.
-
-    CPU time says nothing of a GPU. Its driver has said what each call used: that takes the place of the call's CPU
-    seconds, and the counter itself that of the machine's CPU clock, whatever the rule.
+    Return the windows of one meter, in the order of their beginnings, as it saw them.
     """
     windows, since = _counted(log, places, mine)
     start_j = _scaled(log, mine, windows, since) if since.any() else _unwrapped(windows)
-    stop_j = start_j + np.nansum(windows.counted_j, axis=1)
-    seen = _seen(log, mine, start_j, stop_j, rule)
-    if not has_gpu(boundary):
-        return split(seen, rule)
+    return _seen(log, mine, start_j, start_j + np.nansum(windows.counted_j, axis=1), rule)
+
+
+def _divided(
+    log: Columns, seen: list[Any], mine: Sequence[Any], boundaries: Sequence[str], rule: str
+) -> Iterator[Split]:
+    """
+    Yield how each meter is shared out. All that the rule is for are, at once: thousands of machines take no longer.
+    """
+    heads = [overlapping(each.start_s, each.stop_s) for each in seen]
+    by_rule = [place for place, boundary in enumerate(boundaries) if not has_gpu(boundary)]
+    first = np.cumsum([0, *(len(mine[place]) for place in by_rule)])
+    group = np.cumsum([0, *(len(heads[place]) for place in by_rule)])
+    made = None
+    if by_rule:
+        columns = zip(*(seen[place] for place in by_rule), strict=True)
+        starts = np.concatenate([heads[place] + at for place, at in zip(by_rule, first.tolist(), strict=False)])
+        joined = Seen(*map(np.concatenate, columns))
+        for place in by_rule:
+            seen[place] = None
+        made = grouped(joined, starts, rule)
+    done = 0
+    for each, windows, boundary in zip(seen, mine, boundaries, strict=True):
+        if made is None or has_gpu(boundary):
+            yield _by_driver(log, windows, each)
+            continue
+        ours, groups = slice(*first[done : done + 2]), slice(*group[done : done + 2])
+        yield Split(made.calls_j[ours], float(made.meter_j[groups].sum()), float(made.rest_j[groups].sum()))
+        done += 1
+
+
+def _by_driver(log: Columns, mine: Any, seen: Seen) -> Split:
+    """
+    Share out a GPU.
+
+    CPU time says nothing of it. Its driver has said what each call used: that takes the place of the call's CPU
+    seconds, and the counter itself that of the machine's CPU clock, whatever the rule.
+    """
     own_j, endless = log.windows["own_j"][mine], np.full(len(mine), inf)
-    found = split(seen._replace(cpu_s=own_j, began_s=start_j, busy_s=stop_j - start_j, cpus=endless), CPU)
+    busy_j = seen.stop_j - seen.start_j
+    found = split(seen._replace(cpu_s=own_j, began_s=seen.start_j, busy_s=busy_j, cpus=endless), CPU)
     # Where there is room for all, fitting ends a little short of it.
     calls_j = np.where(found.calls_j > NEAR * own_j, own_j, found.calls_j)
     rest_j = found.meter_j - float(calls_j.sum())

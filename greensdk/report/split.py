@@ -40,8 +40,8 @@ before it): it takes all there was while it ran, and fitting, which would raise 
 """
 
 
-AT_ONCE = 2_000_000
-"""As many groups at once as this over the square of their size: some 100 MB."""
+AT_ONCE = 400_000
+"""As many groups at once as this over the square of their size: some 20 MB."""
 
 
 class Split(NamedTuple):
@@ -59,6 +59,21 @@ class Split(NamedTuple):
     rest_j: float
 
 
+class Groups(NamedTuple):
+    """
+    The same for many groups of windows at once.
+
+    Attributes:
+        calls_j: Each call's joules.
+        meter_j: What the meter counted while a window of each group was open.
+        rest_j: What of that is unattributed.
+    """
+
+    calls_j: Any
+    meter_j: Any
+    rest_j: Any
+
+
 def split(seen: Seen, rule: str) -> Split:
     """
     Share a meter's joules out among the windows that read it.
@@ -67,50 +82,63 @@ def split(seen: Seen, rule: str) -> Split:
         seen: Calls that are not inside each other, on one meter, in the order of their beginnings.
         rule: One of :data:`RULES`. By cycles, `cpu_s` and `busy_s` of `seen` are cycles.
     """
-    heads = overlapping(seen.start_s, seen.stop_s)
+    found = grouped(seen, overlapping(seen.start_s, seen.stop_s), rule)
+    return Split(found.calls_j, float(found.meter_j.sum()), float(found.rest_j.sum()))
+
+
+def grouped(seen: Seen, heads: Any, rule: str) -> Groups:
+    """
+    Share joules out among the windows of each of many groups, whichever meters they are of.
+
+    Args:
+        seen: The groups one after the other, in each the windows in the order of their beginnings.
+        heads: The first window of each group.
+        rule: One of :data:`RULES`.
+    """
     sizes = np.diff(np.append(heads, len(seen.start_s)))
-    calls_j = np.zeros(len(seen.start_s))
-    meter_j = rest_j = 0.0
+    made = Groups(np.zeros(len(seen.start_s)), np.zeros(len(heads)), np.zeros(len(heads)))
     for size in np.unique(sizes).tolist():
-        every = heads[sizes == size][:, None] + np.arange(size)
+        alike = np.flatnonzero(sizes == size)
         step = max(1, AT_ONCE // size**2)
-        for many in (every[place : place + step] for place in range(0, len(every), step)):
+        for some in (alike[place : place + step] for place in range(0, len(alike), step)):
+            many = heads[some][:, None] + np.arange(size)
             found = _groups(Seen(*(each[many] for each in seen)), rule)
-            calls_j[many] = found.calls_j
-            meter_j, rest_j = meter_j + found.meter_j, rest_j + found.rest_j
-    return Split(calls_j, meter_j, rest_j)
+            made.calls_j[many], made.meter_j[some], made.rest_j[some] = found
+    return made
 
 
-def _groups(seen: Seen, rule: str) -> Split:
-    """Share out among windows that overlap, many groups of one size at once."""
+def _groups(seen: Seen, rule: str) -> Groups:
+    """
+    Share out among windows that overlap, many groups of one size at once.
+    """
     if seen.start_s.shape[1] == 1:
         return _alone(seen, rule)
     found = cut(seen)
     calls_j, rest_j = _RULES[rule](seen, found)
-    return Split(calls_j.reshape(seen.start_s.shape), float(found.energy_j.sum()), rest_j)
+    return Groups(calls_j.reshape(seen.start_s.shape), found.energy_j.sum(axis=1), rest_j)
 
 
-def _alone(seen: Seen, rule: str) -> Split:
+def _alone(seen: Seen, rule: str) -> Groups:
     energy_j = seen.stop_j - seen.start_j
     share = np.minimum(1.0, _over(seen.cpu_s, seen.busy_s, 0.0)) if rule in (CPU, CYCLES) else 1.0
     own_j = energy_j * share
-    return Split(own_j, float(energy_j.sum()), float((energy_j - own_j).sum()))
+    return Groups(own_j, energy_j[:, 0], (energy_j - own_j)[:, 0])
 
 
-def _by_cpu(seen: Seen, found: Cut) -> tuple[Any, float]:
+def _by_cpu(seen: Seen, found: Cut) -> tuple[Any, Any]:
     windows, stretches = found.members()
-    energy_j = found.energy_j.ravel()
     parts, rest = fit(seen.cpu_s, found.busy_s, windows, stretches)
-    return np.bincount(windows, energy_j[stretches] * parts, seen.cpu_s.size), float((energy_j * rest).sum())
+    calls_j = np.bincount(windows, found.energy_j.ravel()[stretches] * parts, seen.cpu_s.size)
+    return calls_j, (found.energy_j * rest.reshape(found.energy_j.shape)).sum(axis=1)
 
 
-def _by_wall(seen: Seen, found: Cut) -> tuple[Any, float]:
+def _by_wall(seen: Seen, found: Cut) -> tuple[Any, Any]:
     windows, stretches = found.members()
     each_j = found.energy_j.ravel() / np.maximum(np.bincount(stretches, minlength=found.energy_j.size), 1)
     return np.bincount(windows, each_j[stretches], seen.cpu_s.size), 0.0
 
 
-def _equally(seen: Seen, found: Cut) -> tuple[Any, float]:
+def _equally(seen: Seen, found: Cut) -> tuple[Any, Any]:
     size = seen.cpu_s.shape[1]
     return np.repeat(found.energy_j.sum(axis=1) / size, size), 0.0
 

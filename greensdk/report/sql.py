@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import RecordError
-from greensdk.logs.columns import quoted, sql_columns
+from greensdk.logs.columns import literal, quoted, sql_columns
+from greensdk.logs.parquet import LINE, selected
 from greensdk.logs.pieces import opened
-from greensdk.logs.read import LONGEST_BYTES, Problem
+from greensdk.logs.read import LONGEST_BYTES, PARQUET, Problem, files, is_uri
 from greensdk.report.groups import ends
 from greensdk.schema.fields import FORMAT, MAJOR
 
@@ -107,21 +108,28 @@ class Tables:
         connection: DuckDB, with the table ``records`` and :data:`VIEWS`.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, paths: list[str], tables: Sequence[str] = ()) -> None:
         self.connection = connection
-        self._paths = paths
+        self._paths = [*paths, *tables]
         self._problems: list[Problem] | None = None
         options = f"[{', '.join(map(literal, paths))}], ignore_errors=true, maximum_object_size={LONGEST_BYTES}"
         types = ", ".join(f"{quoted(name)}: {literal(kind)}" for name, kind in sql_columns().items())
-        self._read = f"read_json({options}, format='newline_delimited', columns={{{types}}})"
+        self._read = f"read_json({options}, format='newline_delimited', columns={{{types}}})" if paths else ""
         # A line that is no record is a row of nulls. Whether there was one is seen on the way, not by another look.
         connection.execute(f"CREATE TEMP SEQUENCE {_LEFT_OUT}")
         is_record = f"CASE WHEN schema IN ({_READABLE}) THEN true ELSE nextval('{_LEFT_OUT}') < 0 END"
-        connection.execute(f"CREATE TEMP VIEW records AS SELECT * FROM {self._read} WHERE {is_record}")  # noqa: S608
+        parts = [f"SELECT * FROM {self._read} WHERE {is_record}"] * bool(paths)  # noqa: S608
+        objects = [f"SELECT json FROM read_ndjson_objects({options})"] * bool(paths)  # noqa: S608
+        if tables:
+            parts.append(selected(connection, tables))
+            objects.append(
+                f"SELECT {LINE}::JSON AS json FROM read_parquet([{', '.join(map(literal, tables))}])"  # noqa: S608
+            )
+        connection.execute(f"CREATE TEMP VIEW records AS {' UNION ALL '.join(parts)}")
         columns = ", ".join(f"{name} {kind}" for name, kind in {**CALLS, **INNER, **_BESIDE}.items())
         connection.execute(f"CREATE TEMP TABLE greensdk_calls ({columns})")
         for name, sql in VIEWS.items():
-            found = sql.format(objects=f"read_ndjson_objects({options})", sums=_SUMS)
+            found = sql.format(objects=f"({' UNION ALL '.join(objects)})", sums=_SUMS)
             connection.execute(f"CREATE TEMP VIEW {name} AS {found}")
 
     def left_out(self) -> int:
@@ -134,6 +142,8 @@ class Tables:
             self.connection.execute(f"SELECT currval('{_LEFT_OUT}')")
         except duckdb.Error:  # it was never drawn from
             return len(self._problems or ())
+        if not self._read:
+            return 0
         found = self.connection.execute(
             f"SELECT count(*) FROM {self._read} WHERE schema IS NULL OR schema NOT IN ({_READABLE})"  # noqa: S608
         ).fetchone()
@@ -241,13 +251,6 @@ def said(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def literal(text: str) -> str:
-    """
-    Return an SQL string.
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
 @contextmanager
 def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) -> Iterator[Tables]:
     """
@@ -261,9 +264,11 @@ def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) ->
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="greensdk-") as folder:
-        files, copies = opened(sources)
+        every = [name for source in sources for name in files(source)]
+        lists = [name for name in every if name.endswith(PARQUET) and not is_uri(name)]
+        pieces, copies = opened(name for name in every if name not in set(lists))
         # Several copies are in one file.
-        names = [each.path for each in files if each.path != copies.path] + [copies.path] * bool(copies.path)
+        names = [each.path for each in pieces if each.path != copies.path] + [copies.path] * bool(copies.path)
         paths = [_path(name, folder, number) for number, name in enumerate(names)]
         config: dict[str, Any] = {
             "temp_directory": os.path.join(folder, "spill"),
@@ -271,17 +276,20 @@ def tables(sources: Iterable[str | os.PathLike[str]], *, locked: bool = True) ->
             "allow_persistent_secrets": "false",
         }
         with duckdb.connect(config=config) as connection:
-            found = Tables(connection, paths)
+            links = [_path(name, folder, number, PARQUET) for number, name in enumerate(lists)]
+            found = Tables(connection, paths, links)
             if locked:
                 found.lock()
             yield found
 
 
-def _path(path: str, folder: str, number: int) -> str:
-    """Return a path as DuckDB takes it: it would take some names for patterns."""
+def _path(path: str, folder: str, number: int, suffix: str = ".jsonl") -> str:
+    """
+    Return a path as DuckDB takes it: it would take some names for patterns.
+    """
     if not any(mark in path for mark in "*?[\\"):
         return os.path.abspath(path)
-    link = os.path.join(folder, f"{number}.jsonl")
+    link = os.path.join(folder, f"{number}{suffix}")
     os.symlink(os.path.abspath(path), link)
     return link
 

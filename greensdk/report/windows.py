@@ -4,14 +4,18 @@ Windows of shared meters as rows of numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import nan
-from operator import attrgetter
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from math import inf, nan
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from greensdk.monitor import ESTIMATED, MACHINE
+from greensdk.report.batch import columns_of
+from greensdk.report.shape import GROUPS
 from greensdk.schema.primary import chosen, has_gpu, part_j
 
 MICRO = 1e-6
@@ -24,7 +28,29 @@ the call's by its own record, and the CPU cycles of the call and the machine; Na
 COUNTS_CYCLES = "ebpf"
 """The only CPU clock that counts cycles of both."""
 PLACES = ("meter", "kind", "clock")
-_names = attrgetter("monitor", "boundary")
+COUNTERS = ("starts_j", "counted_j")
+GIVEN = ("monotonic_s", "duration_s", *WINDOW[2:], "energy_j", "scale")
+_OF_CALL = (
+    "monotonic_s", "duration_s", "energy_j", "energy_parts_j", "host_cpu_s", "host_cpu_start_s", "host_cpu_source",
+    "phases", "host", "readings",
+)  # fmt: skip
+_QUALITY, _SOURCE, _BOUNDARY = map(GROUPS.index, ("energy_quality", "energy_source", "energy_boundary"))
+_KIND = attrgetter("monitor", "boundary", "scope", "attributes.basis")
+_HOST = attrgetter("boot_id", "host_id", "cpus_logical")
+_names = itemgetter(0, 1)
+
+
+class Plan(NamedTuple):
+    """
+    What is taken of many records that have the same monitors.
+
+    Attributes:
+        basis: The place of what the number rests on; -1 where it is no estimate.
+        readings: Which of the record's readings may be windows, and whether each is one of several in the number.
+    """
+
+    basis: int
+    readings: tuple[tuple[int, bool], ...]
 
 
 class Setting(NamedTuple):
@@ -34,10 +60,12 @@ class Setting(NamedTuple):
     Attributes:
         keys: The counters.
         places: Where the meter, the kind and the clock stand in the tables.
+        values: Returns what an object has under these keys.
     """
 
     keys: tuple[str, ...]
     places: tuple[int, int, int]
+    values: Callable[[Any], Sequence[Any]]
 
 
 class Windows:
@@ -45,150 +73,200 @@ class Windows:
     Columns of windows as they grow.
     """
 
-    def __init__(self, tables: Mapping[str, dict[Any, int]]) -> None:
+    def __init__(self, tables: Mapping[str, Any]) -> None:
         self._tables = tables
+        self._facts: Sequence[Any] = ()
+        self._plans: dict[Any, Plan] = {}
         self._settings: dict[Any, Setting] = {}
-        self._found: list[tuple[Any, ...]] = []
-        self._starts_j: list[float] = []
-        self._counted_j: list[float] = []
-        self._done: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._whole = {name: array("i") for name in ("row", *PLACES, "size")}
+        self._numbers = {name: array("d") for name in (*GIVEN, *COUNTERS)}
 
-    def take(self, first: int, records: list[Any]) -> list[int]:
+    def take(self, first: int, values: Mapping[str, Sequence[Any]], facts: Sequence[int]) -> list[int]:
         """
         Add the windows of some records: where a primary reading is a meter's that other calls may have read, too,
         and comes with counters that add up to it.
 
         Args:
             first: The first record's row.
-            records: Them.
+            values: The records, as :func:`greensdk.report.batch.columns_of` returns them.
+            facts: The place of each in the table of facts.
 
         Returns:
             For each record the place of what its number rests on; -1 where it is no estimate.
         """
-        bases, table = [-1] * len(records), self._tables["basis"]
-        for row, record in enumerate(records):
-            found = chosen(
-                record.readings,
-                record.energy_source,
-                record.energy_boundary,
-                _names,
-                is_sum=record.energy_parts_j is not None,
-            )
-            if record.energy_quality == ESTIMATED and found:
-                reading = next((each for each in found if each.attributes.basis), found[0])
-                bases[row] = table.setdefault((reading.monitor, reading.attributes.basis or ""), len(table))
-            for reading in found:
-                if not reading.meter_id or reading.scope != MACHINE or record.monotonic_s is None:
-                    continue
-                if record.host_cpu_s is not None or has_gpu(reading.boundary):
-                    own_j = record.energy_j if len(found) == 1 else part_j(record.energy_parts_j, reading.boundary)
-                    if own_j is not None:
-                        self._add(first + row, record, reading, own_j)
-        self._done.append(self._columns())
-        return bases
+        plans = self._planned(values, facts)
+        picked = [
+            (row, readings[place], is_part)
+            for row, (readings, plan) in enumerate(zip(values["readings"], plans, strict=True))
+            for place, is_part in plan.readings
+            if readings[place].meter_id
+        ]
+        if picked:
+            self._take(first, values, *zip(*picked, strict=True))
+        return [plan.basis for plan in plans]
 
-    def _add(self, row: int, record: Any, reading: Any, own_j: float) -> None:
-        attributes, domains, host = reading.attributes, reading.domains, record.host
-        if has_gpu(reading.boundary):  # one that could not be counted is in no sum
-            domains = {name: joules for name, joules in domains.items() if joules is not None}
-        ranges = attributes.range_uj or {}
-        about = (
-            host.boot_id,
-            host.host_id,
-            host.cpus_logical,
-            reading.meter_id,
-            reading.monitor,
-            reading.boundary,
-            attributes.counts_since_ns,
-            record.host_cpu_source,
-            len(domains),
-            *domains,
-            *ranges,
-            *ranges.values(),
-        )
-        keys, places = self._settings.get(about) or self._new(about, record, reading, domains)
-        try:
-            counted = [domains[key] for key in keys]
-            starts = [attributes.start_uj[key] * MICRO for key in keys]
-        except (TypeError, KeyError):  # none, or null
-            starts = _scaled(attributes, keys)
-        if not counted or None in counted or None in starts:
-            return
-        if reading.energy_j is None or record.duration_s is None:
-            return
-        if abs(sum(counted) - reading.energy_j) > MICRO * max(1.0, reading.energy_j):
-            return
-        self._starts_j += starts
-        self._counted_j += counted
-        start_s, phases = record.monotonic_s, record.phases
-        before_s, after_s = (phases.start_s or 0.0, phases.stop_s or 0.0) if phases else (0.0, 0.0)
-        self._found.append(
-            (
-                row,
-                places,
-                start_s,
-                start_s + record.duration_s,
-                record.host_cpu_s,
-                record.host_cpu_start_s,
-                before_s,
-                after_s,
-                own_j,
-                *(_cycles(record) if record.host_cpu_source == COUNTS_CYCLES else (nan, nan)),
-            )
-        )
+    def _planned(self, values: Mapping[str, Sequence[Any]], facts: Sequence[int]) -> list[Any]:
+        """
+        Return what is taken of each record. Records of the same facts and monitors have one plan.
+        """
+        kinds = [tuple(map(_KIND, readings)) for readings in values["readings"]]
+        sums = [parts is not None for parts in values["energy_parts_j"]]
+        keys = list(zip(facts, sums, kinds, strict=True))
+        found = list(map(self._plans.get, keys))
+        if None in found:
+            self._plans |= {key: self._plan(*key) for key in dict.fromkeys(keys) if key not in self._plans}
+            found = list(map(self._plans.__getitem__, keys))
+        return found
 
-    def _new(self, about: Any, record: Any, reading: Any, domains: Mapping[str, Any]) -> Setting:
-        host, name = record.host, reading.meter_id
-        parts = reading.boundary.split("+")
-        keys = tuple(key for key in domains if key.partition("-")[0] in parts)
-        ranges = reading.attributes.range_uj or {}
-        meter = host.boot_id or host.host_id or "unknown", name.partition(":")[2] or name, reading.monitor
-        kind = keys, tuple(map(ranges.get, keys)), reading.attributes.counts_since_ns, host.cpus_logical
-        texts = (*meter, reading.boundary), kind, record.host_cpu_source
-        tables = [self._tables[name] for name in PLACES]
+    def _plan(self, place: int, is_sum: bool, kinds: Sequence[tuple[Any, ...]]) -> Plan:
+        table = self._tables["facts"]
+        if len(self._facts) < len(table):
+            self._facts = list(table)
+        facts = self._facts[place]
+        readings = [(*kind, number) for number, kind in enumerate(kinds)]
+        found = chosen(readings, facts[_SOURCE], facts[_BOUNDARY], _names, is_sum=is_sum)
+        basis = -1
+        if facts[_QUALITY] == ESTIMATED and found:
+            monitor, _, _, why, _ = next((each for each in found if each[3]), found[0])
+            basis = self._tables["basis"][monitor, why or ""]
+        return Plan(basis, tuple((each[-1], len(found) > 1) for each in found if each[2] == MACHINE))
+
+    def _take(self, first: int, values: Mapping[str, Sequence[Any]], rows: Any, readings: Any, is_part: Any) -> None:
+        columns, about = columns_of(readings), columns_of([each.attributes for each in readings])
+        calls = {name: [values[name][row] for row in rows] for name in _OF_CALL}
+        is_gpu = [has_gpu(boundary) for boundary in columns["boundary"]]
+        if any(is_gpu):  # one that could not be counted is in no sum
+            columns["domains"] = tuple(map(_counted, columns["domains"], is_gpu))
+            busy_s = zip(is_gpu, calls["host_cpu_s"], strict=True)
+            calls["host_cpu_s"] = [inf if gpu and busy is None else busy for gpu, busy in busy_s]
+        settings = self._settled(calls, columns, about)
+        own_j = calls["energy_j"]
+        if any(is_part):
+            parts = zip(is_part, calls["energy_parts_j"], columns["boundary"], own_j, strict=True)
+            own_j = [part_j(joules, boundary) if part else all_j for part, joules, boundary, all_j in parts]
+        starts = map(_starts, settings, about["start_uj"], about["start_counts"], about["scale_j"])
+        counted = (setting.values(each) for setting, each in zip(settings, columns["domains"], strict=True))
+        given = (
+            calls["monotonic_s"], calls["duration_s"], calls["host_cpu_s"], calls["host_cpu_start_s"],
+            *zip(*map(_around, calls["phases"]), strict=True), own_j,
+            *zip(*map(_cycles, calls["host_cpu_source"], calls["readings"]), strict=True), columns["energy_j"],
+            [1.0 if each is None else MICRO for each in about["start_uj"]],
+            list(chain.from_iterable(starts)), list(chain.from_iterable(counted)),
+        )  # fmt: skip
+        for column, numbers in zip(self._numbers.values(), given, strict=True):
+            grow(column, numbers)
+        whole = (
+            [first + row for row in rows],
+            *zip(*[setting.places for setting in settings], strict=True),
+            [len(setting.keys) for setting in settings],
+        )
+        for places, more in zip(self._whole.values(), whole, strict=True):
+            places.extend(array("i", more))
+
+    def _settled(self, calls: Mapping[str, Any], columns: Mapping[str, Any], about: Mapping[str, Any]) -> list[Setting]:
+        """
+        Return what each window has in common with others.
+        """
+        ranges = [each or {} for each in about["range_uj"]]
+        keys = zip(
+            map(_HOST, calls["host"]),
+            columns["meter_id"],
+            columns["monitor"],
+            columns["boundary"],
+            about["counts_since_ns"],
+            calls["host_cpu_source"],
+            map(tuple, columns["domains"]),
+            map(tuple, ranges),
+            map(tuple, map(dict.values, ranges)),
+            strict=True,
+        )
+        return [self._settings.get(key) or self._new(key) for key in keys]
+
+    def _new(self, key: Any) -> Setting:
+        (boot, host, cpus), name, monitor, boundary, since_ns, clock, domains, names, ends = key
+        parts = boundary.split("+")
+        keys = tuple(each for each in domains if each.partition("-")[0] in parts)
+        ranges = dict(zip(names, ends, strict=True))
+        meter = boot or host or "unknown", name.partition(":")[2] or name, monitor
+        kind = keys, tuple(map(ranges.get, keys)), since_ns, cpus
+        texts = (*meter, boundary), kind, clock
         meter_place, kind_place, clock_place = (
-            table.setdefault(text, len(table)) for table, text in zip(tables, texts, strict=True)
+            self._tables[name][text] for name, text in zip(PLACES, texts, strict=True)
         )
-        self._settings[about] = made = Setting(keys, (meter_place, kind_place, clock_place))
+        self._settings[key] = made = Setting(keys, (meter_place, kind_place, clock_place), _getter(keys))
         return made
 
     def columns(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """
         Return the columns of windows, and those of counters.
         """
-        windows, counters = zip(*(self._done or [self._columns()]), strict=True)
-        return _joined(windows), _joined(counters)
+        row, *places, size = map(np.array, self._whole.values())
+        start_s, long_s, *between, energy_j, scale, starts, counted = map(np.array, self._numbers.values())
+        busy_s, *others = between
+        own_j = others[WINDOW.index("own_j") - 3]
+        window = np.repeat(np.arange(len(row)), size)
+        starts = starts * scale[window]
+        # NaN, for what is unknown, makes a sum that is close to nothing.
+        sums_j = np.bincount(window, counted + 0.0 * starts, len(row))
+        kept = (np.abs(sums_j - energy_j) <= MICRO * np.maximum(1.0, energy_j)) & (size > 0)
+        kept &= ~np.isnan(start_s + long_s + own_j + busy_s)
+        busy_s = np.where(np.isinf(busy_s), np.nan, busy_s)
+        numbers = start_s, start_s + long_s, busy_s, *others
+        windows = dict(zip(("row", *PLACES, *WINDOW), (row, *places, *numbers), strict=True))
+        counters = dict(zip(COUNTERS, (starts, counted), strict=True))
+        return (
+            {name: column[kept] for name, column in windows.items()},
+            {name: column[kept[window]] for name, column in counters.items()},
+        )
 
-    def _columns(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """
-        Return those of the last records, as arrays: what Python keeps numbers in would fill the CPU's cache.
-        """
-        rows, places, *values = list(zip(*self._found, strict=True)) or [()] * (2 + len(WINDOW))
-        placed = np.array(places, np.int32).reshape(-1, len(PLACES))
-        columns = {"row": np.array(rows, np.int32)}
-        columns |= {name: placed[:, place].copy() for place, name in enumerate(PLACES)}
-        columns |= {name: np.array(each, float) for name, each in zip(WINDOW, values, strict=True)}
-        counters = {"starts_j": np.array(self._starts_j, float), "counted_j": np.array(self._counted_j, float)}
-        self._found, self._starts_j, self._counted_j = [], [], []
-        return columns, counters
+
+def grow(column: array[float], values: Sequence[float | None]) -> None:
+    """
+    Add numbers to a column, NaN for null.
+    """
+    try:
+        column.extend(array(column.typecode, values))  # type: ignore[arg-type]
+    except TypeError:
+        column.extend(array(column.typecode, [nan if value is None else value for value in values]))
 
 
-def _joined(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: np.concatenate([each[name] for each in columns]) for name in columns[0]}
+def _counted(domains: Mapping[str, float | None], is_gpu: bool) -> Mapping[str, float | None]:
+    return {name: joules for name, joules in domains.items() if joules is not None} if is_gpu else domains
 
 
-def _cycles(record: Any) -> tuple[float, float]:
-    for reading in record.readings:
+def _around(phases: Any) -> tuple[float, float]:
+    return (phases.start_s or 0.0, phases.stop_s or 0.0) if phases else (0.0, 0.0)
+
+
+def _cycles(clock: str | None, readings: Sequence[Any]) -> tuple[float, float]:
+    """
+    Return the CPU cycles of a call and of its machine.
+    """
+    for reading in readings if clock == COUNTS_CYCLES else ():
         if reading.attributes.cpu_cycles is not None and reading.attributes.host_cycles is not None:
             return reading.attributes.cpu_cycles, reading.attributes.host_cycles
     return nan, nan
 
 
-def _scaled(attributes: Any, keys: tuple[str, ...]) -> list[Any]:
+def _getter(keys: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
     """
-    Return each counter at the window's beginning, in joules; None for one that is unknown.
+    Return a function that looks keys up; of one alone :class:`operator.itemgetter` returns no sequence.
     """
-    if attributes.start_uj is not None:
-        return [None]
-    counts, scales = attributes.start_counts or {}, attributes.scale_j or {}
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    return lambda values: [values[key] for key in keys]
+
+
+def _starts(setting: Setting, micro: Any, counts: Any, scales: Any) -> Sequence[Any]:
+    """
+    Return each counter at the window's beginning, in microjoules or, where these are not known, in joules; None for one
+    that is unknown.
+    """
+    keys = setting.keys
+    try:
+        return setting.values(micro)
+    except (TypeError, KeyError):  # none, or not all
+        if micro is not None:
+            return [None] * len(keys)
+    counts, scales = counts or {}, scales or {}
     return [counts[key] * scales[key] if counts.get(key) is not None and key in scales else None for key in keys]

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from greensdk.deliver import lifecycle
@@ -83,17 +83,38 @@ class S3Sink:
 
     @classmethod
     def stored(
-        cls, uri: str, *, endpoint: str | None = None, region: str | None = None, **_: Any
+        cls,
+        uri: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        without: Collection[str] = (),
+        **_: Any,
     ) -> Iterator[tuple[str, BinaryIO]]:
         """
-        Yield name and bytes of each object of records at or below a URI; see :class:`greensdk.deliver.sinks.Sink`.
+        Yield name and bytes of each object of records at or below a URI, but for some; see
+        :class:`greensdk.deliver.sinks.Sink`.
 
         Raises:
             RecordError: There is none, or it can't be read; says why and what helps.
         """
         from greensdk_s3.reading import objects
 
-        yield from objects(uri, endpoint, region)
+        yield from objects(uri, endpoint, region, without)
+
+    @classmethod
+    def remove(
+        cls, uri: str, names: Sequence[str], *, endpoint: str | None = None, region: str | None = None, **_: Any
+    ) -> None:
+        """
+        Delete objects of a URI's bucket.
+
+        Raises:
+            RecordError: One can't be deleted.
+        """
+        from greensdk_s3.reading import remove
+
+        remove(uri, names, endpoint, region)
 
     def _name(self) -> tuple[Any, ...]:
         return SCHEME, self.uri, self._where, self._limits

@@ -77,9 +77,11 @@ def place_of(uri: str) -> tuple[str, str]:
     return bucket, prefix.strip("/")
 
 
-def client(endpoint: str | None, region: str | None, budget_s: float) -> Any:
+def client(endpoint: str | None, region: str | None, budget_s: float, connections: int = 10) -> Any:
     """
     Return a new client, of no shared session: one that two processes use corrupts uploads.
+
+    Threads may share it, as many at once as it has connections.
 
     It is made by botocore, on which boto3 stands: boto3's own has a pool of threads for transfers, and importing that
     fails while the interpreter goes down, which is when a short program delivers.
@@ -97,6 +99,7 @@ def client(endpoint: str | None, region: str | None, budget_s: float) -> Any:
         endpoint_url=endpoint,
         region_name=region or session.get_config_variable("region") or DEFAULT_REGION,
         config=Config(
+            max_pool_connections=connections,
             retries={"total_max_attempts": 1},  # who calls knows its budget
             connect_timeout=max(min(CONNECT_S, budget_s), 0.1),
             read_timeout=max(min(READ_S, budget_s), 0.1),

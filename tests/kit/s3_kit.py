@@ -251,6 +251,31 @@ class Unreliable:
         return lost
 
 
+class Distant(Unreliable):
+    """
+    A way to a server that is far away: each answer takes a while longer.
+
+    Args:
+        server: Where it leads.
+        delay_s: How much longer.
+    """
+
+    def __init__(self, server: Seaweed, delay_s: float) -> None:
+        self.waiting = self.most = 0
+        self._delay_s, self._lock = delay_s, threading.Lock()
+        super().__init__(server, 0)
+
+    def _is_lost(self, data: bytes) -> bool:
+        if data.startswith(b"HTTP/1.1"):
+            with self._lock:
+                self.waiting += 1
+                self.most = max(self.most, self.waiting)
+            time.sleep(self._delay_s)
+            with self._lock:
+                self.waiting -= 1
+        return False
+
+
 @contextmanager
 def seaweed(folder: Path) -> Iterator[Seaweed]:
     """

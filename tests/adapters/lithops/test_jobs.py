@@ -5,6 +5,7 @@ Real jobs on Lithops' localhost backend, with a powercap tree whose counters tur
 from __future__ import annotations
 
 import os
+import pickle
 
 import pytest
 from lithops_kit import NEEDS_LITHOPS, results
@@ -216,6 +217,45 @@ def test_without_storage_the_statistics_are_enough(fexec):
     assert ["rapl", "psutil-tdp", "psutil-tdp"] == [reading["monitor"] for reading in rebuilt["readings"]]
 
 
+def test_futures_that_were_pickled_apart_are_read_with_one_client(fexec, monkeypatch):
+    """
+    Each brings its own copy of the storage's configuration.
+    """
+    from greensdk_lithops import collect
+    from lithops.storage import Storage
+    from lithops_functions import plus_one
+
+    futures = fexec.map(plus_one, [1, 2, 3])
+    results(fexec, futures)
+    clients = []
+    plain = Storage.__init__
+    monkeypatch.setattr(Storage, "__init__", lambda self, *args, **more: clients.append(plain(self, *args, **more)))
+    records = collect([pickle.loads(pickle.dumps(future)) for future in futures])
+    assert ["ok"] * 3 == [record["status"] for record in records]
+    assert 1 == len(clients)
+
+
+def test_a_call_that_ended_well_and_left_no_record_is_unmeasured(fexec):
+    """
+    A function of C's in an executor made by a worker: nothing measured it, and nothing of it is lost.
+    """
+
+    def inner(x):
+        return x + 7
+
+    def outer(number):
+        import lithops
+
+        return lithops.FunctionExecutor(log_level=None).map(inner, range(number))
+
+    fexec.call_async(outer, 2)
+    assert [7, 8] == fexec.get_result(show_progressbar=False)
+    report = fexec.energy_report()
+    assert ["ok", "unmeasured", "unmeasured"] == [record["status"] for record in report.records]
+    assert [] == problems(report.records[1])
+    assert "2 with unknown energy: the call ended but left no record" in str(report)
+
+
 def test_a_killed_worker_leaves_a_lost_record(fexec):
     """
     With what the client knows: which call, for how long, and why there is no number.
@@ -256,10 +296,14 @@ def test_failed_attempts_are_in_the_report(config, rapl, tmp_path):
 
     with lithops.FunctionExecutor(config=config, log_level=None) as executor:
         retrying = instrument(lithops.RetryingFunctionExecutor(executor), {"label": "retry"})
-        futures = retrying.map(second_time_lucky, [str(mark)], retries=2)
+        futures = retrying.map(second_time_lucky, [str(mark)], retries=2, stage="try", parents=["load"])
         done, _ = retrying.wait(futures, throw_except=False, show_progressbar=False)
         assert ["done"] == [future.result() for future in done]
-        assert ["error", "ok"] == [record["status"] for record in executor.energy_report().records]
+        records = executor.energy_report().records
+        assert ["error", "ok"] == [record["status"] for record in records]
+        assert [("try", ["load"], 1), ("try", ["load"], 2)] == [
+            tuple(record["worker"][key] for key in ("stage", "parents", "attempt")) for record in records
+        ]
         assert ["error", "ok"] == [record["status"] for record in collect(futures)]
 
 

@@ -13,6 +13,7 @@ import tracemalloc
 import pytest
 from greensdk_lithops.storage import StorageSink
 from greensdk_s3 import S3Sink
+from s3_kit import Distant
 
 import greensdk
 from greensdk import RecordError, track
@@ -108,6 +109,33 @@ def test_more_objects_than_a_page_of_the_listing(s3):
     s3.fill((f"many/{number:04}.{'jsonl' if number in {0, 1005} else 'txt'}" for number in range(1006)), b"x\n")
 
     assert ["s3://results/many/0000.jsonl", "s3://results/many/1005.jsonl"] == list(read("s3://results/many"))
+
+
+def test_objects_of_a_distant_server_are_fetched_at_once(s3):
+    """
+    Many are on their way while one is read, and they come in order all the same.
+    """
+    s3.fill((f"far/{number:04}.jsonl" for number in range(300)), b"x\n")
+    server = Distant(s3, 0.02)
+    try:
+        found = read("s3://results/far", endpoint=server.endpoint)
+    finally:
+        server.close()
+    assert [f"s3://results/far/{number:04}.jsonl" for number in range(300)] == list(found)
+    assert {b"x\n"} == set(found.values())
+    assert server.most > 3
+
+
+def test_objects_are_left_out_and_removed_by_their_names(s3):
+    """
+    What `greensdk compact` has taken is not fetched again, and deleted when that is asked for.
+    """
+    s3.fill((f"taken/{number}.jsonl" for number in range(4)), b"x\n")
+    names = [f"s3://results/taken/{number}.jsonl" for number in range(4)]
+    found = S3Sink.stored("s3://results/taken", without=names[1:3])
+    assert [names[0], names[3]] == [name for name, _ in found]
+    S3Sink.remove("s3://results/taken", names[:3])
+    assert [names[3]] == list(read("s3://results/taken"))
 
 
 @pytest.mark.parametrize(
