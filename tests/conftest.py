@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import multiprocessing.util
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def pytest_configure(config):
         own = Path(f"{config.option.basetemp}-tmp")
         own.mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(own)
+    # Under nohup, or in the background of a shell, commands of tests would ignore what they are sent, as we do.
+    for number, default in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
     multiprocessing.util.get_temp_dir()  # for sockets, whose paths must be shorter than those of a test's folder
 
 
