@@ -27,15 +27,17 @@ FILES = ("test_map", "test_call_async")
 
 def outcomes(folder: Path, *options: str, **variables: str) -> dict[str, str]:
     """
-    Return how each of Lithops' tests ended; once in a while Lithops 3.8.0 hangs by itself, and has a second chance.
+    Return how each of Lithops' tests ended; once in a while Lithops 3.8.0 hangs by itself, and has another chance.
     """
-    try:
-        return _outcomes(folder, *options, **variables)
-    except subprocess.TimeoutExpired:
-        return _outcomes(folder.with_name(f"{folder.name} again"), *options, **variables)
+    for attempt in range(3):
+        try:
+            return _outcomes(folder.with_name(f"{folder.name} {attempt}"), 150, *options, **variables)
+        except subprocess.TimeoutExpired:
+            continue
+    return _outcomes(folder, 600, *options, **variables)
 
 
-def _outcomes(folder: Path, *options: str, **variables: str) -> dict[str, str]:
+def _outcomes(folder: Path, limit_s: float, *options: str, **variables: str) -> dict[str, str]:
     """
     Run the tests in a process and a folder of their own.
     """
@@ -52,7 +54,7 @@ def _outcomes(folder: Path, *options: str, **variables: str) -> dict[str, str]:
         cwd=folder,
         env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": path, **variables},
         capture_output=True,
-        timeout=600,
+        timeout=limit_s,
         check=False,
     )
     cases = ElementTree.parse(folder / "report.xml").iter("testcase")
