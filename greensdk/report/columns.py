@@ -197,12 +197,13 @@ class Builder:
         Return what tells the records, their processes and machines from others.
         """
         hosts, processes = self.tables["host"], self.tables["process"]
-        texts = (b"" if process is None else bytes(process) for process in values["process"])
+        machines = list(map(_BOOT, values["host"]))
+        texts = [b"" if process is None else bytes(process) for process in values["process"]]
         return {
             "id": list(map(hash, values["record_id"])),
             "parent": [0 if parent is None else hash(parent) for parent in values["parent_id"]],
-            "host": list(map(hosts.__getitem__, map(_BOOT, values["host"]))),
-            "process": list(map(processes.__getitem__, texts)),
+            "host": list(map(hosts.__getitem__, machines)),
+            "process": list(map(processes.__getitem__, zip(machines, texts, strict=True))),
             "address": list(map(_address, values["worker"])),
         }
 
