@@ -142,13 +142,18 @@ class Windows:
         except (TypeError, KeyError):  # none, or not all
             starts = list(map(_starts, settings, about["start_uj"], about["start_counts"], about["scale_j"]))
         counted = [setting.values(each) for setting, each in zip(settings, columns["domains"], strict=True)]
+        phases = calls["phases"]
         given = (
-            calls["monotonic_s"], calls["duration_s"], calls["host_cpu_s"], calls["host_cpu_start_s"],
-            [(phases and phases.start_s) or 0.0 for phases in calls["phases"]],
-            [(phases and phases.stop_s) or 0.0 for phases in calls["phases"]], own_j, *_cycles(calls["host_cpu_source"], calls["readings"]), columns["energy_j"],
+            *(calls[name] for name in ("monotonic_s", "duration_s", "host_cpu_s", "host_cpu_start_s")),
+            [(each and each.start_s) or 0.0 for each in phases],
+            [(each and each.stop_s) or 0.0 for each in phases],
+            own_j,
+            *_cycles(calls["host_cpu_source"], calls["readings"]),
+            columns["energy_j"],
             [1.0 if each is None else MICRO for each in about["start_uj"]],
-            list(chain.from_iterable(starts)), list(chain.from_iterable(counted)),
-        )  # fmt: skip
+            list(chain.from_iterable(starts)),
+            list(chain.from_iterable(counted)),
+        )
         self._numbers.take(dict(zip((*GIVEN, *COUNTERS), given, strict=True)))
         places = zip(*[setting.places for setting in settings], strict=True)
         whole = [first + row for row in rows], *places, [len(setting.keys) for setting in settings]
