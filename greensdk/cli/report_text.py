@@ -125,7 +125,7 @@ def parts_text(group: Group) -> str:
 
 def _works(found: EnergyReport) -> Iterator[tuple[str, tuple[Any, Work]]]:
     """Yield each unit with the calls that counted it, by their names: those of different functions are no sum."""
-    for name, group in found.by().items():
+    for name, group in found.by().items() if found.log.units else ():
         yield from ((unit, (name, work)) for unit, work in group.units.items())
 
 

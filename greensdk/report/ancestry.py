@@ -96,19 +96,24 @@ class Calls(NamedTuple):
         """
         Return the place of the call of each id; -1 where there is none.
         """
-        order = np.argsort(self.id, kind="stable")
-        known = self.id[order]
-        found = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-        return np.where((known[found] == ids) & (ids != 0), order[found], -1)
+        places = np.full(len(ids), -1, np.int32)
+        some = np.flatnonzero(ids)
+        if not len(some):
+            return places
+        order = np.argsort(self.id)
+        known, wanted = self.id[order], ids[some]
+        found = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        places[some] = np.where(known[found] == wanted, order[found], -1)
+        return places
 
     def last_around(self, outer: Any, inner: Any) -> Any:
         """
         Say which calls began before others and ended after them; true where their times can't be compared.
         """
-        begin_s, end_s = self.begin_s, self.end_s
-        early = (begin_s[outer] > begin_s[inner] + CLOCK_S) | (end_s[outer] < end_s[inner] - CLOCK_S)
-        unknown = np.isnan(begin_s + end_s)
-        return ~early | unknown[outer] | unknown[inner] | (self.machine[outer] != self.machine[inner])
+        begins_s, ends_s = ([values[places] for places in (outer, inner)] for values in (self.begin_s, self.end_s))
+        early = (begins_s[0] > begins_s[1] + CLOCK_S) | (ends_s[0] < ends_s[1] - CLOCK_S)
+        # An end is NaN wherever a beginning is.
+        return ~early | np.isnan(ends_s[0] + ends_s[1]) | (self.machine[outer] != self.machine[inner])
 
 
 def around(calls: Calls) -> Any:
@@ -126,7 +131,9 @@ def around(calls: Calls) -> Any:
         -1 if (identity := process.on(machine)) is None else identities.setdefault(identity, len(identities))
         for machine, process in calls.processes
     ]
-    number = np.array(numbers, np.int64)[calls.process]
+    if not identities and not any(process.parent_id for _, process in calls.processes):
+        return without_circles(found)
+    number = np.array(numbers, np.int32)[calls.process]
     # Whoever has a call of its own process around it needs no other.
     asking = np.flatnonzero((found < 0) | (number[found] != number))
     outside = _by_ancestors(calls, number, identities, asking)

@@ -5,9 +5,10 @@ Some records at a time as columns of Python's objects, for what is done to all o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from msgspec.structs import astuple
 
 
@@ -21,6 +22,32 @@ def columns_of(structs: Sequence[Any]) -> dict[str, tuple[Any, ...]]:
     """
     names = structs[0].__struct_fields__ if structs else ()
     return dict(zip(names, zip(*map(astuple, structs), strict=True), strict=True))
+
+
+class Growing:
+    """
+    Columns of numbers as they grow.
+
+    Args:
+        kinds: The type of each.
+    """
+
+    def __init__(self, kinds: Mapping[str, Any]) -> None:
+        self._kinds = kinds
+        self._values: list[list[Any]] = [[np.empty(0, kind)] for kind in kinds.values()]
+
+    def take(self, values: Mapping[str, Sequence[float | None]]) -> None:
+        """
+        Add some numbers to each column, NaN for null. What has another name is left out.
+        """
+        for column, (name, kind) in zip(self._values, self._kinds.items(), strict=True):
+            column.append(np.fromiter(values[name], kind, len(values[name])))
+
+    def columns(self) -> dict[str, Any]:
+        """
+        Return all of them.
+        """
+        return dict(zip(self._kinds, map(np.concatenate, self._values), strict=True))
 
 
 def places() -> defaultdict[Any, int]:

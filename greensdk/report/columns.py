@@ -9,7 +9,6 @@ with a probability of 3e-8 (birthdays, n^2 / 2^65).
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -23,9 +22,9 @@ import numpy as np
 from greensdk.errors import RecordError
 from greensdk.logs.read import Problem, parse
 from greensdk.report import drift
-from greensdk.report.batch import columns_of, places, some
+from greensdk.report.batch import Growing, columns_of, places, some
 from greensdk.report.shape import AMOUNTS, DETAILS, GROUPS, MAY_LACK, PROCESS, fault, shape, tidied
-from greensdk.report.windows import Windows, grow
+from greensdk.report.windows import Windows
 from greensdk.schema.fields import FORMAT, MAJOR
 from greensdk.schema.primary import call_quality
 
@@ -34,7 +33,7 @@ SURROGATE = b"\\ud"
 """Perhaps half of a surrogate pair, which msgspec passes over in keys that it does not read."""
 TABLES = ("facts", "host", "process", "basis", "meter", "kind", "clock", "method", "reason", "part")
 NUMBERS = ("monotonic_s", "duration_s", "cpu_s", "children_cpu_s", "energy_j", "energy_low_j", "energy_high_j")
-PLACES = ("id", "parent", "address", "line", "host", "process", "facts", "basis")
+PLACES = ("id", "parent", "address", "line", "process", "facts", "basis")
 READING = ("call_j", "low_j", "high_j")
 _SCHEMA = attrgetter("schema")
 _BOOT = attrgetter("host_id", "boot_id")
@@ -103,7 +102,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.tables = {name: places() for name in TABLES}
         names = (*PLACES, *NUMBERS, *_detailed(details))
-        self.rows: dict[str, array[Any]] = {name: array(np.dtype(TYPES.get(name, float)).char) for name in names}
+        self.rows = Growing({name: TYPES.get(name, float) for name in names})
         self.windows = Windows(self.tables)
         self.readings: list[tuple[Any, ...]] = []
         self.parts: list[tuple[int, int, float]] = []
@@ -120,17 +119,17 @@ class Builder:
             text: Whole lines.
             first_byte: Where they begin in it.
         """
-        ends = list(_ends(text))
-        lines = len(ends) + (not text.endswith(b"\n"))
+        starts = [0]
+        while behind := text.find(b"\n", starts[-1]) + 1:
+            starts.append(behind)
+        lines = len(starts) - text.endswith(b"\n")
         records = _at_once(text, lines, self.decoder)
         if records is None:
             found = list(self._one_by_one(path, text))
             records = [record for _, record in found]
             starts = [place for place, _ in found]
-        else:
-            starts = [0, *ends][:lines]
         self.lines += lines
-        self._take(records, [first_byte + start for start in starts])
+        self._take(records, [first_byte + start for start in starts[: len(records)]])
 
     def take(self, records: Sequence[dict[str, Any]]) -> None:
         """
@@ -181,29 +180,27 @@ class Builder:
         # Not looked at when the line was read, for old records have none.
         found: dict[str, Any] = {**values, "children_cpu_s": _amounts(values["children_cpu_s"])}
         found |= self._places(values) | {"line": lines, "facts": facts}
-        found["basis"] = self.windows.take(first, values, facts)
+        found["basis"] = self.windows.take(first, values)
         if self.details:
             found["started_s"] = [instant(text) for text in values["started_at"]]
             found |= {name: _amounts(values_of(records, name)) for name in AMOUNTS}
             self.readings += self._readings(first, records)
         if self.ids is not None:
             self.ids += values["record_id"]
-        for name, column in self.rows.items():
-            grow(column, found[name])
+        self.rows.take(found)
         self._take_rare(first, values)
 
     def _places(self, values: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
         """
         Return what tells the records, their processes and machines from others.
         """
-        hosts, processes = self.tables["host"], self.tables["process"]
-        texts = (b"" if process is None else bytes(process) for process in values["process"])
+        processes = self.tables["process"]
+        texts = [b"" if process is None else bytes(process) for process in values["process"]]
         return {
             "id": list(map(hash, values["record_id"])),
             "parent": [0 if parent is None else hash(parent) for parent in values["parent_id"]],
-            "host": list(map(hosts.__getitem__, map(_BOOT, values["host"]))),
-            "process": list(map(processes.__getitem__, texts)),
-            "address": list(map(_address, values["worker"])),
+            "process": list(map(processes.__getitem__, zip(map(_BOOT, values["host"]), texts, strict=True))),
+            "address": [0 if worker is None else _address(worker) for worker in values["worker"]],
         }
 
     def _take_rare(self, first: int, values: Mapping[str, Sequence[Any]]) -> None:
@@ -251,7 +248,8 @@ class Builder:
         """
         Return what has been taken.
         """
-        rows = {name: np.array(column) for name, column in self.rows.items()}
+        rows, hosts = self.rows.columns(), self.tables["host"]
+        rows["host"] = np.array([hosts[machine] for machine, _ in self.tables["process"]], np.int32)[rows["process"]]
         tables = {name: list(table) for name, table in self.tables.items()}
         windows, counters = self.windows.columns()
         names = ("row", "method", "reason", *READING)
@@ -288,15 +286,6 @@ TYPES: dict[str, Any] = {
 
 def _detailed(details: bool) -> tuple[str, ...]:
     return ("started_s", *AMOUNTS) if details else ()
-
-
-def _ends(text: bytes) -> Iterator[int]:
-    """
-    Yield the byte behind each line.
-    """
-    behind = 0
-    while behind := text.find(b"\n", behind) + 1:
-        yield behind
 
 
 def _at_once(text: bytes, lines: int, decoder: msgspec.json.Decoder[Any]) -> list[Any] | None:
@@ -376,9 +365,7 @@ def instant(text: Any) -> float | None:
 
 
 def _address(worker: Any) -> int:
-    if worker is None or worker.executor_id is None:
-        return 0
-    return hash(f"{worker.executor_id}-{worker.job_id}-{worker.call_id}")
+    return 0 if worker.executor_id is None else hash(f"{worker.executor_id}-{worker.job_id}-{worker.call_id}")
 
 
 def addresses_around(executor: str) -> list[int]:

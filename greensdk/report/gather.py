@@ -51,28 +51,40 @@ def gathered(pieces: Iterable[tuple[int, Columns]], skip: Callable[[Problem], An
         first += len(piece.rows["id"])
     made: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     for (part, name), column in columns.items():
-        made[part][name] = column.values[: column.length]
+        made[part][name] = column.all()
     listed = {name: list(table) for name, table in tables.items()}
     return Columns(keys, lines, [], **made, tables=listed, around=around, pairs=pairs, units=units, ids=ids)
 
 
 class _Column:
     """
-    Numbers that become more. Memory that was asked for and not written to takes none.
+    Numbers that become more. One that stands in all rows is kept once: few logs count cycles, or have prices.
     """
 
     def __init__(self, kind: Any) -> None:
-        self.values = np.empty(1 << 20, kind)
+        self.values = np.empty(1, kind)
         self.length = 0
+        self.is_constant = True
 
     def take(self, values: Any) -> None:
         length = self.length + len(values)
-        if length > len(self.values):
-            longer = np.empty(2 * length, self.values.dtype)
+        if self.is_constant:
+            self.values[:] = values[:1] if not self.length and length else self.values
+            self.is_constant = values.tobytes() == self.values.tobytes() * len(values)
+        if not self.is_constant and length > len(self.values):
+            # Memory that was asked for and not written to takes none.
+            longer = np.empty(max(1 << 20, 2 * length), self.values.dtype)
             longer[: self.length] = self.values[: self.length]
             self.values = longer
-        self.values[self.length : length] = values
+        if not self.is_constant:
+            self.values[self.length : length] = values
         self.length = length
+
+    def all(self) -> Any:
+        """
+        Return the numbers. Where all are the same one, they can't be written to.
+        """
+        return np.broadcast_to(self.values, self.length) if self.is_constant else self.values[: self.length]
 
 
 def _renumber(piece: Columns, tables: dict[str, dict[Any, int]]) -> None:

@@ -48,15 +48,10 @@ def counted(log: Columns) -> Counted:
     """
     once = _once(log)
     some = slice(None) if len(once) == len(log.rows["id"]) else once  # a slice is no copy
-    rows = {name: log.rows[name][some] for name in ("id", "parent", "host", "process", "monotonic_s", "duration_s")}
-    pairs, process = np.unique(rows["host"].astype(np.int64) << 32 | rows["process"], return_inverse=True)
-    parsed = [Process.parse(text) for text in log.tables["process"]]
-    machines = [boot or host for host, boot in log.tables["host"]]
-    names = {name: place for place, name in enumerate(dict.fromkeys(machines))}
-    machine = np.array([-1 if each is None else names[each] for each in machines] or [-1], np.int64)[rows["host"]]
-    end_s = rows["monotonic_s"] + rows["duration_s"]
-    processes = [(machines[pair >> 32], parsed[pair & 0xFFFFFFFF]) for pair in pairs.tolist()]
-    calls = Calls(rows["id"], rows["parent"], machine, process.ravel(), rows["monotonic_s"], end_s, processes)
+    names = ("id", "parent", "host", "process", "monotonic_s", "duration_s")
+    ids, parents, host, process, begin_s, long_s = (log.rows[name][some] for name in names)
+    processes = [(boot or name, Process.parse(text)) for (name, boot), text in log.tables["process"]]
+    calls = Calls(ids, parents, _machines(log)[host], process, begin_s, begin_s + long_s, processes)
     found = around(calls)
     # Two containers of one machine hold nothing of each other, but for what `greensdk run` has started.
     may_hold = np.ones(len(once), bool)
@@ -64,10 +59,19 @@ def counted(log: Columns) -> Counted:
     if made:
         inner, outer = np.array(made).T
         found[inner] = outer
-        may_hold[inner] = rows["host"][inner] == rows["host"][outer]
+        may_hold[inner] = host[inner] == host[outer]
         found = without_circles(found)
     is_held = _held(log, once, found, calls, may_hold)
     return Counted(once[~is_held], once, found, is_held)
+
+
+def _machines(log: Columns) -> Any:
+    """
+    Return a number for the machine and boot of each place in the table of hosts; -1 where nothing tells it from others.
+    """
+    machines = [boot or host for host, boot in log.tables["host"]]
+    names = {name: place for place, name in enumerate(dict.fromkeys(machines))}
+    return np.array([-1 if each is None else names[each] for each in machines] or [-1], np.int32)
 
 
 def _once(log: Columns) -> Any:
@@ -76,9 +80,10 @@ def _once(log: Columns) -> Any:
     """
     ids = log.rows["id"]
     number = len(ids)
-    known, first = np.unique(ids, return_index=True)
-    if len(known) == number:
-        return np.arange(number)
+    known = np.sort(ids)
+    if not (known[1:] == known[:-1]).any():
+        return np.arange(number, dtype=np.int32)
+    _, first = np.unique(ids, return_index=True)
     is_final = np.array([facts[STATUS] != INTERIM for facts in log.tables["facts"]])[log.rows["facts"]]
     order = np.lexsort((np.arange(number), is_final, ids))
     last = np.append(ids[order][1:] != ids[order][:-1], True)
@@ -110,12 +115,15 @@ def _held(log: Columns, once: Any, found: Any, calls: Calls, may_hold: Any) -> A
     """
     Say which calls' joules are among those of the call around them, of those for which that may be.
     """
-    is_inside = (found >= 0) & may_hold
-    known = ~np.isnan(log.rows["energy_j"][once])
-    same_process = calls.process[found] == calls.process
-    held = _downwards(is_inside & same_process & known[found], is_inside & same_process, found)
-    same_machine = calls.machine[found] == calls.machine
-    asking = np.flatnonzero(is_inside & ~same_process & same_machine & (known | held)[found])
+    inside = np.flatnonzero((found >= 0) & may_hold)
+    outer = found[inside]
+    known = ~np.isnan(log.rows["energy_j"][once[outer]])
+    same_process = calls.process[inside] == calls.process[outer]
+    same_machine = calls.machine[inside] == calls.machine[outer]
+    held = np.zeros(len(once), bool)
+    held[inside[same_process & known]] = True
+    _hand_down(held, inside[same_process], found)
+    asking = inside[~same_process & same_machine & (known | held[outer])]
     if not len(asking):
         return held
     cpu_s = log.rows["cpu_s"][once]
@@ -130,13 +138,13 @@ def _held(log: Columns, once: Any, found: Any, calls: Calls, may_hold: Any) -> A
         if not left_s < -slack_s[outer]:  # it has room, or that is unknown
             held[place] = True
             room_s[outer] = np.fmax(left_s, 0.0)
-    return _downwards(held, is_inside & same_process, found)
-
-
-def _downwards(held: Any, may_be: Any, found: Any) -> Any:
-    """
-    Add the calls in held ones that have no number, and so on.
-    """
-    while (more := may_be & ~held & held[found]).any():
-        held = held | more
+    _hand_down(held, inside[same_process], found)
     return held
+
+
+def _hand_down(held: Any, left: Any, found: Any) -> None:
+    """
+    Add those of some calls that are in held ones, and so on.
+    """
+    while len(more := left[held[found[left]] & ~held[left]]):
+        held[more] = True

@@ -19,6 +19,8 @@ from greensdk.schema.primary import has_gpu, parts_in
 
 NEAR = 0.99
 """A call that a split gives so much of what its GPU's driver said is given all of it."""
+ENOUGH = 100_000
+"""Windows of several meters that are looked at together."""
 
 
 class Meter(NamedTuple):
@@ -66,38 +68,58 @@ def shared_out(log: Columns, counted: Any, rule: str) -> Shares:
     Share every meter out among the calls that read it, and take the other calls' joules as they are.
     """
     number = len(log.rows["facts"])
-    rank = np.full(number, -1, np.int64)
-    rank[counted] = np.arange(len(counted))
     found = Shares(np.full(number, np.nan), np.zeros(number, bool), [], log.parts["part_j"].copy())
     found.calls_j[counted] = log.rows["energy_j"][counted]
-    windows = np.flatnonzero(rank[log.windows["row"]] >= 0)
-    found.is_shared[log.windows["row"][windows]] = True
-    meters = log.windows["meter"][windows]
-    # Within a meter by the beginning, then in the records' order.
-    ranks = rank[log.windows["row"][windows]]
-    order = np.lexsort((ranks, log.windows["start_s"][windows], meters))
-    tables = log.tables["meter"]
-    first_seen = np.full(len(tables), number, np.int64)
-    np.minimum.at(first_seen, meters, ranks)
-    windows, meters = windows[order], meters[order]
-    ends = np.searchsorted(meters, np.arange(len(tables) + 1))
-    sizes = np.array([len(kind[0]) for kind in log.tables["kind"]] or [0])[log.windows["kind"]]
-    places = np.cumsum(sizes) - sizes
-    used = [meter for meter in np.argsort(first_seen, kind="stable").tolist() if ends[meter] < ends[meter + 1]]
-    mine = [windows[ends[meter] : ends[meter + 1]] for meter in used]
-    seen = [_read(log, places[each], each, rule) for each in mine]
-    for meter, each, made in zip(
-        used, mine, _divided(log, seen, mine, [tables[meter][-1] for meter in used], rule), strict=True
-    ):
-        machine, name, source, boundary = tables[meter]
-        rows, own_j = log.windows["row"][each], log.windows["own_j"][each]
-        found.calls_j[rows] = found.calls_j[rows] - own_j + made.calls_j
-        if len(found.parts_j):
-            _put_parts(log, found.parts_j, boundary, rows, made.calls_j)
-        found.meters.append(
-            Meter(machine, name, source, boundary, made.meter_j, float(made.calls_j.sum()), made.rest_j)
-        )
+    sizes = np.array([len(kind[0]) for kind in log.tables["kind"]] or [0], np.int32)[log.windows["kind"]]
+    places = np.cumsum(sizes, dtype=np.int32) - sizes
+    for some in _batches(_by_meter(log, counted)):
+        mine = [windows for _, windows in some]
+        found.is_shared[log.windows["row"][np.concatenate(mine)]] = True
+        names = [log.tables["meter"][meter] for meter, _ in some]
+        seen = [_read(log, places[each], each, rule) for each in mine]
+        divided = _divided(log, seen, mine, [boundary for *_, boundary in names], rule)
+        for (machine, name, source, boundary), each, made in zip(names, mine, divided, strict=True):
+            rows, own_j = log.windows["row"][each], log.windows["own_j"][each]
+            found.calls_j[rows] = found.calls_j[rows] - own_j + made.calls_j
+            if len(found.parts_j):
+                _put_parts(log, found.parts_j, boundary, rows, made.calls_j)
+            found.meters.append(
+                Meter(machine, name, source, boundary, made.meter_j, float(made.calls_j.sum()), made.rest_j)
+            )
     return found
+
+
+def _by_meter(log: Columns, counted: Any) -> list[tuple[int, Any]]:
+    """
+    Return each meter that was read, in the order in which they are first, with its windows by their beginning.
+    """
+    rank = np.full(len(log.rows["facts"]), -1, np.int32)
+    rank[counted] = np.arange(len(counted), dtype=np.int32)
+    ranks = rank[log.windows["row"]]
+    windows = np.flatnonzero(ranks >= 0).astype(np.int32)
+    meters, ranks = log.windows["meter"][windows], ranks[windows]
+    number = len(log.tables["meter"])
+    first = np.full(number, len(counted), np.int32)
+    np.minimum.at(first, meters, ranks)
+    ends = np.cumsum(np.bincount(meters, minlength=number))
+    # Of those that begin together, in the records' order.
+    windows = windows[np.lexsort((ranks, log.windows["start_s"][windows], meters))]
+    mine = np.split(windows, ends)
+    return [(meter, mine[meter]) for meter in np.argsort(first, kind="stable").tolist() if len(mine[meter])]
+
+
+def _batches(meters: Sequence[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    """
+    Yield the meters, as many at a time as have enough windows together: more take memory, fewer take longer.
+    """
+    found: list[tuple[int, Any]] = []
+    windows = 0
+    for place, each in enumerate(meters, 1):
+        found.append(each)
+        windows += len(each[1])
+        if windows >= ENOUGH or place == len(meters):
+            yield found
+            found, windows = [], 0
 
 
 def _put_parts(log: Columns, parts_j: Any, boundary: str, rows: Any, calls_j: Any) -> None:
@@ -221,14 +243,13 @@ def _seen(log: Columns, mine: Any, start_j: Any, stop_j: Any, rule: str) -> Seen
     """
     Return the windows of one meter; by cycles, where all of its calls have them, these take the place of CPU seconds.
     """
-    columns = {name: values[mine] for name, values in log.windows.items()}
-    began_s = columns["began_s"]
-    if len(np.unique(columns["clock"])) > 1:  # readings of two clocks can't be put in one order
-        began_s = np.full(len(mine), np.nan)
-    cpus = np.array([kind[3] or inf for kind in log.tables["kind"]], float)[columns["kind"]]
-    cpu_s = np.nan_to_num(log.rows["cpu_s"][columns["row"]])
-    seen = Seen(columns["start_s"], columns["stop_s"], start_j, stop_j, cpu_s, began_s, columns["busy_s"], cpus)
-    cycles, busy_cycles = columns["cycles"], columns["busy_cycles"]
+    names = ("start_s", "stop_s", "busy_s", "began_s", "clock", "kind", "row")
+    start_s, stop_s, busy_s, began_s, clock, kind, row = (log.windows[name][mine] for name in names)
+    if (clock != clock[0]).any():  # readings of two clocks can't be put in one order
+        began_s[:] = np.nan
+    cpus = np.array([kind[3] or inf for kind in log.tables["kind"]], float)[kind]
+    seen = Seen(start_s, stop_s, start_j, stop_j, np.nan_to_num(log.rows["cpu_s"][row]), began_s, busy_s, cpus)
+    cycles, busy_cycles = (log.windows[name][mine] for name in ("cycles", "busy_cycles"))
     if rule != CYCLES or np.isnan(cycles + busy_cycles).any():
         return seen
     unknown, endless = np.full(len(mine), np.nan), np.full(len(mine), inf)

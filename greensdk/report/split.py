@@ -157,9 +157,8 @@ def fit(cpu_s: Any, busy_s: Any, windows: Any, stretches: Any) -> tuple[Any, Any
         windows: Each window once for each of its stretches, as its place among all.
         stretches: Those stretches.
     """
-    shape, number, size = cpu_s.shape, busy_s.size, busy_s.shape[1]
-    busy, total_s = busy_s.ravel(), busy_s.sum(axis=1)
-    around = np.bincount(windows, busy[stretches], cpu_s.size).reshape(shape)
+    width, size, total_s = cpu_s.shape[1], busy_s.shape[1], busy_s.sum(axis=1)
+    around = np.bincount(windows, busy_s.ravel()[stretches], cpu_s.size).reshape(cpu_s.shape)
     # Clocks are read one after the other, and coarse ones lag: no call can have used more than there was while it ran,
     # nor all together more than there was.
     wanted = np.minimum(cpu_s, around)
@@ -167,32 +166,32 @@ def fit(cpu_s: Any, busy_s: Any, windows: Any, stretches: Any) -> tuple[Any, Any
     rest_wanted = np.maximum(0.0, total_s - wanted.sum(axis=1))
     weights = wanted / np.where(around > 0.0, around, 1.0)
     rest_weight = _over(rest_wanted, total_s, 1.0)
-    parts, rest = np.zeros(len(windows)), np.ones(number)
-    group = np.arange(len(cpu_s))
-    going, open_pairs, open_stretches = group, np.arange(len(windows)), np.arange(number)
+    parts, rest = np.zeros(len(windows)), np.ones(busy_s.shape)
+    pairs, groups = np.arange(len(windows)), np.arange(len(cpu_s))
     # A row's weight times a column's is its share: scaling rows and columns in turn is scaling these.
     for _ in range(ROUNDS):
-        window, stretch = windows[open_pairs], stretches[open_pairs]
-        own = weights.ravel()[window]
-        whole = np.bincount(stretch, own, number)[open_stretches] + rest_weight[open_stretches // size]
-        rest[open_stretches] = _over(rest_weight[open_stretches // size], whole, 1.0)
-        divisor = np.ones(number)
-        divisor[open_stretches] = np.where(whole > 0.0, whole, 1.0)
-        parts[open_pairs] = own / divisor[stretch]
-        got = np.bincount(window, parts[open_pairs] * busy[stretch], cpu_s.size).reshape(shape)[going]
-        rest_got = (rest * busy).reshape(-1, size)[going].sum(axis=1)
-        goal = wanted[going]
-        off = (np.abs(got - goal) > CLOSE * np.where(goal > 0.0, goal, 1.0)).any(axis=1)
-        going, got, rest_got = going[off], got[off], rest_got[off]
-        if not len(going):
+        own = weights.ravel()[windows]
+        whole = np.bincount(stretches, own, busy_s.size).reshape(busy_s.shape) + rest_weight[:, None]
+        rest[groups] = rest_part = _over(rest_weight[:, None], whole, 1.0)
+        parts[pairs] = part = own / np.where(whole > 0.0, whole, 1.0).ravel()[stretches]
+        got = np.bincount(windows, part * busy_s.ravel()[stretches], weights.size).reshape(weights.shape)
+        rest_got = (rest_part * busy_s).sum(axis=1)
+        off = (np.abs(got - wanted) > CLOSE * np.where(wanted > 0.0, wanted, 1.0)).any(axis=1)
+        if not off.any():
             break
-        weights[going] = np.minimum(HEAVIEST, _over(weights[going] * wanted[going], got, 0.0))
-        rest_weight[going] = np.minimum(HEAVIEST, _over(rest_weight[going] * rest_wanted[going], rest_got, 0.0))
-        if not off.all():
-            is_going = np.isin(group, going)
-            open_pairs = open_pairs[is_going[stretches[open_pairs] // size]]
-            open_stretches = open_stretches[is_going[open_stretches // size]]
-    return parts, rest
+        weights = np.minimum(HEAVIEST, _over(weights * wanted, got, 0.0))
+        rest_weight = np.minimum(HEAVIEST, _over(rest_weight * rest_wanted, rest_got, 0.0))
+        if not off.all():  # the others are done
+            place, kept = np.cumsum(off) - 1, off[windows // width]
+            windows, stretches = (
+                place[each[kept] // most] * most + each[kept] % most
+                for each, most in ((windows, width), (stretches, size))
+            )
+            pairs, groups = pairs[kept], groups[off]
+            weights, wanted, busy_s, rest_weight, rest_wanted = (
+                each[off] for each in (weights, wanted, busy_s, rest_weight, rest_wanted)
+            )
+    return parts, rest.ravel()
 
 
 def _over(above: Any, below: Any, otherwise: float) -> Any:

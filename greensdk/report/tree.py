@@ -101,20 +101,24 @@ class Calls(NamedTuple):
         known, own = ~np.isnan(numbers.energy_j), ~np.isnan(numbers.own_j)
         some = is_top & known
 
-        def added(mask: Any, values: Any = None) -> list[Any]:
-            found: list[Any] = np.bincount(places[mask], None if values is None else values[mask], number).tolist()
-            return found
+        def added(mask: Any, *columns: Any) -> Iterator[list[Any]]:
+            """Yield how many calls there are in each place, and the sums of some columns."""
+            mine = places[mask]
+            yield np.bincount(mine, minlength=number).tolist()
+            yield from (np.bincount(mine, values[mask], number).tolist() for values in columns)
 
-        counts = added(some)
-        calls, with_number = added(np.ones(len(places), bool)), added(own)
+        calls = np.bincount(places, minlength=number).tolist()
+        counts, *joules = added(some, numbers.energy_j, numbers.low_j, numbers.high_j)
+        with_number, own_j = added(own, numbers.own_j)
+        _, duration_s, cpu_s = added(is_top, np.nan_to_num(log.rows["duration_s"][once]), np.nan_to_num(numbers.cpu_s))
         columns = [
             calls,
             [every - mine for every, mine in zip(calls, with_number, strict=True)],
-            *(_known(added(some, each), counts) for each in (numbers.energy_j, numbers.low_j, numbers.high_j)),
-            added(is_top, np.nan_to_num(log.rows["duration_s"][once])),
-            added(is_top, np.nan_to_num(numbers.cpu_s)),
+            *(_known(each, counts) for each in joules),
+            duration_s,
+            cpu_s,
             _sources(log, once[own], places[own], number),
-            _known(added(own, numbers.own_j), with_number),
+            _known(own_j, with_number),
             self._parts(places, some, number),
             self._work(places, is_top, number),
         ]

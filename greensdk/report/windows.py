@@ -4,18 +4,16 @@ Windows of shared meters as rows of numbers.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from math import inf, nan
+from math import inf
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from greensdk.monitor import ESTIMATED, MACHINE
-from greensdk.report.batch import columns_of
-from greensdk.report.shape import GROUPS
+from greensdk.report.batch import Growing, columns_of
 from greensdk.schema.primary import chosen, has_gpu, part_j
 
 MICRO = 1e-6
@@ -34,7 +32,7 @@ _OF_CALL = (
     "monotonic_s", "duration_s", "energy_j", "energy_parts_j", "host_cpu_s", "host_cpu_start_s", "host_cpu_source",
     "phases", "host", "readings",
 )  # fmt: skip
-_QUALITY, _SOURCE, _BOUNDARY = map(GROUPS.index, ("energy_quality", "energy_source", "energy_boundary"))
+_METHOD = ("energy_quality", "energy_source", "energy_boundary")
 _KIND = attrgetter("monitor", "boundary", "scope", "attributes.basis")
 _HOST = attrgetter("boot_id", "host_id", "cpus_logical")
 _names = itemgetter(0, 1)
@@ -75,13 +73,12 @@ class Windows:
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
         self._tables = tables
-        self._facts: Sequence[Any] = ()
         self._plans: dict[Any, Plan] = {}
         self._settings: dict[Any, Setting] = {}
-        self._whole = {name: array("i") for name in ("row", *PLACES, "size")}
-        self._numbers = {name: array("d") for name in (*GIVEN, *COUNTERS)}
+        self._whole = Growing(dict.fromkeys(("row", *PLACES, "size"), np.int32))
+        self._numbers = Growing(dict.fromkeys((*GIVEN, *COUNTERS), float))
 
-    def take(self, first: int, values: Mapping[str, Sequence[Any]], facts: Sequence[int]) -> list[int]:
+    def take(self, first: int, values: Mapping[str, Sequence[Any]]) -> list[int]:
         """
         Add the windows of some records: where a primary reading is a meter's that other calls may have read, too,
         and comes with counters that add up to it.
@@ -89,12 +86,11 @@ class Windows:
         Args:
             first: The first record's row.
             values: The records, as :func:`greensdk.report.batch.columns_of` returns them.
-            facts: The place of each in the table of facts.
 
         Returns:
             For each record the place of what its number rests on; -1 where it is no estimate.
         """
-        plans = self._planned(values, facts)
+        plans = self._planned(values)
         picked = [
             (row, readings[place], is_part)
             for row, (readings, plan) in enumerate(zip(values["readings"], plans, strict=True))
@@ -105,37 +101,34 @@ class Windows:
             self._take(first, values, *zip(*picked, strict=True))
         return [plan.basis for plan in plans]
 
-    def _planned(self, values: Mapping[str, Sequence[Any]], facts: Sequence[int]) -> list[Any]:
+    def _planned(self, values: Mapping[str, Sequence[Any]]) -> list[Any]:
         """
-        Return what is taken of each record. Records of the same facts and monitors have one plan.
+        Return what is taken of each record. Records of the same method and monitors have one plan.
         """
         kinds = [tuple(map(_KIND, readings)) for readings in values["readings"]]
         sums = [parts is not None for parts in values["energy_parts_j"]]
-        keys = list(zip(facts, sums, kinds, strict=True))
+        keys = list(zip(*map(values.__getitem__, _METHOD), sums, kinds, strict=True))
         found = list(map(self._plans.get, keys))
         if None in found:
             self._plans |= {key: self._plan(*key) for key in dict.fromkeys(keys) if key not in self._plans}
             found = list(map(self._plans.__getitem__, keys))
         return found
 
-    def _plan(self, place: int, is_sum: bool, kinds: Sequence[tuple[Any, ...]]) -> Plan:
-        table = self._tables["facts"]
-        if len(self._facts) < len(table):
-            self._facts = list(table)
-        facts = self._facts[place]
+    def _plan(self, quality: Any, source: Any, boundary: Any, is_sum: bool, kinds: Sequence[tuple[Any, ...]]) -> Plan:
         readings = [(*kind, number) for number, kind in enumerate(kinds)]
-        found = chosen(readings, facts[_SOURCE], facts[_BOUNDARY], _names, is_sum=is_sum)
+        found = chosen(readings, source, boundary, _names, is_sum=is_sum)
         basis = -1
-        if facts[_QUALITY] == ESTIMATED and found:
+        if quality == ESTIMATED and found:
             monitor, _, _, why, _ = next((each for each in found if each[3]), found[0])
             basis = self._tables["basis"][monitor, why or ""]
         return Plan(basis, tuple((each[-1], len(found) > 1) for each in found if each[2] == MACHINE))
 
     def _take(self, first: int, values: Mapping[str, Sequence[Any]], rows: Any, readings: Any, is_part: Any) -> None:
         columns, about = columns_of(readings), columns_of([each.attributes for each in readings])
-        calls = {name: [values[name][row] for row in rows] for name in _OF_CALL}
-        is_gpu = [has_gpu(boundary) for boundary in columns["boundary"]]
-        if any(is_gpu):  # one that could not be counted is in no sum
+        pick = _getter(rows)
+        calls = {name: pick(values[name]) for name in _OF_CALL}
+        if any(map(has_gpu, set(columns["boundary"]))):  # one that could not be counted is in no sum
+            is_gpu = list(map(has_gpu, columns["boundary"]))
             columns["domains"] = tuple(map(_counted, columns["domains"], is_gpu))
             busy_s = zip(is_gpu, calls["host_cpu_s"], strict=True)
             calls["host_cpu_s"] = [inf if gpu and busy is None else busy for gpu, busy in busy_s]
@@ -144,24 +137,27 @@ class Windows:
         if any(is_part):
             parts = zip(is_part, calls["energy_parts_j"], columns["boundary"], own_j, strict=True)
             own_j = [part_j(joules, boundary) if part else all_j for part, joules, boundary, all_j in parts]
-        starts = map(_starts, settings, about["start_uj"], about["start_counts"], about["scale_j"])
-        counted = (setting.values(each) for setting, each in zip(settings, columns["domains"], strict=True))
+        try:
+            starts = [setting.values(each) for setting, each in zip(settings, about["start_uj"], strict=True)]
+        except (TypeError, KeyError):  # none, or not all
+            starts = list(map(_starts, settings, about["start_uj"], about["start_counts"], about["scale_j"]))
+        counted = [setting.values(each) for setting, each in zip(settings, columns["domains"], strict=True)]
+        phases = calls["phases"]
         given = (
-            calls["monotonic_s"], calls["duration_s"], calls["host_cpu_s"], calls["host_cpu_start_s"],
-            *zip(*map(_around, calls["phases"]), strict=True), own_j,
-            *zip(*map(_cycles, calls["host_cpu_source"], calls["readings"]), strict=True), columns["energy_j"],
+            *(calls[name] for name in ("monotonic_s", "duration_s", "host_cpu_s", "host_cpu_start_s")),
+            [(each and each.start_s) or 0.0 for each in phases],
+            [(each and each.stop_s) or 0.0 for each in phases],
+            own_j,
+            *_cycles(calls["host_cpu_source"], calls["readings"]),
+            columns["energy_j"],
             [1.0 if each is None else MICRO for each in about["start_uj"]],
-            list(chain.from_iterable(starts)), list(chain.from_iterable(counted)),
-        )  # fmt: skip
-        for column, numbers in zip(self._numbers.values(), given, strict=True):
-            grow(column, numbers)
-        whole = (
-            [first + row for row in rows],
-            *zip(*[setting.places for setting in settings], strict=True),
-            [len(setting.keys) for setting in settings],
+            list(chain.from_iterable(starts)),
+            list(chain.from_iterable(counted)),
         )
-        for places, more in zip(self._whole.values(), whole, strict=True):
-            places.extend(array("i", more))
+        self._numbers.take(dict(zip((*GIVEN, *COUNTERS), given, strict=True)))
+        places = zip(*[setting.places for setting in settings], strict=True)
+        whole = [first + row for row in rows], *places, [len(setting.keys) for setting in settings]
+        self._whole.take(dict(zip(("row", *PLACES, "size"), whole, strict=True)))
 
     def _settled(self, calls: Mapping[str, Any], columns: Mapping[str, Any], about: Mapping[str, Any]) -> list[Setting]:
         """
@@ -200,8 +196,8 @@ class Windows:
         """
         Return the columns of windows, and those of counters.
         """
-        row, *places, size = map(np.array, self._whole.values())
-        start_s, long_s, *between, energy_j, scale, starts, counted = map(np.array, self._numbers.values())
+        row, *places, size = self._whole.columns().values()
+        start_s, long_s, *between, energy_j, scale, starts, counted = self._numbers.columns().values()
         busy_s, *others = between
         own_j = others[WINDOW.index("own_j") - 3]
         window = np.repeat(np.arange(len(row)), size)
@@ -220,32 +216,24 @@ class Windows:
         )
 
 
-def grow(column: array[float], values: Sequence[float | None]) -> None:
-    """
-    Add numbers to a column, NaN for null.
-    """
-    try:
-        column.extend(array(column.typecode, values))  # type: ignore[arg-type]
-    except TypeError:
-        column.extend(array(column.typecode, [nan if value is None else value for value in values]))
-
-
 def _counted(domains: Mapping[str, float | None], is_gpu: bool) -> Mapping[str, float | None]:
     return {name: joules for name, joules in domains.items() if joules is not None} if is_gpu else domains
 
 
-def _around(phases: Any) -> tuple[float, float]:
-    return (phases.start_s or 0.0, phases.stop_s or 0.0) if phases else (0.0, 0.0)
+def _cycles(clocks: Sequence[str | None], readings: Sequence[Sequence[Any]]) -> Iterator[Sequence[float | None]]:
+    """
+    Return the CPU cycles of some calls, and those of their machines.
+    """
+    if COUNTS_CYCLES not in clocks:
+        return iter([[None] * len(clocks)] * 2)
+    return zip(*map(_cycles_of, clocks, readings), strict=True)
 
 
-def _cycles(clock: str | None, readings: Sequence[Any]) -> tuple[float, float]:
-    """
-    Return the CPU cycles of a call and of its machine.
-    """
+def _cycles_of(clock: str | None, readings: Sequence[Any]) -> tuple[float | None, float | None]:
     for reading in readings if clock == COUNTS_CYCLES else ():
         if reading.attributes.cpu_cycles is not None and reading.attributes.host_cycles is not None:
             return reading.attributes.cpu_cycles, reading.attributes.host_cycles
-    return nan, nan
+    return None, None
 
 
 def _getter(keys: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:

@@ -89,13 +89,15 @@ def _add(bars: list[Bar], new: Bar, pixel_s: float) -> None:
     Add a bar to its lane; what is shorter than a pixel and follows at once is drawn as one with the bar before it, with
     the colour of the longer one.
     """
-    if bars and new.start_s - bars[-1].stop_s < pixel_s / 2:
-        lengths_s = [each.stop_s - each.start_s for each in (bars[-1], new)]
-        if min(lengths_s) < pixel_s or (new.kind == bars[-1].kind and min(lengths_s) < 3 * pixel_s):
-            kind = new.kind if lengths_s[1] > lengths_s[0] else bars[-1].kind
-            bars[-1] = bars[-1]._replace(stop_s=max(new.stop_s, bars[-1].stop_s), kind=kind)
+    start_s, stop_s, lane, kind = new
+    if bars and start_s - bars[-1].stop_s < pixel_s / 2:
+        first_s, last_s, _, other = bars[-1]
+        old_s, new_s = last_s - first_s, stop_s - start_s
+        least_s = min(old_s, new_s)
+        if least_s < pixel_s or (kind == other and least_s < 3 * pixel_s):
+            bars[-1] = Bar(first_s, max(stop_s, last_s), lane, kind if new_s > old_s else other)
             return
-    bars.append(new._replace(stop_s=max(new.stop_s, new.start_s + pixel_s)))
+    bars.append(Bar(start_s, max(stop_s, start_s + pixel_s), lane, kind))
 
 
 def _busiest(bars: dict[int, list[Bar]]) -> list[int]:

@@ -60,6 +60,7 @@ def _against(view: View, name: str, what: str, unit: str, value: Value) -> Html 
     calls = [call for call in view.calls if call.energy_j is not None and value(call) is not None]
     if not calls:
         return None
+    amounts, joules = [value(call) for call in calls], [call.energy_j or 0.0 for call in calls]
     shapes = {boundary: SHAPES[place % len(SHAPES)] for place, boundary in enumerate(view.boundaries)}
 
     def draw(figure: Figure, narrow: bool) -> None:
@@ -78,8 +79,8 @@ def _against(view: View, name: str, what: str, unit: str, value: Value) -> Html 
                     markeredgewidth=0.6,
                     linestyle="none",
                 )
-        scale(axes, "x", [value(call) for call in calls], unit)
-        scale(axes, "y", [call.energy_j or 0.0 for call in calls], "J")
+        scale(axes, "x", amounts, unit)
+        scale(axes, "y", joules, "J")
         axes.set_xlabel(f"{what} of a call ({unit})")
         axes.set_title("energy of a call (J)")
 

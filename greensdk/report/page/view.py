@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from heapq import nlargest
 from typing import Any, NamedTuple
 
 import attrs
@@ -187,7 +188,7 @@ def sampled(calls: Sequence[Call], most: int) -> list[Call]:
     """
     if len(calls) <= most:
         return list(calls)
-    top = sorted(range(len(calls)), key=lambda place: -(calls[place].energy_j or 0.0))[: most // 20]
+    top = nlargest(most // 20, range(len(calls)), key=lambda place: calls[place].energy_j or 0.0)
     even = most - len(top)
     places = {*top, *(place * len(calls) // even for place in range(even))}
     return [calls[place] for place in sorted(places)]
