@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, TypeVar
 
 from greensdk.deliver.keys import folder_of
 from greensdk.errors import RecordError
-from greensdk.logs.ahead import fetched
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 READERS = 16
@@ -133,6 +132,8 @@ def objects(prefix: str, without: Collection[str] = ()) -> Iterator[tuple[str, B
     Raises:
         RecordError: There is none, or the storage can't be read.
     """
+    from greensdk.logs.ahead import fetched  # which workers do not get sent
+
     where = f"lithops://{prefix}"
     try:
         from lithops.storage import Storage

@@ -56,7 +56,7 @@ def measured(name: str) -> Generator[dict[str, Any]]:
             yield taken
     own = call.record
     taken.update({key: own.get(key) for key in KEYS})
-    outermost = [record for record in inside if record["parent_id"] is None and record is not own]
+    outermost = [record for record in inside if record["parent_id"] is None and record["record_id"] != own["record_id"]]
     for record in outermost:
         for key in ("energy_j", "energy_low_j", "energy_high_j", "cpu_s"):
             taken[key] = None if taken[key] is None or record[key] is None else taken[key] + record[key]

@@ -17,8 +17,6 @@ from greensdk.deliver import lifecycle
 from greensdk.deliver.files import make_private, open_private
 
 CHECK_EVERY_S = 1.0
-SETTLED_S = 2.0
-"""Seconds after which no write is under way any more."""
 
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
 
@@ -33,7 +31,7 @@ class LogFile:
     Attributes:
         fd: Its descriptor; -1 when it is closed.
         look_s: When to :meth:`look` before the next line (monotonic).
-        torn: The last line is not whole: the disk was full.
+        torn: The last line was not whole when last seen.
 
     Raises:
         OSError: It can't be opened, or is something that a log can't be.
@@ -43,7 +41,7 @@ class LogFile:
         self.path = path
         self.fd = _opened(path)
         self._end = os.fstat(self.fd).st_size
-        self.torn = _ends_in_a_torn_line(self.fd)
+        self.torn = ends_in_a_torn_line(self.fd)
         self._users = 0
         self.look_s = time.monotonic() + CHECK_EVERY_S
 
@@ -125,7 +123,7 @@ class LogFile:
             self._spool(tail)
             raise
         try:
-            self.torn = _ends_in_a_torn_line(fd)
+            self.torn = ends_in_a_torn_line(fd)
             # Not close and open: another thread may be about to write, and the number might be another file's by then.
             os.dup2(fd, self.fd, inheritable=False)
         finally:
@@ -152,9 +150,12 @@ def _opened(path: str) -> int:
     return fd
 
 
-def _ends_in_a_torn_line(fd: int) -> bool:
-    """Whether a full disk once cut the last line short, to which the next record must not be glued."""
-    status = os.fstat(fd)
-    # What looks torn in a file that was written just now may be a line that another process is writing.
-    settled = status.st_size > 0 and time.time() - status.st_mtime > SETTLED_S
-    return settled and os.pread(fd, 1, status.st_size - 1) != b"\n"
+def ends_in_a_torn_line(fd: int) -> bool:
+    """
+    Return whether the last line has no end: a full disk, or a kill, cut it short, and no record must be glued to it.
+
+    Or another process is writing it right now; then a line that begins with a line break leaves an empty one, which
+    readers skip.
+    """
+    size = os.fstat(fd).st_size
+    return size > 0 and os.pread(fd, 1, size - 1) != b"\n"

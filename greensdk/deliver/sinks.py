@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from greensdk.configure.uris import path_of
 from greensdk.deliver.lines import encode
-from greensdk.deliver.logfile import LogFile
+from greensdk.deliver.logfile import LogFile, ends_in_a_torn_line
 from greensdk.errors import SinkError
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 
@@ -112,7 +112,9 @@ class JsonlSink:
 
                 written, wanted = chain.append(fd, record)
             else:
-                line = b"\n" + encode(record) if file.torn else encode(record)
+                line = encode(record)
+                if file.torn and ends_in_a_torn_line(fd):
+                    line = b"\n" + line
                 wanted = len(line)
                 try:
                     written = os.write(fd, line)

@@ -171,10 +171,11 @@ class Calls(NamedTuple):
 
 def names(facts: Facts) -> list[Any]:
     """
-    Return what calls with the same facts are called.
+    Return what calls with the same facts are called; names of a wrong type as text.
     """
     function, label = map(facts.keys.index, ("function", "label"))
-    return [display_name(each[function], each[label]) for each in facts.table]
+    found = (display_name(each[function], each[label]) for each in facts.table)
+    return [name if name is None or isinstance(name, str) else str(name) for name in found]
 
 
 def _known(values: Sequence[float], numbers: Sequence[int]) -> list[float | None]:

@@ -206,7 +206,7 @@ def test_a_worker_that_gets_nothing_sent_runs_the_function_unmeasured(script, ba
         """,
         BARE=bare_python,
     )
-    assert [[2], "lost", 0] == [shown[0], shown[1], shown[3]]
+    assert [[2], "unmeasured", 0] == [shown[0], shown[1], shown[3]]
     assert "its worker has no greensdk" in shown[2]
 
 

@@ -103,7 +103,7 @@ def test_one_report_shows_three_backends_side_by_side(printed, lithops, command)
     Each with its calls and its source: RAPL read in the pod, an estimate in the Lambda. Text and JSON say the same.
     """
     assert [f"{name} {PRIMES}" for name in BACKENDS] == printed
-    assert [len(PRIMES)] * 3 == [len(each) for each in by_backend(lithops.s3.objects("greensdk/")).values()]
+    assert [len(PRIMES)] * 3 == [len(each) for each in by_backend(lithops.s3.objects("greensdk/v1/")).values()]
 
     words, variables = ("report", RECORDS, "--by", "worker.backend"), lithops.s3.environment()
     plain, as_json = command(*words, **variables), command(*words, "--json", **variables)
