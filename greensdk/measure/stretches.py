@@ -42,7 +42,7 @@ class Stretches(Bracket):
     really runs: a plain function has one, a coroutine one per step.
 
     Attributes:
-        context: Gives back what was under way before the stretch that runs now.
+        context: Gives back what was under way before the stretch that began last.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         owed_ns: What of that the call around it is to get at the end, if that has not ended before.
@@ -91,12 +91,13 @@ class Stretches(Bracket):
     home_claimed_ns: int
     children_s: float | None
 
-    def resume(self) -> None:
+    def resume(self, lane: Lane | None = None) -> None:
         """
-        The call begins to run on this thread.
+        The call begins to run on this thread, the lane of which may be known.
         """
         # Here too in one go, as in go_on(): a call of nothing takes a tenth of all this.
-        lane = lanes.here if self.started_ns else self.home
+        if lane is None:
+            lane = lanes.here
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
         self.lane = lane
@@ -106,8 +107,6 @@ class Stretches(Bracket):
             lane.top = self
         self.context = enter(self)
         if not self.started_ns:
-            if self.cpu_source == "steps":
-                self.home_ns, self.home_claimed_ns = self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
 
     def pause(self, leaves: bool = True) -> None:
@@ -127,7 +126,8 @@ class Stretches(Bracket):
             lane.top = self.below
         else:
             self._take_from(lane)
-        claimed_ns, own_ns = lane.claimed_ns, self.nested_ns
+        claimed_ns = lane.claimed_ns
+        own_ns = self.nested_ns
         fresh_ns = thread_ns - self.thread0 - claimed_ns + self.lane_claimed0
         if fresh_ns > 0:
             lane.claimed_ns = claimed_ns + fresh_ns
@@ -142,16 +142,13 @@ class Stretches(Bracket):
                 self.owed_ns += own_ns
         if not leaves:
             return
-        context, self.context = self.context, None
-        if context is None:
-            if here() is self:  # a signal handler has raised before resume() could keep it
-                enter(parent)
-            return
-        # Closed in another context than it was opened in, it is still current there, but has ended and is passed over.
         try:
-            leave(context)
-        except ValueError:
+            leave(self.context)
+        except ValueError:  # it began in another context: still current there, but ended, it is passed over
             return
+        except (RuntimeError, TypeError):  # an old one, or none: a signal handler has raised before resume() had it
+            if here() is self:
+                enter(parent)
 
     def go_on(self, lane: Lane) -> None:
         """
@@ -239,7 +236,7 @@ class Stretches(Bracket):
         Note that a block's CPU time can't be separated from that of others.
         """
         if self.is_foreign:
-            self.unshared = TANGLED
+            self.unshared, self.adds = TANGLED, True
 
     def is_beside(self, parent: Frame, lane: Lane) -> bool:
         """
