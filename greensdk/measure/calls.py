@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Verdict = Callable[[BaseException], BaseException | None]
 
 
-def open_window(slot: Slot, subject: Subject, cpu_source: str = "thread") -> Window | None:
+def open_window(slot: Slot, subject: Subject, cpu_source: str | None = None) -> Window | None:
     """
     Begin a call; None, and the call goes unmeasured, when greensdk itself fails.
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from greensdk.machine.calibration import active, key_of
 from greensdk.measure.attribution import lacking
 from greensdk.monitor import Reading
-from greensdk.schema.primary import GPU, WALL, parts_in
+from greensdk.schema.primary import GPU, WALL, has_gpu, parts_in
 
 
 def primaries(
@@ -58,3 +59,24 @@ def _is_more(mine: str, other: str) -> bool:
     """
     parts, more = parts_in(mine), parts_in(other)
     return bool(parts and more) and (parts.isdisjoint(more) or (GPU in more and GPU not in parts))
+
+
+def active_of(primary: Reading, share: float, duration_s: float, idle_w: Mapping[str, float]) -> float | None:
+    """
+    Return a call's joules above the machine's rest, where that has been calibrated for the meter of a primary.
+
+    Args:
+        primary: Of the call.
+        share: Of the machine's CPU time.
+        duration_s: Of the call.
+        idle_w: Watts at rest of each meter.
+    """
+    rest_w = idle_w.get(key_of(primary["monitor"], primary["boundary"]))
+    machine_j = primary["energy_j"]
+    if has_gpu(primary["boundary"]) and not primary["call_j"]:
+        return 0.0
+    if rest_w is None or machine_j is None:
+        return None
+    if has_gpu(primary["boundary"]):  # CPU time says nothing of it
+        share = (primary["call_j"] or 0.0) / machine_j
+    return active(machine_j, rest_w, duration_s, share)

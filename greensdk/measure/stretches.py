@@ -76,7 +76,7 @@ class Stretches(Bracket):
         "stopped_ns",
     )
 
-    context: Token[Frame | None] | None
+    context: Token[Frame | None]
     cpu_source: str
     cpu_ns: int
     owed_ns: int
@@ -146,7 +146,7 @@ class Stretches(Bracket):
             leave(self.context)
         except ValueError:  # it began in another context: still current there, but ended, it is passed over
             return
-        except (RuntimeError, TypeError):  # an old one, or none: a signal handler has raised before resume() had it
+        except (AttributeError, RuntimeError):  # none, or an old one: resume() has been interrupted
             if here() is self:
                 enter(parent)
 
@@ -246,12 +246,17 @@ class Stretches(Bracket):
             parent.inside += 1
         return parent.lane is not lane or (self.on_loop and parent.inside > 1)
 
-    def start_probe(self, probe: ResourceProbe) -> None:
+    def start_all(self) -> None:
         """
-        Read the full resources, and what live children have burnt so far.
+        Read whatever is more than the clocks of the calling thread: full resources, live children, and the meters.
         """
-        self.probe_token = probe.start()
-        self.living0_s = probe.live_children_cpu_s()
+        self.born = ledger.born
+        self.alone = ledger.open == 1
+        probe = self.runtime.probe
+        if probe is not None:
+            self.probe_token = probe.start()
+            self.living0_s = probe.live_children_cpu_s()
+        self.start_meters()
 
     def stop_probe(self, probe: ResourceProbe, duration_s: float) -> tuple[float, Resources]:
         """

@@ -13,17 +13,15 @@ from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
 from greensdk.errors import Abandoned, describe, warn_once
-from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import IDLE_HOST, Nested, choose, quality_of, reasons, share_of, total
-from greensdk.measure.primaries import primaries
+from greensdk.measure.primaries import active_of, primaries
 from greensdk.measure.record import Subject, copied, in_second, light_resources, put_doubt, status_of
 from greensdk.measure.state import here, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
-from greensdk.schema.primary import has_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +67,7 @@ class Window(Stretches):
     adds: bool
     gpu_sync: GpuSync | None
 
-    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str | None = None) -> None:
         """
         Read everything for the first time. The window is made without it: what Python has made and not yet handed
         over is lost when a signal handler raises.
@@ -77,53 +75,43 @@ class Window(Stretches):
         self.entered_ns = perf_counter_ns()
         # Unpacked, not chained, which takes a third more steps of the interpreter; `sampling` last: see abandon().
         self.is_lane, self.closed, self.on_loop, self.is_foreign = False, False, False, False
-        self.record, self.context, self.lane, self.nested, self.notes = None, None, None, None, None
+        self.record, self.lane, self.nested, self.notes, self.adds = None, None, None, None, False
         self.strict_error, self.unshared, self.runs, self.children_claims_s, self.depth = None, "", 1, 0.0, 0
         self.sent, self.inside, self.owed_ns, self.cpu_ns, self.elsewhere_ns = 0, 0, 0, 0, 0
         self.started_ns, self.stopped_ns, self.sampling = 0, 0, None
-        self.errors = {}
+        self.cpu_source, self.errors = "thread", {}
         self.runtime = runtime
         self.subject = subject
-        self.cpu_source = cpu_source
-        self.adds = runtime.adds
         parent = here()
         if parent is not None:
             while parent is not None and parent.closed:
                 parent = parent.parent
             self.depth = 0 if parent is None else parent.depth + 1
         self.parent = parent
-        if cpu_source != "thread":
+        if cpu_source is not None:
+            self.cpu_source = cpu_source
             self.join_loop()
         next_id = runtime.next_id  # named first: called as a method, what is no method is looked up the slow way
         self.record_id = next_id()
         if shared.sampler is not None:
             self.sampling = shared.sampler.join(self)
             self.adds = True
+        if runtime.adds:
+            self.adds = True
+            if runtime.gpu is not None:
+                self.gpu_sync = None
+                runtime.gpu.begin()
         # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
         lane = self.home = lanes.here
-        top = lane.top
-        if top is not parent:
-            self.meet(top)
+        if lane.top is not parent:
+            self.meet(lane.top)
         if parent is None or self.is_beside(parent, lane):
             self.is_lane = True
             ledger.open += 1
             ledger.born += 1
         if runtime.counts:
-            self.start_all(runtime)
+            self.start_all()
         self.started_at = time()
-
-    def start_all(self, runtime: Runtime) -> None:
-        """
-        Read whatever is more than the clocks of the calling thread.
-        """
-        self.born = ledger.born
-        self.alone = ledger.open == 1
-        if runtime.probe is not None:
-            self.start_probe(runtime.probe)
-        if runtime.gpu is not None:
-            self.gpu_sync = None
-            runtime.gpu.begin()
-        self.start_meters()
 
     def abandon(self) -> None:
         """
@@ -161,7 +149,25 @@ class Window(Stretches):
                 ledger.open -= 1
             if self.on_loop:
                 self.leave_loop()
-            self.hand_over(self.record or self.measure(error))
+            record = self.record or self.measure(error)
+            runtime = self.runtime
+            sinks = runtime.sinks
+            if self.sent:  # some sinks have it: it goes on where it has been interrupted
+                sinks = sinks[self.sent :]
+            elif shared.captures:
+                self._capture(record)
+            for uri, sink in sinks:
+                try:
+                    sink.emit(record)
+                except BaseException as problem:
+                    if is_from_signal(problem):
+                        # Otherwise it has not come back, and gets the record again.
+                        self.sent += is_from_signal_here(problem)
+                        raise
+                    runtime.keep(record, uri, problem)
+                self.sent += 1
+                if runtime.several and self.sent < len(runtime.sinks):  # the next one learns what this one took
+                    self._add_overhead(record)
             self.closed = True
             if shared.threads:
                 shared.rest()
@@ -206,34 +212,20 @@ class Window(Stretches):
             self.come_home()
             self.close(Abandoned())
 
-    def hand_over(self, record: Record) -> None:
+    def _add_overhead(self, record: Record) -> None:
+        done_ns = perf_counter_ns()
+        record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
+        self.made_ns = done_ns
+
+    def _capture(self, record: Record) -> None:
         """
-        Give the record to every capture and sink, going on where it has been interrupted.
+        Give a copy of the record to every capture, once.
         """
-        runtime = self.runtime
-        sinks = runtime.sinks
-        if self.sent:
-            sinks = sinks[self.sent :]
-        elif shared.captures:
-            if not hasattr(self, "copy"):
-                self.copy = copied(record)  # whose nested parts are those of all records of this function
-            for records in shared.captures:
-                if not records or records[-1] is not self.copy:
-                    records.append(self.copy)
-        for uri, sink in sinks:
-            try:
-                sink.emit(record)
-            except BaseException as error:
-                if is_from_signal(error):
-                    # Otherwise it has not come back, and gets the record again.
-                    self.sent += is_from_signal_here(error)
-                    raise
-                runtime.keep(record, uri, error)
-            self.sent += 1
-            if runtime.several and self.sent < len(runtime.sinks):  # the next one learns what this one took
-                done_ns = perf_counter_ns()
-                record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
-                self.made_ns = done_ns
+        if not hasattr(self, "copy"):
+            self.copy = copied(record)  # whose nested parts are those of all records of this function
+        for records in shared.captures:
+            if not records or records[-1] is not self.copy:
+                records.append(self.copy)
 
     def measure(self, error: BaseException | None) -> Record:
         """
@@ -241,14 +233,18 @@ class Window(Stretches):
         """
         if not self.started_ns:  # a signal handler has raised before the call began
             self.started_ns = self.stopped_ns
-        runtime, parent = self.runtime, self.parent
-        started_ns, stopped_ns = self.started_ns, self.stopped_ns
+        runtime = self.runtime
+        parent = self.parent
+        started_ns = self.started_ns
+        stopped_ns = self.stopped_ns
         record = self.subject.template.copy()
         if runtime.counts:
-            closed_ns, cpu_s, source, readings, resources = self.count(record)
+            closed_ns, cpu_s, source = self.count(record)
         else:
-            closed_ns, source, readings, resources = stopped_ns, self.cpu_source, [], {}
-            ran_ns, duration_ns = self.cpu_ns, stopped_ns - started_ns
+            closed_ns = stopped_ns
+            source = self.cpu_source
+            ran_ns = self.cpu_ns
+            duration_ns = stopped_ns - started_ns
             cpu_s = (ran_ns if ran_ns < duration_ns else duration_ns) * 1e-9
         if parent is not None:
             record["parent_id"] = parent.record_id
@@ -264,13 +260,12 @@ class Window(Stretches):
         record["duration_s"] = (stopped_ns - started_ns) * 1e-9
         record["cpu_s"] = cpu_s
         record["cpu_source"] = source
-        record["readings"] = readings
-        record["resources"] = resources
         record["errors"] = self.errors
         record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
         if self.adds:
             self._put_rest(record)
-        owed_ns, ledger.owed_ns = ledger.owed_ns, 0
+        owed_ns = ledger.owed_ns
+        ledger.owed_ns = 0
         self.made_ns = made_ns = perf_counter_ns()
         record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
         self.record = record
@@ -279,15 +274,16 @@ class Window(Stretches):
             parent.children_claims_s += self.children_claims_s
             if parent.nested is None:
                 parent.nested = Nested()
-            parent.nested.add(readings, cpu_s)
+            parent.nested.add(record["readings"], cpu_s)
         return record
 
-    def count(self, record: Record) -> tuple[int, float, str, list[Reading], Resources]:
+    def count(self, record: Record) -> tuple[int, float, str]:
         """
-        Close the brackets, from the tightest to the widest, attribute, and fill the keys of energy and its shares.
+        Close the brackets, from the tightest to the widest, attribute, and fill the keys of energy, its shares and
+        resources.
 
         Returns:
-            When the last meter had been read again, the call's CPU seconds and their clock, all readings, the resources.
+            When the last meter had been read again, the call's CPU seconds, and their clock.
         """
         runtime = self.runtime
         self1, children1 = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
@@ -324,9 +320,11 @@ class Window(Stretches):
             record["host_cpu_start_s"] = self.host0_s
             record["cpu_share"] = share[0]
         record["children_cpu_s"] = self.children_s
+        record["resources"] = resources
+        record["readings"] = readings
         if readings:
             self._put_energy(record, readings, cpu_s, share)
-        return closed_ns, cpu_s, source, readings, resources
+        return closed_ns, cpu_s, source
 
     def _put_rest(self, record: Record) -> None:
         """
@@ -380,7 +378,8 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            found = [self._active(each, share[0]) for each in parts or (primary,)]
+            duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+            found = [active_of(each, share[0], duration_s, runtime.idle_w) for each in parts or (primary,)]
             record["active_j"] = found[0] if len(found) == 1 else total(found)
         if self.nested is not None:
             found = [self.nested.left_of(each, cpu_s) for each in parts or (primary,)]
@@ -397,17 +396,3 @@ class Window(Stretches):
                 record["worker"] = {**(record["worker"] or {}), **runtime.worker_now()}
         except BaseException as error:
             self.fault("worker", "call", error)
-
-    def _active(self, primary: Reading, share: float) -> float | None:
-        """
-        Return the joules above the machine's rest, where that has been calibrated for the meter of a primary.
-        """
-        idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
-        machine_j = primary["energy_j"]
-        if has_gpu(primary["boundary"]) and not primary["call_j"]:
-            return 0.0
-        if idle_w is None or machine_j is None:
-            return None
-        if has_gpu(primary["boundary"]):  # CPU time says nothing of it
-            share = (primary["call_j"] or 0.0) / machine_j
-        return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)
