@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from greensdk.machine.calibration import active, key_of
 from greensdk.measure.attribution import lacking
 from greensdk.monitor import Reading
 from greensdk.schema.primary import GPU, WALL, has_gpu, parts_in
@@ -80,3 +79,23 @@ def active_of(primary: Reading, share: float, duration_s: float, idle_w: Mapping
     if has_gpu(primary["boundary"]):  # CPU time says nothing of it
         share = (primary["call_j"] or 0.0) / machine_j
     return active(machine_j, rest_w, duration_s, share)
+
+
+def key_of(monitor: str, boundary: str) -> str:
+    """
+    Return the name under which a meter's watts are kept.
+    """
+    return f"{monitor} {boundary}"
+
+
+def active(machine_j: float, idle_w: float, duration_s: float, share: float) -> float:
+    """
+    Return the joules of a call above the machine's rest: its share of what the machine drew beyond idle.
+
+    Never below 0: a quiet second can draw less than the quietest that was calibrated.
+
+    Example:
+        >>> active(machine_j=50.0, idle_w=20.0, duration_s=2.0, share=0.5)
+        5.0
+    """
+    return max(0.0, machine_j - idle_w * duration_s) * share

@@ -170,6 +170,17 @@ class Subject:
         self.runtime = runtime
 
 
+def name_of(fn: Any) -> str:
+    """
+    Return ``module.qualified.name`` of anything callable.
+    """
+    inner = fn
+    while hasattr(inner, "func") and not hasattr(inner, "__qualname__"):
+        inner = inner.func
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 def put_doubt(record: Record, primary: Reading) -> None:
     """
     Tell the model of an estimate, and the error that all its estimates share, apart from the record's own noise.
