@@ -67,8 +67,8 @@ def load(path: str, host_id: str | None, now_s: float | None = None) -> tuple[di
         now_s: Seconds since 1970; None for now.
 
     Returns:
-        Watts at rest of each meter by :func:`greensdk.measure.primaries.key_of`, and why there are none; empty when there
-        are.
+        Watts at rest of each meter by :func:`greensdk.measure.primaries.key_of`, and why there are none; empty when
+        there are.
     """
     if not os.path.exists(path):
         return {}, "not measured yet: greensdk calibrate"

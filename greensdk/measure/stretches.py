@@ -42,6 +42,7 @@ class Stretches(Bracket):
     really runs: a plain function has one, a coroutine one per step.
 
     Attributes:
+        adds: There may be more to do at its end than for most calls: see :meth:`Window.close`.
         context: Gives back what was under way before the stretch that began last.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
@@ -56,6 +57,7 @@ class Stretches(Bracket):
     """
 
     __slots__ = (
+        "adds",
         "alone",
         "born",
         "children_s",
@@ -77,6 +79,7 @@ class Stretches(Bracket):
     )
 
     context: Token[Frame | None]
+    adds: bool
     cpu_source: str
     cpu_ns: int
     owed_ns: int

@@ -51,11 +51,10 @@ class Window(Stretches):
         notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
-        adds: There may be more to do at its end than most calls need: see :meth:`_put_rest`.
         gpu_sync: What the record says of waiting for GPUs.
     """
 
-    __slots__ = ("adds", "copy", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("copy", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     made_ns: int
@@ -64,7 +63,6 @@ class Window(Stretches):
     runs: int
     sent: int
     notes: Notes | None
-    adds: bool
     gpu_sync: GpuSync | None
 
     def begin(self, runtime: Runtime, subject: Subject, cpu_source: str | None = None) -> None:
