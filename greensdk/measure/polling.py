@@ -79,15 +79,18 @@ class Poller:
         """
         while True:
             try:
-                while True:
-                    phase = yield 0
-                    now_ns = perf_counter_ns()
-                    if phase == "stop" and ledger.open and now_ns > self.due_ns:
-                        self.due_ns = now_ns + self._every_s * 1e9
-                        self.poll()
-            except GeneratorExit:
-                return
-            except BaseException as error:
+                try:
+                    while True:
+                        phase = yield 0
+                        now_ns = perf_counter_ns()
+                        if phase == "stop" and ledger.open and now_ns > self.due_ns:
+                            self.due_ns = now_ns + self._every_s * 1e9
+                            self.poll()
+                except GeneratorExit:
+                    return
+                except BaseException as error:
+                    raise_again(error)
+            except BaseException as error:  # the next signal has come before the last one was passed on
                 raise_again(error)
 
     def poll(self) -> None:
