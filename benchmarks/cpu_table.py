@@ -26,9 +26,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from greensdk_psutil_tdp.data import core, threads
-from greensdk_psutil_tdp.names import normalise
 from greensdk_psutil_tdp.parts import LINES
-from greensdk_psutil_tdp.table import find, split
+from greensdk_psutil_tdp.table import find, normalise, split
 
 from greensdk.machine.hardware import classify
 

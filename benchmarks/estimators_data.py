@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from greensdk_psutil_tdp.era import INTEL_CLIENT, MODERN, kind_of, launch_year, peak_of, spelled
-from greensdk_psutil_tdp.names import normalise
+from greensdk_psutil_tdp.table import normalise
 
 from greensdk.machine.hardware import classify
 

@@ -137,7 +137,7 @@ def _one(meters: Sequence[Meter]) -> list[Reading]:
 
 
 def _by_meter(windows: Sequence[Sequence[Reading]]) -> dict[str, list[Reading]]:
-    from greensdk.machine.calibration import key_of
+    from greensdk.measure.primaries import key_of
     from greensdk.monitor import MACHINE
 
     found: dict[str, list[Reading]] = {}

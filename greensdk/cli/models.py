@@ -78,6 +78,6 @@ def place() -> str:
     Return the configured place of the calibration.
     """
     from greensdk.configure.config import layers
-    from greensdk.machine.calibration import default_path
+    from greensdk.machine.hardware import calibration_path
 
-    return str(layers({}, os.environ, ".").values.get("calibration") or default_path())
+    return str(layers({}, os.environ, ".").values.get("calibration") or calibration_path())

@@ -108,9 +108,10 @@ def _calibration(path: str | None) -> dict[str, Any]:
     """
     Return the idle watts that active_j is computed from, or the reason for none, and the scales by reference meters.
     """
-    from greensdk.machine.calibration import default_path, load, references
+    from greensdk.machine.calibration import load, references
+    from greensdk.machine.hardware import calibration_path
 
-    file = path or default_path()
+    file = path or calibration_path()
     idle_w, reason = load(file, hardware.host_id())
     scales = {name: each.as_dict() for name, each in references(file, hardware.host_id()).items()}
     return {"path": file, "idle_w": idle_w, "reason": reason, "references": scales}

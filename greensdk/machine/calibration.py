@@ -57,23 +57,6 @@ class Reference:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def default_path() -> str:
-    """
-    Return where the file is when no setting says otherwise.
-
-    The place is the XDG Base Directory Specification's for state that is not worth a backup.
-    """
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "greensdk", "calibration.json")
-
-
-def key_of(monitor: str, boundary: str) -> str:
-    """
-    Return the name under which a meter's watts are kept.
-    """
-    return f"{monitor} {boundary}"
-
-
 def load(path: str, host_id: str | None, now_s: float | None = None) -> tuple[dict[str, float], str]:
     """
     Return what the file at `path` says of this machine.
@@ -84,7 +67,8 @@ def load(path: str, host_id: str | None, now_s: float | None = None) -> tuple[di
         now_s: Seconds since 1970; None for now.
 
     Returns:
-        Watts at rest of each meter by :func:`key_of`, and why there are none; empty when there are.
+        Watts at rest of each meter by :func:`greensdk.measure.primaries.key_of`, and why there are none; empty when
+        there are.
     """
     if not os.path.exists(path):
         return {}, "not measured yet: greensdk calibrate"
@@ -273,16 +257,3 @@ def _at(now_s: float) -> str:
     from time import gmtime
 
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(now_s))
-
-
-def active(machine_j: float, idle_w: float, duration_s: float, share: float) -> float:
-    """
-    Return the joules of a call above the machine's rest: its share of what the machine drew beyond idle.
-
-    Never below 0: a quiet second can draw less than the quietest that was calibrated.
-
-    Example:
-        >>> active(machine_j=50.0, idle_w=20.0, duration_s=2.0, share=0.5)
-        5.0
-    """
-    return max(0.0, machine_j - idle_w * duration_s) * share

@@ -86,6 +86,15 @@ def boot_id(root: str = "/") -> str | None:
     return text_of(root, "proc/sys/kernel/random/boot_id") or None
 
 
+def calibration_path() -> str:
+    """
+    Return where the file of ``greensdk calibrate`` is when no setting says otherwise: the XDG Base Directory
+    Specification's directory for state that is not worth a backup.
+    """
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "greensdk", "calibration.json")
+
+
 def sysctl(name: str) -> bytes:
     """
     Read one macOS sysctl without a child process; empty when there is no such thing here.

@@ -194,7 +194,7 @@ class track(Annotated, Handle):  # noqa: N801 - used like a function
             return self
         self._blocks.append(_Block(window, id(caller), caller.f_lasti, bool(caller.f_code.co_flags & PAUSES)))
         shared.unended[window] = None
-        window.notes, self._said = self._said, None
+        window.notes, self._said, window.adds = self._said, None, True
         try:
             window.resume()
         except BaseException as error:

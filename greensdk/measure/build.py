@@ -14,8 +14,6 @@ from greensdk.configure import builtin
 from greensdk.configure.targets import AUTO, NAMED, PLAIN, SPEC_VARIABLE, Part, load, parts
 from greensdk.errors import ConfigError, PluginError, describe, warn_once
 from greensdk.machine import hardware
-from greensdk.machine.calibration import default_path, references
-from greensdk.machine.calibration import load as load_calibration
 from greensdk.machine.identity import identity
 from greensdk.machine.signals import is_from_signal
 from greensdk.measure.cputime import HostClock, find_host_clock
@@ -82,7 +80,8 @@ def build(spec: Mapping[str, Any], sources: Offering) -> Runtime:
     record["plugins"] = _versions([*opened.names(), *(name for name, _ in enrichers)], settings.get("versions") or {})
     clock, no_clock = _clock() if asked and opened.cpu_clock is None else (None, "")
     record["host_cpu_source"] = opened.cpu_clock.name if opened.cpu_clock else clock.name if clock else None
-    idle_w = _calibrate(settings.get("calibration") or default_path(), opened)
+    calibrated = settings.get("calibration") or hardware.calibration_path()
+    idle_w = _calibrate(calibrated, opened) if os.path.exists(calibrated) else {}
     every_s = settings.get("sample_every_s") or deployment.sample_every_s
     checkpoint_s, signals = settings.get("checkpoint_s"), bool(settings.get("signals"))
     _watch(every_s is not None, signals or checkpoint_s is not None)
@@ -117,12 +116,14 @@ def _calibrate(path: str, opened: Opened) -> dict[str, float]:
     """
     Scale the estimators by what reference meters read, and return the meters' watts at rest.
     """
+    from greensdk.machine.calibration import load, references
+
     host_id = opened.host.get("host_id")
     scales = references(path, host_id) if opened.estimators else {}
     for estimator in opened.estimators:
         if estimator.name in scales and hasattr(estimator, "refer"):
             estimator.refer(scales[estimator.name])
-    return load_calibration(path, host_id)[0]
+    return load(path, host_id)[0]
 
 
 def settle(spec: Mapping[str, Any]) -> Resolved:

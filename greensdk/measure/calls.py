@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from greensdk.errors import describe, warn_once
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Verdict = Callable[[BaseException], BaseException | None]
 
 
-def open_window(slot: Slot, subject: Subject, cpu_source: str = "thread") -> Window | None:
+def open_window(slot: Slot, subject: Subject, cpu_source: str | None = None) -> Window | None:
     """
     Begin a call; None, and the call goes unmeasured, when greensdk itself fails.
 
@@ -35,6 +36,7 @@ def open_window(slot: Slot, subject: Subject, cpu_source: str = "thread") -> Win
             subject.prepare(runtime)
         window = Window()
         window.begin(runtime, subject, cpu_source)
+        window.home_ns, window.home_claimed_ns = thread_time_ns(), window.home.claimed_ns
     except BaseException as problem:
         _not_begun(slot, subject, window, problem)
         return None
@@ -164,7 +166,7 @@ class Call:
                 _not_begun(slot, subject, failed, problem)
             if window is None:
                 return self.fn(*args, **kwargs)
-            window.resume()
+            window.resume(window.home)
             result = self.fn(*args, **kwargs)
             window.close(None)
         except BaseException as error:
@@ -230,7 +232,7 @@ class Opening:
             if call is not None:
                 self._window = window = open_window(call.slot, call.subject, "steps")
                 if window is not None:
-                    shared.unended[window] = None
+                    shared.unended[window], window.adds = None, True
         elif window.closed:
             return None
         return window

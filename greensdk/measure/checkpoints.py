@@ -142,7 +142,7 @@ class Checkpoints:
             seen = glimpse(other, thread, "cancelled")
             if seen is not None and seen.record is not None:
                 seen.record["error_type"] = Terminated.__name__
-                seen.hand_over(seen.record)
+                seen.hand_over()
 
 
 def is_ending(window: Window) -> bool:

@@ -84,6 +84,13 @@ class Glimpse(Window):
         ledger.children_s = claimed_s
         return found
 
+    def hand_over(self) -> None:
+        """
+        Give its record to the captures and sinks of the call.
+        """
+        self.lane, self.on_loop, self.adds = None, False, False
+        self.close(None)
+
 
 def glimpse(window: Window, thread: Thread, status: Status) -> Glimpse | None:
     """

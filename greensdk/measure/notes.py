@@ -138,7 +138,7 @@ class Current(Annotated):
         if window is None:
             return Notes()
         if window.notes is None:
-            window.notes = Notes()
+            window.notes, window.adds = Notes(), True
         notes: Notes = window.notes
         return notes
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from greensdk.measure.attribution import lacking
 from greensdk.monitor import Reading
-from greensdk.schema.primary import GPU, WALL, parts_in
+from greensdk.schema.primary import GPU, WALL, has_gpu, parts_in
 
 
 def primaries(
@@ -58,3 +58,44 @@ def _is_more(mine: str, other: str) -> bool:
     """
     parts, more = parts_in(mine), parts_in(other)
     return bool(parts and more) and (parts.isdisjoint(more) or (GPU in more and GPU not in parts))
+
+
+def active_of(primary: Reading, share: float, duration_s: float, idle_w: Mapping[str, float]) -> float | None:
+    """
+    Return a call's joules above the machine's rest, where that has been calibrated for the meter of a primary.
+
+    Args:
+        primary: Of the call.
+        share: Of the machine's CPU time.
+        duration_s: Of the call.
+        idle_w: Watts at rest of each meter.
+    """
+    rest_w = idle_w.get(key_of(primary["monitor"], primary["boundary"]))
+    machine_j = primary["energy_j"]
+    if has_gpu(primary["boundary"]) and not primary["call_j"]:
+        return 0.0
+    if rest_w is None or machine_j is None:
+        return None
+    if has_gpu(primary["boundary"]):  # CPU time says nothing of it
+        share = (primary["call_j"] or 0.0) / machine_j
+    return active(machine_j, rest_w, duration_s, share)
+
+
+def key_of(monitor: str, boundary: str) -> str:
+    """
+    Return the name under which a meter's watts are kept.
+    """
+    return f"{monitor} {boundary}"
+
+
+def active(machine_j: float, idle_w: float, duration_s: float, share: float) -> float:
+    """
+    Return the joules of a call above the machine's rest: its share of what the machine drew beyond idle.
+
+    Never below 0: a quiet second can draw less than the quietest that was calibrated.
+
+    Example:
+        >>> active(machine_j=50.0, idle_w=20.0, duration_s=2.0, share=0.5)
+        5.0
+    """
+    return max(0.0, machine_j - idle_w * duration_s) * share

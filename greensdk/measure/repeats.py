@@ -47,7 +47,7 @@ class RepeatedCall(Call):
         window = current.get()
         if not isinstance(window, Window) or window.subject is not self.subject:
             return self.once(*args, **kwargs)  # unmeasured
-        window.runs = 0
+        window.runs, window.adds = 0, True
         for _ in range(self.repeat):
             window.runs += 1
             result = self.once(*args, **kwargs)
@@ -72,7 +72,7 @@ class Period:
             ledger.open -= 1
         window.is_lane = window.alone = False
         window.parent = None
-        window.depth = window.runs = 0
+        window.depth, window.runs, window.adds = 0, 0, True
         self.window = window
         self.due_ns = window.entered_ns + length_ns
         self.length_ns = length_ns

@@ -42,7 +42,8 @@ class Stretches(Bracket):
     really runs: a plain function has one, a coroutine one per step.
 
     Attributes:
-        context: Gives back what was under way before the stretch that runs now.
+        adds: There may be more to do at its end than for most calls: see :meth:`Window.close`.
+        context: Gives back what was under way before the stretch that began last.
         cpu_source: ``thread`` where all is done in one stretch, ``steps`` or ``runs`` where in many.
         cpu_ns: CPU time of its own thread in all stretches so far.
         owed_ns: What of that the call around it is to get at the end, if that has not ended before.
@@ -56,6 +57,7 @@ class Stretches(Bracket):
     """
 
     __slots__ = (
+        "adds",
         "alone",
         "born",
         "children_s",
@@ -76,7 +78,8 @@ class Stretches(Bracket):
         "stopped_ns",
     )
 
-    context: Token[Frame | None] | None
+    context: Token[Frame | None]
+    adds: bool
     cpu_source: str
     cpu_ns: int
     owed_ns: int
@@ -91,12 +94,13 @@ class Stretches(Bracket):
     home_claimed_ns: int
     children_s: float | None
 
-    def resume(self) -> None:
+    def resume(self, lane: Lane | None = None) -> None:
         """
-        The call begins to run on this thread.
+        The call begins to run on this thread, the lane of which may be known.
         """
         # Here too in one go, as in go_on(): a call of nothing takes a tenth of all this.
-        lane = lanes.here if self.started_ns else self.home
+        if lane is None:
+            lane = lanes.here
         self.nested_ns = 0
         self.thread0 = thread_time_ns()
         self.lane = lane
@@ -106,8 +110,6 @@ class Stretches(Bracket):
             lane.top = self
         self.context = enter(self)
         if not self.started_ns:
-            if self.cpu_source == "steps":
-                self.home_ns, self.home_claimed_ns = self.thread0, self.lane_claimed0
             self.started_ns = perf_counter_ns()
 
     def pause(self, leaves: bool = True) -> None:
@@ -127,7 +129,8 @@ class Stretches(Bracket):
             lane.top = self.below
         else:
             self._take_from(lane)
-        claimed_ns, own_ns = lane.claimed_ns, self.nested_ns
+        claimed_ns = lane.claimed_ns
+        own_ns = self.nested_ns
         fresh_ns = thread_ns - self.thread0 - claimed_ns + self.lane_claimed0
         if fresh_ns > 0:
             lane.claimed_ns = claimed_ns + fresh_ns
@@ -142,16 +145,13 @@ class Stretches(Bracket):
                 self.owed_ns += own_ns
         if not leaves:
             return
-        context, self.context = self.context, None
-        if context is None:
-            if here() is self:  # a signal handler has raised before resume() could keep it
-                enter(parent)
-            return
-        # Closed in another context than it was opened in, it is still current there, but has ended and is passed over.
         try:
-            leave(context)
-        except ValueError:
+            leave(self.context)
+        except ValueError:  # it began in another context: still current there, but ended, it is passed over
             return
+        except (AttributeError, RuntimeError):  # none, or an old one: resume() has been interrupted
+            if here() is self:
+                enter(parent)
 
     def go_on(self, lane: Lane) -> None:
         """
@@ -239,7 +239,7 @@ class Stretches(Bracket):
         Note that a block's CPU time can't be separated from that of others.
         """
         if self.is_foreign:
-            self.unshared = TANGLED
+            self.unshared, self.adds = TANGLED, True
 
     def is_beside(self, parent: Frame, lane: Lane) -> bool:
         """
@@ -249,12 +249,17 @@ class Stretches(Bracket):
             parent.inside += 1
         return parent.lane is not lane or (self.on_loop and parent.inside > 1)
 
-    def start_probe(self, probe: ResourceProbe) -> None:
+    def start_all(self) -> None:
         """
-        Read the full resources, and what live children have burnt so far.
+        Read whatever is more than the clocks of the calling thread: full resources, live children, and the meters.
         """
-        self.probe_token = probe.start()
-        self.living0_s = probe.live_children_cpu_s()
+        self.born = ledger.born
+        self.alone = ledger.open == 1
+        probe = self.runtime.probe
+        if probe is not None:
+            self.probe_token = probe.start()
+            self.living0_s = probe.live_children_cpu_s()
+        self.start_meters()
 
     def stop_probe(self, probe: ResourceProbe, duration_s: float) -> tuple[float, Resources]:
         """

@@ -13,23 +13,20 @@ from time import perf_counter_ns, time
 from typing import TYPE_CHECKING
 
 from greensdk.errors import Abandoned, describe, warn_once
-from greensdk.machine.calibration import active, key_of
 from greensdk.machine.pools import MODULE as POOLS
 from greensdk.machine.pools import grown_s, has_pools, pool_cpu_s
 from greensdk.machine.signals import is_from_signal, is_from_signal_here
 from greensdk.measure.attribution import IDLE_HOST, Nested, choose, quality_of, reasons, share_of, total
-from greensdk.measure.primaries import primaries
-from greensdk.measure.record import Subject, copied, light_resources, put_doubt, status_of, whole_second
+from greensdk.measure.primaries import active_of, primaries
+from greensdk.measure.record import Subject, copied, in_second, light_resources, put_doubt, status_of
 from greensdk.measure.state import here, lanes, ledger, shared
 from greensdk.measure.stretches import TANGLED, Stretches
 from greensdk.monitor import ESTIMATED, Usage
-from greensdk.schema.primary import has_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greensdk.measure.attribution import Share
-    from greensdk.measure.gpu import Waiting, Watching
     from greensdk.measure.notes import Notes
     from greensdk.measure.runtime import Runtime
     from greensdk.monitor import Reading
@@ -54,23 +51,21 @@ class Window(Stretches):
         notes: What the call says of itself; None while that is nothing.
         runs: How many runs of the function are in it.
         sent: How many sinks have the record.
-        gpu: What waits for GPUs at the end; None once it has.
-        gpu_sync: What the record says of that.
+        gpu_sync: What the record says of waiting for GPUs.
     """
 
-    __slots__ = ("copy", "gpu", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
+    __slots__ = ("copy", "gpu_sync", "made_ns", "notes", "record", "runs", "sent", "started_at", "subject")
 
     subject: Subject
     made_ns: int
     record: Record | None
-    copy: Record | None
+    copy: Record
     runs: int
     sent: int
     notes: Notes | None
-    gpu: type[Waiting | Watching] | None
     gpu_sync: GpuSync | None
 
-    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str = "thread") -> None:
+    def begin(self, runtime: Runtime, subject: Subject, cpu_source: str | None = None) -> None:
         """
         Read everything for the first time. The window is made without it: what Python has made and not yet handed
         over is lost when a signal handler raises.
@@ -78,45 +73,43 @@ class Window(Stretches):
         self.entered_ns = perf_counter_ns()
         # Unpacked, not chained, which takes a third more steps of the interpreter; `sampling` last: see abandon().
         self.is_lane, self.closed, self.on_loop, self.is_foreign = False, False, False, False
-        self.record, self.context, self.lane, self.nested, self.notes = None, None, None, None, None
-        self.copy, self.strict_error, self.unshared, self.runs, self.children_claims_s = None, None, "", 1, 0.0
+        self.record, self.lane, self.nested, self.notes, self.adds = None, None, None, None, False
+        self.strict_error, self.unshared, self.runs, self.children_claims_s, self.depth = None, "", 1, 0.0, 0
         self.sent, self.inside, self.owed_ns, self.cpu_ns, self.elsewhere_ns = 0, 0, 0, 0, 0
         self.started_ns, self.stopped_ns, self.sampling = 0, 0, None
-        self.errors = {}
+        self.cpu_source, self.errors = "thread", {}
         self.runtime = runtime
         self.subject = subject
-        self.cpu_source = cpu_source
-        gpu = self.gpu = runtime.gpu
         parent = here()
-        while parent is not None and parent.closed:
-            parent = parent.parent
+        if parent is not None:
+            while parent is not None and parent.closed:
+                parent = parent.parent
+            self.depth = 0 if parent is None else parent.depth + 1
         self.parent = parent
-        self.depth = 0 if parent is None else parent.depth + 1
-        if cpu_source != "thread":
+        if cpu_source is not None:
+            self.cpu_source = cpu_source
             self.join_loop()
         next_id = runtime.next_id  # named first: called as a method, what is no method is looked up the slow way
         self.record_id = next_id()
-        if runtime.probe is not None:
-            self.start_probe(runtime.probe)
         if shared.sampler is not None:
             self.sampling = shared.sampler.join(self)
-        self.started_at = time()
-        if gpu is not None:
-            self.gpu_sync = None
-            gpu.begin()
-        if runtime.counts:
-            self.start_meters()
+            self.adds = True
+        if runtime.adds:
+            self.adds = True
+            if runtime.gpu is not None:
+                self.gpu_sync = None
+                runtime.gpu.begin()
         # Beside others, or inside one of them on the same thread? See greensdk.measure.state.Ledger.
         lane = self.home = lanes.here
-        top = lane.top
-        if top is not parent:
-            self.meet(top)
+        if lane.top is not parent:
+            self.meet(lane.top)
         if parent is None or self.is_beside(parent, lane):
             self.is_lane = True
             ledger.open += 1
             ledger.born += 1
-        self.born = ledger.born
-        self.alone = ledger.open == 1
+        if runtime.counts:
+            self.start_all()
+        self.started_at = time()
 
     def abandon(self) -> None:
         """
@@ -143,41 +136,70 @@ class Window(Stretches):
         Raises:
             BaseException: What a signal handler of the user's has raised meanwhile, once the record is out.
         """
-        interrupt = None
+        if self.closed:
+            return
+        try:
+            if self.adds:
+                self._prepare()
+            self.pause()
+            if self.is_lane:
+                self.is_lane = False
+                ledger.open -= 1
+            if self.on_loop:
+                self.leave_loop()
+            record = self.record or self.measure(error)
+            runtime = self.runtime
+            sinks = runtime.sinks
+            if self.sent:  # some sinks have it: it goes on where it has been interrupted
+                sinks = sinks[self.sent :]
+            elif shared.captures:
+                self._capture(record)
+            for uri, sink in sinks:
+                try:
+                    sink.emit(record)
+                except BaseException as problem:
+                    if is_from_signal(problem):
+                        # Otherwise it has not come back, and gets the record again.
+                        self.sent += is_from_signal_here(problem)
+                        raise
+                    runtime.keep(record, uri, problem)
+                self.sent += 1
+                if runtime.several and self.sent < len(runtime.sinks):  # the next one learns what this one took
+                    self._add_overhead(record)
+            self.closed = True
+            if shared.threads:
+                shared.rest()
+            ledger.owed_ns += perf_counter_ns() - self.made_ns
+        except BaseException as problem:
+            self._not_closed(problem, error)
+
+    def _prepare(self) -> None:
+        """
+        Let GPUs end what the call has given them, and the sampler look at it no more. A signal handler that raises
+        meanwhile ends the wait.
+        """
+        gpu = self.runtime.gpu
+        if gpu is not None and self.gpu_sync is None:
+            self.gpu_sync = {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
+            self.gpu_sync = gpu.end()
+        if self.sampling is not None:
+            self.sampling.is_ending = True
+        shared.unended.pop(self, None)
+
+    def _not_closed(self, problem: BaseException, error: BaseException | None) -> None:
+        """
+        Go on with the end where a signal handler has interrupted it; give it up where greensdk itself has failed.
+        """
+        if not is_from_signal(problem):
+            self.closed = True
+            warn_once(f"greensdk could not measure a call: {describe(problem)}")
+            return
         while not self.closed:
             try:
-                if self.gpu is not None:
-                    self._wait(self.gpu)
-                if self.sampling is not None:
-                    self.sampling.is_ending = True
-                self.pause()
-                if self.is_lane:
-                    self.is_lane = False
-                    ledger.open -= 1
-                if self.on_loop:
-                    self.leave_loop()
-                self.hand_over(self.record or self.measure(error))
-                self.closed = True
-                if shared.unended:
-                    shared.unended.pop(self, None)
-                if shared.threads:
-                    shared.rest()
-                ledger.owed_ns += perf_counter_ns() - self.made_ns
-            except BaseException as problem:
-                if is_from_signal(problem):
-                    interrupt = problem
-                else:
-                    self.closed = True
-                    warn_once(f"greensdk could not measure a call: {describe(problem)}")
-        if interrupt is not None:
-            raise interrupt
-
-    def _wait(self, gpu: type[Waiting | Watching]) -> None:
-        """
-        Let GPUs end what the call has given them. A signal handler that raises meanwhile ends the wait.
-        """
-        self.gpu, self.gpu_sync = None, {"libraries": [], "waited_s": None, "reason": "the wait was interrupted"}
-        self.gpu_sync = gpu.end()
+                self.close(error)
+            except BaseException as later:
+                problem = later
+        raise problem
 
     def lose(self) -> None:
         """
@@ -188,44 +210,80 @@ class Window(Stretches):
             self.come_home()
             self.close(Abandoned())
 
-    def hand_over(self, record: Record) -> None:
+    def _add_overhead(self, record: Record) -> None:
+        done_ns = perf_counter_ns()
+        record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
+        self.made_ns = done_ns
+
+    def _capture(self, record: Record) -> None:
         """
-        Give the record to every capture and sink, going on where it has been interrupted.
+        Give a copy of the record to every capture, once.
         """
-        runtime = self.runtime
-        sinks = runtime.sinks
-        if self.sent:
-            sinks = sinks[self.sent :]
-        elif shared.captures:
-            if self.copy is None:
-                self.copy = copied(record)  # whose nested parts are those of all records of this function
-            for records in shared.captures:
-                if not records or records[-1] is not self.copy:
-                    records.append(self.copy)
-        for uri, sink in sinks:
-            try:
-                sink.emit(record)
-            except BaseException as error:
-                if is_from_signal(error):
-                    # Otherwise it has not come back, and gets the record again.
-                    self.sent += is_from_signal_here(error)
-                    raise
-                runtime.keep(record, uri, error)
-            self.sent += 1
-            if runtime.several and self.sent < len(runtime.sinks):  # the next one learns what this one took
-                done_ns = perf_counter_ns()
-                record["overhead_s"] = (record["overhead_s"] or 0.0) + (done_ns - self.made_ns) * 1e-9
-                self.made_ns = done_ns
+        if not hasattr(self, "copy"):
+            self.copy = copied(record)  # whose nested parts are those of all records of this function
+        for records in shared.captures:
+            if not records or records[-1] is not self.copy:
+                records.append(self.copy)
 
     def measure(self, error: BaseException | None) -> Record:
         """
-        Close the brackets, from the tightest to the widest, attribute, and make the record.
+        Close the brackets and make the record.
+        """
+        if not self.started_ns:  # a signal handler has raised before the call began
+            self.started_ns = self.stopped_ns
+        runtime = self.runtime
+        parent = self.parent
+        started_ns = self.started_ns
+        stopped_ns = self.stopped_ns
+        record = self.subject.template.copy()
+        if runtime.counts:
+            closed_ns, cpu_s, source = self.count(record)
+        else:
+            closed_ns = stopped_ns
+            source = self.cpu_source
+            ran_ns = self.cpu_ns
+            duration_ns = stopped_ns - started_ns
+            cpu_s = (ran_ns if ran_ns < duration_ns else duration_ns) * 1e-9
+        if parent is not None:
+            record["parent_id"] = parent.record_id
+            record["depth"] = self.depth
+        if error is not None:
+            record["status"] = status_of(error)
+            record["error_type"] = type(error).__name__
+        epoch_s = self.started_at
+        second = int(epoch_s)
+        record["record_id"] = self.record_id
+        record["started_at"] = in_second(second) % ((epoch_s - second) * 1e6)  # as rfc3339()
+        record["monotonic_s"] = started_ns * 1e-9
+        record["duration_s"] = (stopped_ns - started_ns) * 1e-9
+        record["cpu_s"] = cpu_s
+        record["cpu_source"] = source
+        record["errors"] = self.errors
+        record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
+        if self.adds:
+            self._put_rest(record)
+        owed_ns = ledger.owed_ns
+        ledger.owed_ns = 0
+        self.made_ns = made_ns = perf_counter_ns()
+        record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
+        self.record = record
+        if parent is not None and not parent.closed:
+            parent.elsewhere_ns += self.owed_ns + self.elsewhere_ns
+            parent.children_claims_s += self.children_claims_s
+            if parent.nested is None:
+                parent.nested = Nested()
+            parent.nested.add(record["readings"], cpu_s)
+        return record
+
+    def count(self, record: Record) -> tuple[int, float, str]:
+        """
+        Close the brackets, from the tightest to the widest, attribute, and fill the keys of energy, its shares and
+        resources.
+
+        Returns:
+            When the last meter had been read again, the call's CPU seconds, and their clock.
         """
         runtime = self.runtime
-        if not runtime.counts:
-            ran_ns, duration_ns = self.cpu_ns, self.stopped_ns - self.started_ns
-            cpu_s = (ran_ns if ran_ns < duration_ns else duration_ns) * 1e-9
-            return self._record(error, self.stopped_ns, cpu_s, self.cpu_source, None, None, [], {})
         self1, children1 = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
         # Before the meters, as at the beginning: where reading waits for the interpreter, both brackets lag alike.
         counted, host_cpu_s, step_s = self.read_host()
@@ -255,74 +313,27 @@ class Window(Stretches):
             resources = light_resources(cpu_s, duration_s, split_s, self0, self1, children1)
             if full:
                 resources.update(full)
-        return self._record(error, closed_ns, cpu_s, source, host_cpu_s, share, readings, resources)
-
-    def _record(
-        self,
-        error: BaseException | None,
-        closed_ns: int,
-        cpu_s: float,
-        source: str,
-        host_cpu_s: float | None,
-        share: Share | None,
-        readings: list[Reading],
-        resources: Resources,
-    ) -> Record:
-        """
-        Make the record. `closed_ns` is when the last meter had been read again.
-        """
-        if not self.started_ns:  # a signal handler has raised before the call began
-            self.started_ns = self.stopped_ns
-        runtime, parent = self.runtime, self.parent
-        started_ns, stopped_ns = self.started_ns, self.stopped_ns
-        record = self.subject.template.copy()
-        record["record_id"] = self.record_id
-        if parent is not None:
-            record["parent_id"] = parent.record_id
-            record["depth"] = self.depth
-        if self.runs != 1:
-            record["runs"] = self.runs
-        if error is not None:
-            record["status"] = status_of(error)
-            record["error_type"] = type(error).__name__
-        epoch_s = self.started_at
-        second = int(epoch_s)
-        record["started_at"] = f"{whole_second(second)}{int((epoch_s - second) * 1e6):06d}Z"  # as rfc3339()
-        record["monotonic_s"] = started_ns * 1e-9
-        record["duration_s"] = (stopped_ns - started_ns) * 1e-9
-        record["cpu_s"] = None if self.unshared is TANGLED else cpu_s
-        record["cpu_source"] = source
-        record["readings"] = readings
-        record["resources"] = resources
-        record["errors"] = self.errors
-        record["phases"] = {"start_s": (started_ns - self.entered_ns) * 1e-9, "stop_s": (closed_ns - stopped_ns) * 1e-9}
         if share is not None:
             record["host_cpu_s"] = host_cpu_s
             record["host_cpu_start_s"] = self.host0_s
             record["cpu_share"] = share[0]
-        if runtime.counts:
-            record["children_cpu_s"] = self.children_s
+        record["children_cpu_s"] = self.children_s
+        record["resources"] = resources
+        record["readings"] = readings
         if readings:
             self._put_energy(record, readings, cpu_s, share)
-        if runtime.adds or self.notes is not None or self.sampling is not None:
-            self._put_rest(record)
-        owed_ns, ledger.owed_ns = ledger.owed_ns, 0
-        self.made_ns = made_ns = perf_counter_ns()
-        record["overhead_s"] = (made_ns - stopped_ns + started_ns - self.entered_ns + owed_ns) * 1e-9
-        self.record = record
-        if parent is not None and not parent.closed:
-            parent.elsewhere_ns += self.owed_ns + self.elsewhere_ns
-            parent.children_claims_s += self.children_claims_s
-            if parent.nested is None:
-                parent.nested = Nested()
-            parent.nested.add(readings, cpu_s)
-        return record
+        return closed_ns, cpu_s, source
 
     def _put_rest(self, record: Record) -> None:
         """
         Add what others say of the call: itself, the sampler, the place it runs at, what waits for GPUs, and enrichers.
         """
-        runtime = self.runtime
+        runtime, runs = self.runtime, self.runs
+        if runs != 1:
+            energy_j, record["runs"] = record["energy_j"], runs
+            record["energy_per_run_j"] = energy_j / runs if energy_j is not None and runs else None
+        if self.unshared is TANGLED:
+            record["cpu_s"] = None
         if self.notes is not None:
             self.notes.put(record)
         if self.sampling is not None:
@@ -338,7 +349,7 @@ class Window(Stretches):
         """
         Fill the keys of the call's energy from its primary reading.
         """
-        runtime, runs = self.runtime, self.runs
+        runtime = self.runtime
         primary = choose(readings, runtime.ranks, runtime.boundary)
         if primary is None and runtime.boundary is None:
             record["reason"] = reasons(readings)
@@ -357,8 +368,6 @@ class Window(Stretches):
             primary, record["energy_parts_j"] = added(parts), by_part(parts)
         energy_j = primary["call_j"]
         record["energy_j"] = record["energy_self_j"] = record["energy_per_run_j"] = energy_j
-        if runs != 1:
-            record["energy_per_run_j"] = energy_j / runs if energy_j is not None and runs else None
         record["energy_low_j"] = primary["low_j"]
         record["energy_high_j"] = primary["high_j"]
         record["energy_source"] = primary["monitor"]
@@ -367,7 +376,8 @@ class Window(Stretches):
         if record["energy_quality"] == ESTIMATED:
             put_doubt(record, primary)
         if share is not None and runtime.idle_w:
-            found = [self._active(each, share[0]) for each in parts or (primary,)]
+            duration_s = (self.stopped_ns - self.started_ns) * 1e-9
+            found = [active_of(each, share[0], duration_s, runtime.idle_w) for each in parts or (primary,)]
             record["active_j"] = found[0] if len(found) == 1 else total(found)
         if self.nested is not None:
             found = [self.nested.left_of(each, cpu_s) for each in parts or (primary,)]
@@ -384,17 +394,3 @@ class Window(Stretches):
                 record["worker"] = {**(record["worker"] or {}), **runtime.worker_now()}
         except BaseException as error:
             self.fault("worker", "call", error)
-
-    def _active(self, primary: Reading, share: float) -> float | None:
-        """
-        Return the joules above the machine's rest, where that has been calibrated for the meter of a primary.
-        """
-        idle_w = self.runtime.idle_w.get(key_of(primary["monitor"], primary["boundary"]))
-        machine_j = primary["energy_j"]
-        if has_gpu(primary["boundary"]) and not primary["call_j"]:
-            return 0.0
-        if idle_w is None or machine_j is None:
-            return None
-        if has_gpu(primary["boundary"]):  # CPU time says nothing of it
-            share = (primary["call_j"] or 0.0) / machine_j
-        return active(machine_j, idle_w, (self.stopped_ns - self.started_ns) * 1e-9, share)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from greensdk.configure.targets import NAMED
-from greensdk.measure.bind import name_of
 from greensdk.measure.calls import Call
-from greensdk.measure.record import Subject
+from greensdk.measure.record import Subject, name_of
 from greensdk.measure.slots import Slot
 from greensdk.monitor import CpuClock, Estimator, Monitor
 

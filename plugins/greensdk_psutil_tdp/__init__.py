@@ -21,9 +21,16 @@ from typing import TYPE_CHECKING, Any
 from greensdk.errors import ConfigError
 from greensdk.machine import hardware
 from greensdk.monitor import CALL, ESTIMATED, MACHINE, Availability, Metric, Reading, Usage, reading
-from greensdk_psutil_tdp.basis import explain
 from greensdk_psutil_tdp.coefficients import NOISE
-from greensdk_psutil_tdp.hosts import interval, is_guest, machine_of, machine_w, threads_of_machine, with_threads
+from greensdk_psutil_tdp.hosts import (
+    explain,
+    interval,
+    is_guest,
+    machine_of,
+    machine_w,
+    threads_of_machine,
+    with_threads,
+)
 from greensdk_psutil_tdp.interval import Factors, narrow, widen
 from greensdk_psutil_tdp.power import (
     BOUNDARIES,

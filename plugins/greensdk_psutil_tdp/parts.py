@@ -3,7 +3,7 @@ CPU parts checked by hand: exact names only. They win over all other tables.
 
 ``LINES``: source to ``;=TDP/CORES/THREADS/YEAR;name;name;``, watts, cores, hardware threads and year of launch of one
 socket, as in the generated tables; empty where the maker doesn't say or where parts of one name differ. The name is
-what :func:`greensdk_psutil_tdp.names.normalise` makes of the brand string. To add a part, copy the numbers from the
+what :func:`greensdk_psutil_tdp.table.normalise` makes of the brand string. To add a part, copy the numbers from the
 maker's page to those of its source: facts, without a licence; as of November 2026. The watts of nearly all of Intel's
 and AMD's were compared with codecarbon's cpu_power.csv (MIT).
 """

@@ -40,7 +40,7 @@ from greensdk_psutil_tdp.era import (
     spelled,
 )
 from greensdk_psutil_tdp.interval import EXACT, UNKNOWN, UNSEEN, Factors, Knots, factors, narrow, widen, widened
-from greensdk_psutil_tdp.names import normalise
+from greensdk_psutil_tdp.table import normalise
 from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, GENERATION, RAPL, SERIES, USER, Tdp, lookup
 from greensdk_psutil_tdp.tdp import EXACT as EXACT_MATCH
 

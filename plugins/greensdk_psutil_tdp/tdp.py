@@ -11,8 +11,7 @@ from greensdk.errors import ConfigError
 from greensdk.machine.hardware import text_of
 from greensdk_psutil_tdp.classes import BY_YEAR, CLASS_DEFAULTS, GENERATIONS, ONE_THREAD, SUFFIXES
 from greensdk_psutil_tdp.era import launch_year
-from greensdk_psutil_tdp.names import cores, letters, normalise
-from greensdk_psutil_tdp.table import Part, find
+from greensdk_psutil_tdp.table import Part, cores, find, letters, normalise
 
 if TYPE_CHECKING:
     from typing import NamedTuple

@@ -16,15 +16,14 @@ from greensdk.machine.calibration import (
     FRESH_DAYS,
     METER,
     WORK,
-    active,
     add_reference,
-    default_path,
     load,
     reference,
     references,
     save,
 )
-from greensdk.machine.hardware import host_id
+from greensdk.machine.hardware import calibration_path, host_id
+from greensdk.measure.primaries import active
 from greensdk.testing import FakeCpuClock, FakeMonitor, tracked_by
 
 ROW = {"rapl package": {"idle_w": 12.5}}
@@ -108,7 +107,7 @@ class TestFile:
         """
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
-        assert str(tmp_path / "greensdk" / "calibration.json") == default_path()
+        assert str(tmp_path / "greensdk" / "calibration.json") == calibration_path()
 
 
 def point(watts=30.0, model_w=20.0, days_ago=0.0):

@@ -21,9 +21,8 @@ from greensdk_psutil_tdp.classes import (
     SUFFIXES,
 )
 from greensdk_psutil_tdp.data import amd, core, intel, threads
-from greensdk_psutil_tdp.names import letters, normalise
 from greensdk_psutil_tdp.parts import ARK, CLOUD, LINES
-from greensdk_psutil_tdp.table import CODECARBON, find
+from greensdk_psutil_tdp.table import CODECARBON, find, letters, normalise
 from greensdk_psutil_tdp.tdp import CLASS_DEFAULT, EXACT, GENERATION, RAPL, SERIES, USER, lookup, of_class
 from hypothesis import given
 from hypothesis import strategies as st

@@ -15,7 +15,7 @@ from greensdk_psutil_tdp.era import (
     peak_of,
     spelled,
 )
-from greensdk_psutil_tdp.names import normalise
+from greensdk_psutil_tdp.table import normalise
 from tdp_kit import LAMBDA
 
 from greensdk.machine.hardware import classify
