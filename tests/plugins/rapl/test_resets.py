@@ -55,9 +55,9 @@ class TestReset:
         range_uj = data.draw(st.integers(1_000_000, 2_000_000_000), "range")
         start_uj = data.draw(st.integers(1, range_uj - 1), "start")
         stop_uj = data.draw(st.integers(0, start_uj - 1), "stop")
-        limit_w = data.draw(st.integers(1, 400), "limit")
-        longest_s = range_uj / 1e6 / (5 * limit_w)  # a longer one may hold a whole turn
-        seconds = data.draw(st.floats(min(0.0004, longest_s), min(2.0, longest_s)), "seconds")
+        limit_w = data.draw(st.integers(1, min(400, range_uj // 5_000)), "limit")
+        longest_s = range_uj / 1e6 / (5 * limit_w)  # a longer window may hold a whole turn
+        seconds = data.draw(st.floats(0.001, min(2.0, longest_s)), "seconds")
         with TemporaryDirectory() as path:
             tree = PowercapTree(path)
             zone = tree.package(0, uj=start_uj, range_uj=range_uj, max_w=limit_w)
