@@ -132,11 +132,15 @@ class TestRegistering:
         reader.register(me)
         time.sleep(0.001)
 
-        def all_the_same():
-            burn(0.02)
+        def booked():
             time.sleep(0.001)
-            booked = {trees.get(number)[0] for number in range(1, DEPTH)} | {reader.tree(me).booked()[0]}
-            return len(booked) == 1 and 0.019e9 < booked.pop()
+            return [*(trees.get(number)[0] for number in range(1, DEPTH)), reader.tree(me).booked()[0]]
+
+        def all_the_same():
+            before = booked()  # a switch may have come between the two lines that register
+            burn(0.02)
+            grown = {last - first for first, last in zip(before, booked(), strict=True)}
+            return len(grown) == 1 and 0.019e9 < grown.pop()
 
         assert eventually(all_the_same, "no switch while all of them are read")
         with (
