@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log, sqrt
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from greensdk.ab.comparison import BY, MODELS, Verdict
@@ -20,6 +20,12 @@ SAME_MACHINE, SAME_MODEL = 0.03, 0.06
 """
 Standard deviation of ln(one job / another) of unchanged code: on one machine in one boot, and on machines of one CPU
 model (shared virtual machines; benchmarks/README.md).
+"""
+MOST_BETWEEN = 0.15
+"""
+Calls that differ among themselves tell of neighbours, which come and go for longer than a call: the mean of such a job
+is off by as much as one call is (eight jobs of 30 calls on a shared machine: scatter 3 to 25%, means off by 0 to 29%).
+More than this is taken for calls with different work.
 """
 ENOUGH_JOBS = 5
 """With so many jobs in both logs, their own deviation counts."""
@@ -222,15 +228,15 @@ def _difference(
     """
     if min(len(before), len(after)) >= ENOUGH_JOBS:
         parts = [(*spread([fmean(clipped(job)) for job in side.values()]), len(side)) for side in (before, after)]
-        between = 0.0
+        known = 0.0
     else:
-        parts = []
+        parts, known = [], 0.0
         for side in (before, after):
             values = [value for job in side.values() for value in job]
             parts.append((*spread(values), len(values)))
+            known += min(max(between, stdev(values)), max(between, MOST_BETWEEN)) ** 2 / len(side)
     means, errors = [mean for mean, *_ in parts], [error for _, error, _ in parts]
     own = sum(error**2 for error in errors)
-    known = sum(between**2 / len(side) for side in (before, after)) if between else 0.0
     spent = sum(error**4 / (n - 1) for _, error, n in parts)
     # What is known of other jobs has a deviation of its own that is taken as certain: it only adds degrees of freedom.
     degrees = (own + known) ** 2 / spent if spent else float("inf")
